@@ -1,0 +1,16 @@
+//! One error type for the whole library, made of one type per room.
+
+use crate::files::FileError;
+
+/// Anything that can go wrong in `cloze`. Every message names the file, line or value at fault and
+/// says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// `Result` with this crate's [`Error`](enum@Error).
+pub type Result<T, E = Error> = std::result::Result<T, E>;

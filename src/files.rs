@@ -1,0 +1,136 @@
+//! Reading and writing whole files: the bottom of the house, used by every room that touches a disk.
+//!
+//! A file is written whole or not at all: to a temporary name beside it, synced, renamed, and the
+//! directory synced.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A file that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The operating system said no.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried: "read", "write", "create directory" …
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The operating system's word.
+        source: io::Error,
+    },
+    /// A text file with bytes that are not UTF-8.
+    #[error(
+        "`{}` is not UTF-8: line {line}, byte {byte} of the file; convert it to UTF-8 first",
+        path.display()
+    )]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// The line of the first bad byte, from 1.
+        line: usize,
+        /// The offset of the first bad byte, from 0.
+        byte: usize,
+    },
+}
+
+impl FileError {
+    /// An [`FileError::Io`] for `path`.
+    pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { action, path: path.to_path_buf(), source }
+    }
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// [`FileError::Io`] when it cannot be opened or read.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    fs::read(path).map_err(|source| FileError::io("read", path, source))
+}
+
+/// Reads a whole UTF-8 file.
+///
+/// # Errors
+/// [`FileError::Io`] when it cannot be read, [`FileError::NotUtf8`] with the line and byte when it
+/// is not UTF-8.
+pub fn read_to_string(path: &Path) -> Result<String, FileError> {
+    String::from_utf8(read(path)?).map_err(|error| {
+        let byte = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..byte].iter().filter(|&&b| b == b'\n').count();
+        FileError::NotUtf8 { path: path.to_path_buf(), line, byte }
+    })
+}
+
+/// Creates a directory and its parents.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn create_directory(path: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(path).map_err(|source| FileError::io("create directory", path, source))
+}
+
+/// Writes a file whole or not at all: what `write` puts out goes to a temporary name in the same
+/// directory, is synced and renamed to `path`; on any error the temporary file is removed and a
+/// file that was there before stays as it was.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), FileError> {
+    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{file_name}.{}.tmp", std::process::id()));
+    let result = (|| {
+        let mut out = io::BufWriter::new(File::create(&temporary)?);
+        write(&mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(&temporary, path)?;
+        sync_directory(path.parent().unwrap_or(Path::new("")))
+    })();
+    result.map_err(|source| {
+        let _ = fs::remove_file(&temporary);
+        FileError::io("write", path, source)
+    })
+}
+
+/// Makes a rename durable. Only Unix can open a directory; elsewhere there is nothing to do.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.txt");
+        write_atomically(&path, |out| out.write_all(b"old")).unwrap();
+        let error = write_atomically(&path, |out| {
+            out.write_all(b"new")?;
+            Err(io::Error::other("disk full"))
+        })
+        .unwrap_err();
+        assert!(error.to_string().contains("disk full"), "{error}");
+        assert_eq!(read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn bad_utf8_is_named_by_line_and_byte() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.txt");
+        fs::write(&path, b"one\ntw\xff").unwrap();
+        let error = read_to_string(&path).unwrap_err().to_string();
+        assert!(error.contains("line 2, byte 6"), "{error}");
+    }
+}
