@@ -1,1 +1,24 @@
-//! autodiff
+//! Reverse-mode automatic differentiation over a graph that is built once and replayed.
+//!
+//! Read in this order:
+//! - [`Graph`]: what is computed from what.
+//! - [`ops`]: one file per operation, forward and backward side by side, with the equations.
+//! - [`Plan`]: every value has its place in memory; `forward` and `backward` replay the graph.
+//! - [`Layout`]: parameters, gradients and optimizer moments as flat buffers with named ranges.
+//!
+//! An operation that is compiled in is checked: `ops` registers files by the same line that lists
+//! their cases for the gradient check.
+
+mod graph;
+mod operation;
+pub mod ops;
+mod parameters;
+mod plan;
+
+pub use graph::{Floats, Graph, GraphError, Integers, Operand, Parameter, Tensor};
+pub use operation::{
+    Backward, Case, CaseInput, Forward, Gradient, Gradients, Input, Input64, Inputs, MAX_OPERANDS,
+    Operation, Shape,
+};
+pub use parameters::{Entry, Layout};
+pub use plan::{Mode, Plan};

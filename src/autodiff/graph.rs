@@ -1,0 +1,267 @@
+//! The graph: what is computed from what, for one shape of batch.
+//!
+//! A model is ordinary functions that push operations (`let h = linear(g, x, &w, &b)?`). Shape errors
+//! surface here, while building. [`Plan`](super::Plan) then gives every value its memory.
+
+use super::operation::{MAX_OPERANDS, Operation, Shape};
+use super::parameters::Layout;
+use std::ops::Range;
+
+/// A mistake in building a graph: shapes that do not fit, or a parameter that is not there.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GraphError {
+    /// Operands whose shapes do not fit together.
+    #[error("{operation} in `{scope}`: {what} is {got}, but {expected} is needed")]
+    Shape {
+        /// The operation.
+        operation: &'static str,
+        /// Where in the model.
+        scope: String,
+        /// Which operand.
+        what: &'static str,
+        /// Its shape.
+        got: String,
+        /// The shape that would fit.
+        expected: String,
+    },
+    /// A parameter that the layout does not have.
+    #[error("the model has no parameter `{0}`")]
+    NoParameter(String),
+    /// Parameters that were to be read as one, but do not lie side by side.
+    #[error("parameters {0:?} do not lie side by side with equal widths")]
+    NotAdjacent(Vec<String>),
+    /// One tensor or parameter given twice to an operation, whose gradients would collide.
+    #[error("{0} in `{1}` has the same operand twice")]
+    SameOperand(&'static str, String),
+}
+
+/// A tensor of the graph: the output of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    pub(super) node: usize,
+    /// Its shape.
+    pub shape: Shape,
+}
+
+/// A parameter, or several that lie side by side, as an operand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its place in the flat buffer.
+    pub range: Range<usize>,
+    /// Its shape.
+    pub shape: Shape,
+}
+
+/// Integers given from outside before each pass: ids, positions, labels, masks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Integers {
+    pub(super) slot: usize,
+    /// How many.
+    pub length: usize,
+}
+
+/// Floats given from outside before each pass, without a gradient: weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Floats {
+    pub(super) slot: usize,
+    /// How many.
+    pub length: usize,
+}
+
+/// An operand of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// The output of an earlier operation.
+    Tensor(Tensor),
+    /// A parameter.
+    Parameter(Parameter),
+    /// Integers from outside.
+    Integers(Integers),
+    /// Floats from outside.
+    Floats(Floats),
+}
+
+impl From<Tensor> for Operand {
+    fn from(tensor: Tensor) -> Self {
+        Self::Tensor(tensor)
+    }
+}
+
+impl From<&Parameter> for Operand {
+    fn from(parameter: &Parameter) -> Self {
+        Self::Parameter(parameter.clone())
+    }
+}
+
+impl From<Integers> for Operand {
+    fn from(integers: Integers) -> Self {
+        Self::Integers(integers)
+    }
+}
+
+impl From<Floats> for Operand {
+    fn from(floats: Floats) -> Self {
+        Self::Floats(floats)
+    }
+}
+
+pub(super) struct Node {
+    pub(super) scope: String,
+    pub(super) operation: Box<dyn Operation>,
+    pub(super) operands: Vec<Operand>,
+    pub(super) shape: Shape,
+    pub(super) kept: bool,
+    pub(super) loss: bool,
+}
+
+/// A graph under construction.
+pub struct Graph<'a> {
+    layout: &'a Layout,
+    scope: String,
+    dropout_sites: u32,
+    pub(super) nodes: Vec<Node>,
+    pub(super) integers: Vec<usize>,
+    pub(super) floats: Vec<usize>,
+}
+
+impl<'a> Graph<'a> {
+    /// An empty graph over the parameters of `layout`.
+    pub fn new(layout: &'a Layout) -> Self {
+        Self {
+            layout,
+            scope: String::new(),
+            dropout_sites: 0,
+            nodes: Vec::new(),
+            integers: Vec::new(),
+            floats: Vec::new(),
+        }
+    }
+
+    /// Names the part of the model that the next operations belong to; for people to read.
+    pub fn enter(&mut self, scope: impl Into<String>) {
+        self.scope = scope.into();
+    }
+
+    /// The part of the model that is being built.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// The parameter called `name`.
+    ///
+    /// # Errors
+    /// [`GraphError::NoParameter`].
+    pub fn parameter(&self, name: &str) -> Result<Parameter, GraphError> {
+        let entry = self.layout.get(name).ok_or_else(|| GraphError::NoParameter(name.into()))?;
+        Ok(Parameter { range: entry.range.clone(), shape: Shape::new(&entry.shape) })
+    }
+
+    /// Several parameters that lie side by side, as one: matrices `[m, n]` stacked to `[Σm, n]`,
+    /// vectors joined.
+    ///
+    /// # Errors
+    /// [`GraphError::NoParameter`], [`GraphError::NotAdjacent`].
+    pub fn stacked(&self, names: &[String]) -> Result<Parameter, GraphError> {
+        let parts = names.iter().map(|n| self.parameter(n)).collect::<Result<Vec<_>, _>>()?;
+        let fits = parts.windows(2).all(|pair| {
+            pair[0].range.end == pair[1].range.start
+                && pair[0].shape.dimensions()[1..] == pair[1].shape.dimensions()[1..]
+        });
+        let [first, .., last] = parts.as_slice() else {
+            return Err(GraphError::NotAdjacent(names.to_vec()));
+        };
+        if !fits {
+            return Err(GraphError::NotAdjacent(names.to_vec()));
+        }
+        let mut dimensions = first.shape.dimensions().to_vec();
+        dimensions[0] = parts.iter().map(|part| part.shape.dimensions()[0]).sum();
+        Ok(Parameter { range: first.range.start..last.range.end, shape: Shape::new(&dimensions) })
+    }
+
+    /// A place for `length` integers given before each pass.
+    pub fn integers(&mut self, length: usize) -> Integers {
+        self.integers.push(length);
+        Integers { slot: self.integers.len() - 1, length }
+    }
+
+    /// A place for `length` floats given before each pass.
+    pub fn floats(&mut self, length: usize) -> Floats {
+        self.floats.push(length);
+        Floats { slot: self.floats.len() - 1, length }
+    }
+
+    /// A number that tells the dropouts of this graph apart.
+    pub fn dropout_site(&mut self) -> u32 {
+        self.dropout_sites += 1;
+        self.dropout_sites
+    }
+
+    /// Appends an operation and returns its output.
+    ///
+    /// # Errors
+    /// [`GraphError::SameOperand`].
+    ///
+    /// # Panics
+    /// With more than [`MAX_OPERANDS`] operands, or a shape that is not the operation's output.
+    pub fn push(
+        &mut self,
+        operation: impl Operation + 'static,
+        operands: &[Operand],
+        shape: Shape,
+    ) -> Result<Tensor, GraphError> {
+        assert!(operands.len() <= MAX_OPERANDS && shape.elements() == operation.output());
+        let twice = |(i, operand): (usize, &Operand)| {
+            matches!(operand, Operand::Tensor(_) | Operand::Parameter(_))
+                && operands[..i].contains(operand)
+        };
+        if operands.iter().enumerate().any(twice) {
+            return Err(GraphError::SameOperand(operation.name(), self.scope.clone()));
+        }
+        self.nodes.push(Node {
+            scope: self.scope.clone(),
+            operation: Box::new(operation),
+            operands: operands.to_vec(),
+            shape,
+            kept: false,
+            loss: false,
+        });
+        Ok(Tensor { node: self.nodes.len() - 1, shape })
+    }
+
+    /// Keeps the value of `tensor` readable after a pass.
+    pub fn keep(&mut self, tensor: Tensor) {
+        self.nodes[tensor.node].kept = true;
+    }
+
+    /// Makes the first element of `tensor` part of the loss, and keeps it readable. The losses of a
+    /// graph are added.
+    pub fn add_loss(&mut self, tensor: Tensor) {
+        self.nodes[tensor.node].loss = true;
+        self.keep(tensor);
+    }
+
+    /// A shape error of `operation` at this place, unless `fits`.
+    ///
+    /// # Errors
+    /// [`GraphError::Shape`].
+    pub fn check(
+        &self,
+        fits: bool,
+        operation: &'static str,
+        what: &'static str,
+        got: impl ToString,
+        expected: impl ToString,
+    ) -> Result<(), GraphError> {
+        if fits {
+            return Ok(());
+        }
+        Err(GraphError::Shape {
+            operation,
+            scope: self.scope.clone(),
+            what,
+            got: got.to_string(),
+            expected: expected.to_string(),
+        })
+    }
+}

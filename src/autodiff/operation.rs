@@ -1,0 +1,261 @@
+//! What an operation is: the trait that every file in [`ops`](super::ops) implements.
+
+use crate::tensor::dropout::Moment;
+use std::fmt;
+
+/// The most operands an operation can have.
+pub const MAX_OPERANDS: usize = 6;
+
+/// A shape of up to four dimensions, row-major.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    dimensions: [usize; 4],
+    rank: usize,
+}
+
+impl Shape {
+    /// The shape with these dimensions.
+    ///
+    /// # Panics
+    /// With more than four.
+    pub fn new(dimensions: &[usize]) -> Self {
+        let mut padded = [1; 4];
+        padded[..dimensions.len()].copy_from_slice(dimensions);
+        Self { dimensions: padded, rank: dimensions.len() }
+    }
+
+    /// The dimensions.
+    pub fn dimensions(&self) -> &[usize] {
+        &self.dimensions[..self.rank]
+    }
+
+    /// The number of elements.
+    pub fn elements(&self) -> usize {
+        self.dimensions().iter().product()
+    }
+
+    /// The last dimension: the width of a row. 1 for a scalar.
+    pub fn columns(&self) -> usize {
+        self.dimensions().last().copied().unwrap_or(1)
+    }
+
+    /// All dimensions but the last, multiplied: the number of rows.
+    pub fn rows(&self) -> usize {
+        self.elements().checked_div(self.columns()).unwrap_or(0)
+    }
+
+    /// The same rows with another width.
+    pub fn with_columns(&self, columns: usize) -> Self {
+        let mut shape = *self;
+        shape.dimensions[self.rank.max(1) - 1] = columns;
+        shape
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.dimensions())
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The value of one operand.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A tensor, a parameter, or numbers from outside such as weights.
+    Floats(&'a [f32]),
+    /// Ids, positions, labels, masks.
+    Integers(&'a [u32]),
+}
+
+/// The values of all operands, by their place.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    pub(crate) items: [Input<'a>; MAX_OPERANDS],
+}
+
+impl<'a> Inputs<'a> {
+    /// The floats of operand `place` (empty when the operation said that backward does not read it).
+    pub fn floats(&self, place: usize) -> &'a [f32] {
+        match self.items[place] {
+            Input::Floats(values) => values,
+            Input::Integers(_) => &[],
+        }
+    }
+
+    /// The integers of operand `place`.
+    pub fn integers(&self, place: usize) -> &'a [u32] {
+        match self.items[place] {
+            Input::Integers(values) => values,
+            Input::Floats(_) => &[],
+        }
+    }
+}
+
+/// What a forward pass reads and writes.
+#[derive(Debug)]
+pub struct Forward<'a> {
+    /// The operands' values.
+    pub inputs: Inputs<'a>,
+    /// The result; its content before is undefined.
+    pub output: &'a mut [f32],
+    /// Kept for the backward pass: [`Operation::saved`] elements, content before undefined.
+    pub saved: &'a mut [f32],
+    /// Free to use: [`Operation::scratch`] elements.
+    pub scratch: &'a mut [f32],
+    /// Whether a backward pass follows. Where it does not, gradients need not be prepared.
+    pub training: bool,
+    /// What dropout masks depend on.
+    pub moment: Moment,
+}
+
+/// Where the gradient of one operand goes.
+#[derive(Debug)]
+pub struct Gradient<'a> {
+    /// The gradient, in the operand's shape.
+    pub data: &'a mut [f32],
+    /// Whether to add to what is there (else the content is undefined and must be replaced).
+    pub accumulate: bool,
+}
+
+impl<'a> Gradient<'a> {
+    /// The gradient with something in it to add to: zero when nothing was there.
+    pub fn to_add(self) -> &'a mut [f32] {
+        if !self.accumulate {
+            self.data.fill(0.0);
+        }
+        self.data
+    }
+}
+
+/// What a backward pass reads and writes.
+#[derive(Debug)]
+pub struct Backward<'a> {
+    /// The operands' values.
+    pub inputs: Inputs<'a>,
+    /// The gradient of the loss with respect to the output. May be overwritten: nobody reads it
+    /// after this.
+    pub output_gradient: &'a mut [f32],
+    /// What forward saved. May be overwritten.
+    pub saved: &'a mut [f32],
+    /// Free to use.
+    pub scratch: &'a mut [f32],
+    /// The same moment as in forward.
+    pub moment: Moment,
+    /// Where the operands' gradients go.
+    pub gradients: Gradients<'a>,
+}
+
+/// Where the gradients of the operands go, by their place.
+#[derive(Debug)]
+pub struct Gradients<'a> {
+    pub(crate) items: [Option<Gradient<'a>>; MAX_OPERANDS],
+}
+
+impl<'a> Gradients<'a> {
+    /// Where the gradient of operand `place` goes; `None` when nobody asks for it. Each can be taken
+    /// once.
+    pub fn take(&mut self, place: usize) -> Option<Gradient<'a>> {
+        self.items[place].take()
+    }
+}
+
+/// The operands of the `f64` reference, by their place.
+#[derive(Clone, Debug)]
+pub enum Input64 {
+    /// Floats, in double precision.
+    Floats(Vec<f64>),
+    /// Integers.
+    Integers(Vec<u32>),
+}
+
+impl Input64 {
+    /// The floats.
+    ///
+    /// # Panics
+    /// When these are integers.
+    pub fn floats(&self) -> &[f64] {
+        match self {
+            Self::Floats(values) => values,
+            Self::Integers(_) => panic!("an operand of floats is expected here"),
+        }
+    }
+
+    /// The integers.
+    ///
+    /// # Panics
+    /// When these are floats.
+    pub fn integers(&self) -> &[u32] {
+        match self {
+            Self::Integers(values) => values,
+            Self::Floats(_) => panic!("an operand of integers is expected here"),
+        }
+    }
+}
+
+/// One operand of a [`Case`].
+#[derive(Clone, Debug)]
+pub enum CaseInput {
+    /// So many random numbers (about standard normal), whose gradient is checked.
+    Random(usize),
+    /// Given floats without a gradient, such as weights.
+    Fixed(Vec<f32>),
+    /// Given integers.
+    Integers(Vec<u32>),
+}
+
+/// A case to check an operation on.
+pub struct Case {
+    /// The operation, with its sizes.
+    pub operation: Box<dyn Operation>,
+    /// Its operands, in order.
+    pub inputs: Vec<CaseInput>,
+}
+
+/// An operation of the graph, with its sizes fixed: equations, forward and backward.
+///
+/// Matrices are `[rows, columns]`, row-major; leading dimensions of tensors are multiplied into
+/// rows. A task owns its outputs and folds its inputs in index order, so that the number of threads
+/// never shows.
+pub trait Operation: Send + Sync {
+    /// The name that people read in a printed plan.
+    fn name(&self) -> &'static str;
+
+    /// The number of elements of the output.
+    fn output(&self) -> usize;
+
+    /// The number of elements that forward keeps for backward.
+    fn saved(&self) -> usize {
+        0
+    }
+
+    /// The number of elements of scratch that forward and backward need with `threads` threads.
+    fn scratch(&self, _threads: usize) -> usize {
+        0
+    }
+
+    /// Whether backward reads the value of operand `place`. Where it does not, the plan may give the
+    /// memory to others.
+    fn backward_reads(&self, _place: usize) -> bool {
+        true
+    }
+
+    /// Computes the output from the inputs.
+    fn forward(&self, pass: Forward<'_>);
+
+    /// Adds to (or stores) the gradients of the operands, given the gradient of the output.
+    fn backward(&self, pass: Backward<'_>);
+
+    /// Forward once more in `f64` and plain loops: the definition, and the oracle of the checks.
+    fn reference(&self, inputs: &[Input64], moment: &Moment) -> Vec<f64>;
+
+    /// Cases to check on: odd sizes and size 1 among them.
+    fn cases() -> Vec<Case>
+    where
+        Self: Sized;
+}

@@ -1,0 +1,321 @@
+//! Self-attention of all heads (Vaswani et al., 2017, section 3.2). For each sequence and each head,
+//! with Q, K, V its columns of the three projections and d = hidden / heads,
+//!
+//! ```text
+//! S = Q·Kᵀ / √d        S = −∞ where the key is padding
+//! P = softmax(S) by row        C = dropout(P)·V
+//! ```
+//!
+//! Shapes: the projections `[batch, seq, 3·hidden]` (queries, keys, values side by side),
+//! attention_mask `[batch, seq]` (1 real, 0 padding), C `[batch, seq, hidden]`; S and P
+//! `[batch, heads, seq, seq]`. Saved: P before dropout.
+//!
+//! ```text
+//! dV = dropout(P)ᵀ·dC        dP = (dC·Vᵀ)·dropout factors
+//! dS = P·(dP − Σ_keys dP·P) / √d        dQ = dS·K        dK = dSᵀ·Q
+//! ```
+//!
+//! A task takes whole sequences, so that one head's matrices stay in cache. Order of summation:
+//! products in order of k, rows over 16 fixed lanes.
+
+use super::super::graph::{Graph, GraphError, Integers, Tensor};
+use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
+use crate::tensor::dropout::{Dropout, Moment};
+use crate::tensor::kernels::{max_lanes, multiply, reduce, sum_lanes, vectorized};
+use crate::tensor::math;
+use crate::tensor::matmul::{Update, matmul, matrix, matrix_mut};
+use crate::tensor::threads::{PerItem, for_each_range};
+use ndarray::{ArrayView2, ArrayViewMut2, s};
+
+/// Multi-head self-attention with a padding mask.
+#[derive(Clone)]
+pub struct Attention {
+    batch: usize,
+    seq: usize,
+    heads: usize,
+    head_size: usize,
+    dropout: Option<Dropout>,
+}
+
+/// Pushes self-attention over `projections` `[batch, seq, 3·hidden]` with `attention_mask`
+/// `[batch, seq]`; the context is `[batch, seq, hidden]`.
+///
+/// # Errors
+/// When the shapes do not fit, or the width is not a multiple of 3·`heads`.
+pub fn attention(
+    g: &mut Graph<'_>,
+    projections: Tensor,
+    attention_mask: Integers,
+    heads: usize,
+    dropout_rate: f32,
+) -> Result<Tensor, GraphError> {
+    const NAME: &str = "attention";
+    let site = g.dropout_site();
+    let (shape, width) = (projections.shape, projections.shape.columns());
+    let fits = shape.dimensions().len() == 3 && heads > 0 && width.is_multiple_of(3 * heads);
+    let needed = format!("[batch, seq, a multiple of 3·{heads} heads]");
+    g.check(fits, NAME, "the projections", shape, needed)?;
+    let (batch, seq) = (shape.dimensions()[0], shape.dimensions()[1]);
+    let fits = attention_mask.length == batch * seq;
+    g.check(fits, NAME, "the attention mask", attention_mask.length, batch * seq)?;
+    let head_size = width / (3 * heads);
+    let dropout = Dropout::new(dropout_rate, site);
+    g.push(
+        Attention { batch, seq, heads, head_size, dropout },
+        &[projections.into(), attention_mask.into()],
+        shape.with_columns(width / 3),
+    )
+}
+
+vectorized! {
+    /// One row of S becomes P: softmax(scale·s + mask), mask 0 or −∞. All zero when all is masked.
+    fn softmax_row(row: &mut [f32], mask: &[f32], scale: f32) {
+        for (s, mask) in row.iter_mut().zip(mask) {
+            *s = s.mul_add(scale, *mask);
+        }
+        let max = max_lanes(row);
+        if max == f32::NEG_INFINITY {
+            row.fill(0.0);
+            return;
+        }
+        for s in row.iter_mut() {
+            *s = math::exp(*s - max);
+        }
+        let inverse = 1.0 / sum_lanes(row);
+        for s in row {
+            *s *= inverse;
+        }
+    }
+
+    /// One row: dP becomes dS = scale·P·(dP − Σ dP·P).
+    fn softmax_backward_row(p: &[f32], scale: f32, dp: &mut [f32]) {
+        let dot = reduce([&*dp, p], 0.0, |sum, [dp, p]| dp.mul_add(p, sum), |a, b| a + b);
+        for (dp, p) in dp.iter_mut().zip(p) {
+            *dp = scale * p * (*dp - dot);
+        }
+    }
+}
+
+/// The columns of one head in the projections.
+#[derive(Clone, Copy)]
+enum Part {
+    Query,
+    Key,
+    Value,
+}
+
+impl Attention {
+    fn hidden(&self) -> usize {
+        self.heads * self.head_size
+    }
+
+    fn scale(&self) -> f32 {
+        math::rsqrt(self.head_size as f32)
+    }
+
+    /// Two `[seq, seq]` matrices, a row of factors and a row of mask.
+    fn task_scratch(&self) -> usize {
+        2 * self.seq * self.seq + 2 * self.seq
+    }
+
+    fn columns(&self, head: usize, part: Part) -> std::ops::Range<usize> {
+        let first = part as usize * self.hidden() + head * self.head_size;
+        first..first + self.head_size
+    }
+
+    /// Q, K or V of one head, `[seq, head_size]`.
+    fn part<'a>(&self, sequence: &'a [f32], head: usize, part: Part) -> ArrayView2<'a, f32> {
+        let all = matrix(sequence, self.seq, 3 * self.hidden());
+        all.slice_move(s![.., self.columns(head, part)])
+    }
+
+    fn part_mut<'a>(
+        &self,
+        sequence: &'a mut [f32],
+        head: usize,
+        part: Part,
+    ) -> ArrayViewMut2<'a, f32> {
+        let all = matrix_mut(sequence, self.seq, 3 * self.hidden());
+        all.slice_move(s![.., self.columns(head, part)])
+    }
+
+    /// The dropout factors of one row of P.
+    fn factors(&self, dropout: Dropout, moment: &Moment, at: [usize; 3], factors: &mut [f32]) {
+        let [sequence, head, query] = at;
+        let row = ((moment.first_sequence + sequence) * self.heads + head) * self.seq + query;
+        dropout.factors(moment, row, factors);
+    }
+}
+
+impl Operation for Attention {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn output(&self) -> usize {
+        self.batch * self.seq * self.hidden()
+    }
+
+    fn saved(&self) -> usize {
+        self.batch * self.heads * self.seq * self.seq
+    }
+
+    fn scratch(&self, threads: usize) -> usize {
+        threads.min(self.batch) * self.task_scratch()
+    }
+
+    fn forward(&self, pass: Forward<'_>) {
+        let (projections, attention_mask) = (pass.inputs.floats(0), pass.inputs.integers(1));
+        let (seq, width, square) = (self.seq, 3 * self.hidden(), self.seq * self.seq);
+        let dropout = self.dropout.filter(|_| pass.training);
+        let outputs = [
+            PerItem::new(pass.output, seq * self.hidden()),
+            PerItem::new(pass.saved, self.heads * square),
+        ];
+        let task = self.task_scratch();
+        for_each_range(self.batch, outputs, pass.scratch, task, |range, outputs, scratch| {
+            let [context, probabilities] = outputs;
+            let (dropped, scratch) = scratch.split_at_mut(square);
+            let (factors, mask) = scratch[square..].split_at_mut(seq);
+            let sequences = context
+                .chunks_exact_mut(seq * self.hidden())
+                .zip(probabilities.chunks_exact_mut(self.heads * square));
+            for (b, (context, probabilities)) in range.zip(sequences) {
+                let sequence = &projections[b * seq * width..(b + 1) * seq * width];
+                fill_mask(&attention_mask[b * seq..(b + 1) * seq], mask);
+                let mut context = matrix_mut(context, seq, self.hidden());
+                for (head, p) in probabilities.chunks_exact_mut(square).enumerate() {
+                    let [q, k, v] = [Part::Query, Part::Key, Part::Value]
+                        .map(|part| self.part(sequence, head, part));
+                    matmul(q, k.reversed_axes(), Update::Store, matrix_mut(p, seq, seq));
+                    for (query, row) in p.chunks_exact_mut(seq).enumerate() {
+                        softmax_row(row, mask, self.scale());
+                        if let Some(dropout) = dropout {
+                            self.factors(dropout, &pass.moment, [b, head, query], factors);
+                            multiply(row, factors, false, &mut dropped[query * seq..][..seq]);
+                        }
+                    }
+                    let p = matrix(if dropout.is_some() { dropped } else { p }, seq, seq);
+                    let columns = self.columns(head, Part::Query);
+                    matmul(p, v, Update::Store, context.slice_mut(s![.., columns]));
+                }
+            }
+        });
+    }
+
+    fn backward(&self, mut pass: Backward<'_>) {
+        let Some(gradient) = pass.gradients.take(0) else { return };
+        let projections = pass.inputs.floats(0);
+        let (seq, width, square) = (self.seq, 3 * self.hidden(), self.seq * self.seq);
+        let (saved, d_context, moment) = (&*pass.saved, &*pass.output_gradient, pass.moment);
+        let update = Update::accumulating(gradient.accumulate);
+        let outputs = [PerItem::new(gradient.data, seq * width)];
+        let task = self.task_scratch();
+        for_each_range(self.batch, outputs, pass.scratch, task, |range, [gradient], scratch| {
+            let (dropped, scratch) = scratch.split_at_mut(square);
+            let (dp, scratch) = scratch.split_at_mut(square);
+            let factors = &mut scratch[..seq];
+            for (b, gradient) in range.zip(gradient.chunks_exact_mut(seq * width)) {
+                let sequence = &projections[b * seq * width..(b + 1) * seq * width];
+                let d_context = &d_context[b * seq * self.hidden()..][..seq * self.hidden()];
+                for head in 0..self.heads {
+                    let p = &saved[(b * self.heads + head) * square..][..square];
+                    let [q, k, v] = [Part::Query, Part::Key, Part::Value]
+                        .map(|part| self.part(sequence, head, part));
+                    let dc = matrix(d_context, seq, self.hidden())
+                        .slice_move(s![.., self.columns(head, Part::Query)]);
+                    matmul(dc, v.reversed_axes(), Update::Store, matrix_mut(dp, seq, seq));
+                    for query in 0..seq {
+                        let row = query * seq..(query + 1) * seq;
+                        let (p, dp) = (&p[row.clone()], &mut dp[row.clone()]);
+                        if let Some(dropout) = self.dropout {
+                            self.factors(dropout, &moment, [b, head, query], factors);
+                            multiply(p, factors, false, &mut dropped[row]);
+                            for (dp, factor) in dp.iter_mut().zip(&*factors) {
+                                *dp *= factor;
+                            }
+                        }
+                        softmax_backward_row(p, self.scale(), dp);
+                    }
+                    let dropped = if self.dropout.is_some() { &*dropped } else { p };
+                    let (dropped, ds) = (matrix(dropped, seq, seq), matrix(dp, seq, seq));
+                    let dv = self.part_mut(gradient, head, Part::Value);
+                    matmul(dropped.reversed_axes(), dc, update, dv);
+                    matmul(ds, k, update, self.part_mut(gradient, head, Part::Query));
+                    let dk = self.part_mut(gradient, head, Part::Key);
+                    matmul(ds.reversed_axes(), q, update, dk);
+                }
+            }
+        });
+    }
+
+    fn reference(&self, inputs: &[Input64], moment: &Moment) -> Vec<f64> {
+        let (x, attention_mask) = (inputs[0].floats(), inputs[1].integers());
+        let (seq, hidden, d) = (self.seq, self.hidden(), self.head_size);
+        let mut context = vec![0.0; self.output()];
+        for b in 0..self.batch {
+            let at = |t: usize, column: usize| x[(b * seq + t) * 3 * hidden + column];
+            for head in 0..self.heads {
+                for query in 0..seq {
+                    // P[query] = softmax over the keys that are not padding.
+                    let mut p = vec![0.0; seq];
+                    for key in 0..seq {
+                        let mut score = 0.0;
+                        for c in head * d..(head + 1) * d {
+                            score += at(query, c) * at(key, hidden + c);
+                        }
+                        p[key] = if attention_mask[b * seq + key] == 0 {
+                            0.0
+                        } else {
+                            (score / (d as f64).sqrt()).exp()
+                        };
+                    }
+                    let sum: f64 = p.iter().sum();
+                    let mut factors = vec![1.0; seq];
+                    if let Some(dropout) = self.dropout {
+                        self.factors(dropout, moment, [b, head, query], &mut factors);
+                    }
+                    for key in 0..seq {
+                        let p = p[key] / if sum > 0.0 { sum } else { 1.0 };
+                        for c in head * d..(head + 1) * d {
+                            context[(b * seq + query) * hidden + c] +=
+                                p * f64::from(factors[key]) * at(key, 2 * hidden + c);
+                        }
+                    }
+                }
+            }
+        }
+        context
+    }
+
+    fn cases() -> Vec<Case> {
+        let mut cases = Vec::new();
+        for (batch, seq, heads, head_size) in [(1, 1, 1, 1), (3, 5, 3, 4), (2, 19, 2, 7)] {
+            for rate in [0.0, 0.2] {
+                // The last sequences end in padding; the first has none.
+                let mask = (0..batch * seq).map(|i| u32::from(i / seq == 0 || i % seq < 3));
+                cases.push(Case {
+                    operation: Box::new(Self {
+                        batch,
+                        seq,
+                        heads,
+                        head_size,
+                        dropout: Dropout::new(rate, 5),
+                    }),
+                    inputs: vec![
+                        CaseInput::Random(batch * seq * 3 * heads * head_size),
+                        CaseInput::Integers(mask.collect()),
+                    ],
+                });
+            }
+        }
+        cases
+    }
+}
+
+/// 0 where a key counts, −∞ where it is padding.
+fn fill_mask(attention_mask: &[u32], mask: &mut [f32]) {
+    for (mask, &real) in mask.iter_mut().zip(attention_mask) {
+        *mask = if real == 0 { f32::NEG_INFINITY } else { 0.0 };
+    }
+}

@@ -1,0 +1,215 @@
+//! The one generic check of every operation: forward against its `f64` reference; backward against
+//! central differences of that reference in a random direction; accumulation into a gradient that is
+//! not zero; the same bits for any number of threads.
+
+use super::all_cases;
+use crate::autodiff::operation::{
+    Backward, Case, CaseInput, Forward, Gradient, Gradients, Input, Input64, Inputs, MAX_OPERANDS,
+};
+use crate::tensor::dropout::Moment;
+use crate::tensor::random::{Generator, Purpose};
+use crate::tensor::threads::Pool;
+
+const MOMENT: Moment = Moment { seed: 7, step: 3, first_sequence: 2 };
+
+/// About standard normal: the sum of twelve uniform numbers.
+fn random(generator: &mut Generator, length: usize) -> Vec<f32> {
+    (0..length).map(|_| ((0..12).map(|_| generator.uniform()).sum::<f64>() - 6.0) as f32).collect()
+}
+
+struct Run {
+    output: Vec<f32>,
+    /// One an operand; empty where there is none.
+    gradients: Vec<Vec<f32>>,
+}
+
+/// Forward and backward, the gradients starting from `before` (accumulating) or from rubbish.
+fn run(
+    case: &Case,
+    inputs: &[Input<'_>],
+    cotangent: &[f32],
+    before: &[Vec<f32>],
+    accumulate: bool,
+    threads: usize,
+) -> Run {
+    let operation = &case.operation;
+    let mut items = [Input::Floats(&[]); MAX_OPERANDS];
+    items[..inputs.len()].copy_from_slice(inputs);
+    let pool = Pool::new(threads).unwrap();
+    // NaN: whatever is read before it is written shows.
+    let mut output = vec![f32::NAN; operation.output()];
+    let mut saved = vec![f32::NAN; operation.saved()];
+    let scratch = vec![f32::NAN; operation.scratch(threads)];
+    let mut gradients: Vec<Vec<f32>> = before.to_vec();
+    pool.run(|| {
+        operation.forward(Forward {
+            inputs: Inputs { items },
+            output: &mut output,
+            saved: &mut saved,
+            scratch: &mut scratch.clone(),
+            training: true,
+            moment: MOMENT,
+        });
+    });
+    for (place, item) in items.iter_mut().enumerate() {
+        let tensor = matches!(case.inputs.get(place), Some(CaseInput::Random(_)));
+        if tensor && !operation.backward_reads(place) {
+            *item = Input::Floats(&[]);
+        }
+    }
+    let mut targets = [const { None }; MAX_OPERANDS];
+    for (place, data) in gradients.iter_mut().enumerate() {
+        if !data.is_empty() {
+            targets[place] = Some(Gradient { data, accumulate });
+        }
+    }
+    pool.run(|| {
+        operation.backward(Backward {
+            inputs: Inputs { items },
+            output_gradient: &mut cotangent.to_vec(),
+            saved: &mut saved,
+            scratch: &mut scratch.clone(),
+            moment: MOMENT,
+            gradients: Gradients { items: targets },
+        });
+    });
+    Run { output, gradients }
+}
+
+fn check(name: &str, number: usize, case: &Case) {
+    let at = format!("{name}, case {number}");
+    let mut generator = Generator::new(1, Purpose::Testing, number as u64, name.len() as u64);
+    let mut values: Vec<Vec<f32>> = Vec::new();
+    for input in &case.inputs {
+        values.push(match input {
+            CaseInput::Random(length) => random(&mut generator, *length),
+            CaseInput::Fixed(values) => values.clone(),
+            CaseInput::Integers(_) => Vec::new(),
+        });
+    }
+    let inputs: Vec<Input<'_>> = case
+        .inputs
+        .iter()
+        .zip(&values)
+        .map(|(input, values)| match input {
+            CaseInput::Integers(integers) => Input::Integers(integers),
+            _ => Input::Floats(values),
+        })
+        .collect();
+    let wide = |shift: f64, direction: &[Vec<f32>]| -> Vec<f64> {
+        let inputs: Vec<Input64> = case
+            .inputs
+            .iter()
+            .enumerate()
+            .map(|(place, input)| match input {
+                CaseInput::Integers(integers) => Input64::Integers(integers.clone()),
+                _ => Input64::Floats(
+                    values[place]
+                        .iter()
+                        .enumerate()
+                        .map(|(i, &v)| {
+                            let d = direction.get(place).and_then(|d| d.get(i)).unwrap_or(&0.0);
+                            f64::from(v) + shift * f64::from(*d)
+                        })
+                        .collect(),
+                ),
+            })
+            .collect();
+        case.operation.reference(&inputs, &MOMENT)
+    };
+
+    let cotangent = random(&mut generator, case.operation.output());
+    let directions: Vec<Vec<f32>> = case
+        .inputs
+        .iter()
+        .map(|input| match input {
+            CaseInput::Random(length) => random(&mut generator, *length),
+            _ => Vec::new(),
+        })
+        .collect();
+    let rubbish: Vec<Vec<f32>> = directions.iter().map(|d| vec![f32::NAN; d.len()]).collect();
+    let stored = run(case, &inputs, &cotangent, &rubbish, false, 1);
+
+    // Forward. Rounding of a sum of n products is below n·2⁻²⁴ of the sum of magnitudes, and cancels
+    // mostly; sums here are at most 300 long.
+    let expected = wide(0.0, &[]);
+    let largest = expected.iter().fold(0.1f64, |a, b| a.max(b.abs()));
+    assert_eq!(expected.len(), stored.output.len(), "{at}: length of the output");
+    for (i, (&got, &expected)) in stored.output.iter().zip(&expected).enumerate() {
+        assert!(got.is_finite(), "{at}: output {i} is {got}");
+        let error = (f64::from(got) - expected).abs() / largest;
+        assert!(error < 2e-6, "{at}: output {i} is {got}, not {expected}");
+    }
+
+    // Backward, each operand by itself: ⟨gradient, direction⟩ against the central difference. Rounding
+    // of the f32 gradient is judged against the norms of both.
+    const STEP: f64 = 1e-5;
+    for (place, direction) in directions.iter().enumerate().filter(|(_, d)| !d.is_empty()) {
+        let mut only = vec![Vec::new(); directions.len()];
+        only[place] = direction.clone();
+        let project = |shift| -> f64 {
+            wide(shift, &only).iter().zip(&cotangent).map(|(y, &c)| y * f64::from(c)).sum()
+        };
+        let expected = (project(STEP) - project(-STEP)) / (2.0 * STEP);
+        let gradient = &stored.gradients[place];
+        assert!(gradient.iter().all(|g| g.is_finite()), "{at}: gradient of operand {place}");
+        let got: f64 =
+            gradient.iter().zip(direction).map(|(&g, &d)| f64::from(g) * f64::from(d)).sum();
+        let norm = |x: &[f32]| x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+        let size = (norm(gradient) * norm(direction)).max(expected.abs()).max(1e-2);
+        assert!(
+            (got - expected).abs() / size < 3e-6,
+            "{at}: gradient of operand {place} in a random direction is {got}, not {expected}"
+        );
+    }
+
+    // Accumulation: onto a gradient that is not zero.
+    let before: Vec<Vec<f32>> =
+        directions.iter().map(|d| random(&mut generator, d.len())).collect();
+    let added = run(case, &inputs, &cotangent, &before, true, 1);
+    for place in 0..before.len() {
+        let scale = stored.gradients[place].iter().fold(1.0f32, |a, b| a.max(b.abs()));
+        for (i, &got) in added.gradients[place].iter().enumerate() {
+            let expected = before[place][i] + stored.gradients[place][i];
+            assert!((got - expected).abs() < 2e-6 * scale, "{at}: operand {place} accumulates");
+        }
+    }
+
+    // Threads.
+    for threads in [2, 3, 5] {
+        for (one, accumulate, start) in [(&stored, false, &rubbish), (&added, true, &before)] {
+            let many = run(case, &inputs, &cotangent, start, accumulate, threads);
+            let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&one.output), bits(&many.output), "{at}: {threads} threads");
+            for (a, b) in one.gradients.iter().zip(&many.gradients) {
+                assert_eq!(bits(a), bits(b), "{at}: gradients on {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_operation_agrees_with_its_reference() {
+    for (name, cases) in all_cases() {
+        assert!(!cases.is_empty(), "{name} has no cases");
+        for (number, case) in cases.iter().enumerate() {
+            let differentiable =
+                case.inputs.iter().any(|input| matches!(input, CaseInput::Random(n) if *n > 0));
+            assert!(differentiable, "{name}, case {number} has nothing to differentiate");
+            check(name, number, case);
+        }
+    }
+}
+
+#[test]
+fn every_file_of_the_folder_is_registered() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/autodiff/ops");
+    let registered: Vec<&str> = all_cases().iter().map(|(name, _)| *name).collect();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        if !["mod", "check"].contains(&name) {
+            assert!(registered.contains(&name), "{name}.rs is not registered in mod.rs");
+        }
+    }
+}

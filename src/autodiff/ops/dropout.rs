@@ -1,0 +1,114 @@
+//! Dropout alone (Srivastava et al., 2014), as BERT applies it to the embeddings:
+//!
+//! ```text
+//! y = x·f        f = 0 with probability rate, else 1 / (1 − rate)        dx = dy·f
+//! ```
+//!
+//! Shapes: x, y `[batch, seq, hidden]`. Nothing is saved: f is a function of seed, step, place and
+//! element. Without a backward pass to come, y = x.
+
+use super::super::graph::{Graph, GraphError, Tensor};
+use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
+use crate::tensor::dropout::{Dropout, Moment};
+use crate::tensor::kernels::multiply;
+use crate::tensor::threads::{PerItem, for_each_range};
+
+/// Dropout of every row.
+pub struct DropoutRows {
+    rows: usize,
+    width: usize,
+    dropout: Dropout,
+    /// Rows of one sequence, to number rows over the whole batch of a step.
+    seq: usize,
+}
+
+/// Pushes dropout(x) for x `[batch, seq, hidden]` or `[batch, hidden]`; x itself when `rate` is 0.
+///
+/// # Errors
+/// None today; the signature is that of every operation.
+pub fn dropout(g: &mut Graph<'_>, x: Tensor, rate: f32) -> Result<Tensor, GraphError> {
+    let site = g.dropout_site();
+    let Some(dropout) = Dropout::new(rate, site) else { return Ok(x) };
+    let (rows, width) = (x.shape.rows(), x.shape.columns());
+    let seq = match x.shape.dimensions() {
+        [_, seq, _] => *seq,
+        _ => 1,
+    };
+    g.push(DropoutRows { rows, width, dropout, seq }, &[x.into()], x.shape)
+}
+
+impl DropoutRows {
+    /// y = x·f or y += x·f, the same going forward and backward.
+    fn apply(&self, x: &[f32], moment: Moment, accumulate: bool, y: &mut [f32], scratch: &mut [f32]) {
+        let width = self.width;
+        let outputs = [PerItem::new(y, width)];
+        for_each_range(self.rows, outputs, scratch, width, |range, [y], factors| {
+            for (row, y) in range.zip(y.chunks_exact_mut(width)) {
+                let global = moment.first_sequence * self.seq + row;
+                self.dropout.factors(&moment, global, factors);
+                multiply(&x[row * width..(row + 1) * width], factors, accumulate, y);
+            }
+        });
+    }
+}
+
+impl Operation for DropoutRows {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn output(&self) -> usize {
+        self.rows * self.width
+    }
+
+    fn scratch(&self, threads: usize) -> usize {
+        threads * self.width
+    }
+
+    fn backward_reads(&self, _place: usize) -> bool {
+        false
+    }
+
+    fn forward(&self, pass: Forward<'_>) {
+        let x = pass.inputs.floats(0);
+        if pass.training {
+            self.apply(x, pass.moment, false, pass.output, pass.scratch);
+        } else {
+            pass.output.copy_from_slice(x);
+        }
+    }
+
+    fn backward(&self, mut pass: Backward<'_>) {
+        if let Some(dx) = pass.gradients.take(0) {
+            self.apply(pass.output_gradient, pass.moment, dx.accumulate, dx.data, pass.scratch);
+        }
+    }
+
+    fn reference(&self, inputs: &[Input64], moment: &Moment) -> Vec<f64> {
+        let x = inputs[0].floats();
+        let mut y = Vec::new();
+        for row in 0..self.rows {
+            let mut factors = vec![0.0; self.width];
+            self.dropout.factors(moment, moment.first_sequence * self.seq + row, &mut factors);
+            for c in 0..self.width {
+                y.push(x[row * self.width + c] * f64::from(factors[c]));
+            }
+        }
+        y
+    }
+
+    fn cases() -> Vec<Case> {
+        [(1, 1), (3, 7), (10, 131)]
+            .into_iter()
+            .map(|(rows, width)| Case {
+                operation: Box::new(Self {
+                    rows,
+                    width,
+                    dropout: Dropout::new(0.25, 9).expect("a rate above 0"),
+                    seq: 1,
+                }),
+                inputs: vec![CaseInput::Random(rows * width)],
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,169 @@
+//! The sum of three embeddings (BERT paper, figure 2): for token t at position p of its sequence,
+//!
+//! ```text
+//! y[t] = word[input_ids[t]] + position[p] + token_type[token_type_ids[t]]
+//! ```
+//!
+//! Shapes: ids `[batch, seq]`, tables `[vocab_size, hidden]`, `[max_position_embeddings, hidden]`,
+//! `[type_vocab_size, hidden]`, y `[batch, seq, hidden]`. Nothing is saved.
+//!
+//! Backward adds dy to the rows that were read. Order of summation: a word's and a position's
+//! gradient by token order (each task owns a range of rows of the table and looks at every token);
+//! a segment's by chunks of 64 tokens, then chunks in order. Ids must be in range: the data room
+//! checks them.
+
+use super::super::graph::{Graph, GraphError, Integers, Parameter, Tensor};
+use super::super::operation::{
+    Backward, Case, CaseInput, Forward, Input64, Operation, Shape,
+};
+use crate::tensor::dropout::Moment;
+use crate::tensor::kernels::{ROW_CHUNK, add, add_chunks};
+use crate::tensor::threads::{PerItem, for_each_range};
+
+/// Word + position + segment embeddings.
+pub struct Embedding {
+    tokens: usize,
+    seq: usize,
+    hidden: usize,
+    types: usize,
+}
+
+/// Pushes the embeddings of `input_ids` and `token_type_ids`, both `[batch, seq]`; y is
+/// `[batch, seq, hidden]`.
+///
+/// # Errors
+/// When the tables' widths differ, or `seq` is longer than the position table.
+pub fn embedding_sum(
+    g: &mut Graph<'_>,
+    [batch, seq]: [usize; 2],
+    input_ids: Integers,
+    token_type_ids: Integers,
+    [word, position, token_type]: [&Parameter; 3],
+) -> Result<Tensor, GraphError> {
+    const NAME: &str = "embedding_sum";
+    let hidden = word.shape.columns();
+    for table in [position, token_type] {
+        let fits = table.shape.columns() == hidden;
+        g.check(fits, NAME, "an embedding table", table.shape, format!("[…, {hidden}]"))?;
+    }
+    let positions = position.shape.rows();
+    g.check(seq <= positions, NAME, "the sequence", seq, format!("at most {positions}"))?;
+    for ids in [input_ids, token_type_ids] {
+        g.check(ids.length == batch * seq, NAME, "the ids", ids.length, batch * seq)?;
+    }
+    let types = token_type.shape.rows();
+    g.push(
+        Embedding { tokens: batch * seq, seq, hidden, types },
+        &[input_ids.into(), token_type_ids.into(), word.into(), position.into(), token_type.into()],
+        Shape::new(&[batch, seq, hidden]),
+    )
+}
+
+impl Operation for Embedding {
+    fn name(&self) -> &'static str {
+        "embedding_sum"
+    }
+
+    fn output(&self) -> usize {
+        self.tokens * self.hidden
+    }
+
+    fn scratch(&self, _threads: usize) -> usize {
+        self.tokens.div_ceil(ROW_CHUNK) * self.types * self.hidden
+    }
+
+    fn forward(&self, pass: Forward<'_>) {
+        let (ids, types) = (pass.inputs.integers(0), pass.inputs.integers(1));
+        let [word, position, token_type] = [2, 3, 4].map(|place| pass.inputs.floats(place));
+        let width = self.hidden;
+        let row = |index: usize| index * width..(index + 1) * width;
+        let outputs = [PerItem::new(pass.output, width)];
+        for_each_range(self.tokens, outputs, &mut [], 0, |range, [y], _| {
+            for (t, y) in range.zip(y.chunks_exact_mut(width)) {
+                y.copy_from_slice(&word[row(ids[t] as usize)]);
+                add(&position[row(t % self.seq)], y);
+                add(&token_type[row(types[t] as usize)], y);
+            }
+        });
+    }
+
+    fn backward(&self, mut pass: Backward<'_>) {
+        let (ids, types) = (pass.inputs.integers(0), pass.inputs.integers(1));
+        let dy = &*pass.output_gradient;
+        let width = self.hidden;
+        if let Some(d_word) = pass.gradients.take(2) {
+            let d_word = d_word.to_add();
+            let rows = d_word.len() / width;
+            for_each_range(rows, [PerItem::new(d_word, width)], &mut [], 0, |range, [d], _| {
+                for (dy, &id) in dy.chunks_exact(width).zip(ids) {
+                    let id = id as usize;
+                    if range.contains(&id) {
+                        add(dy, &mut d[(id - range.start) * width..][..width]);
+                    }
+                }
+            });
+        }
+        if let Some(d_position) = pass.gradients.take(3) {
+            let d_position = &mut d_position.to_add()[..self.seq * width];
+            let outputs = [PerItem::new(d_position, width)];
+            for_each_range(self.seq, outputs, &mut [], 0, |range, [d], _| {
+                for dy in dy.chunks_exact(self.seq * width) {
+                    add(&dy[range.start * width..range.end * width], d);
+                }
+            });
+        }
+        if let Some(d_type) = pass.gradients.take(4) {
+            let chunks = self.tokens.div_ceil(ROW_CHUNK);
+            let table = self.types * width;
+            let partial = &mut pass.scratch[..chunks * table];
+            let outputs = [PerItem::new(partial, table)];
+            for_each_range(chunks, outputs, &mut [], 0, |range, [partial], _| {
+                for (chunk, partial) in range.zip(partial.chunks_exact_mut(table)) {
+                    partial.fill(0.0);
+                    let first = chunk * ROW_CHUNK;
+                    let rows = dy[first * width..].chunks_exact(width).take(ROW_CHUNK);
+                    for (dy, &id) in rows.zip(&types[first..]) {
+                        add(dy, &mut partial[id as usize * width..][..width]);
+                    }
+                }
+            });
+            add_chunks(partial, d_type.to_add());
+        }
+    }
+
+    fn reference(&self, inputs: &[Input64], _moment: &Moment) -> Vec<f64> {
+        let (ids, types) = (inputs[0].integers(), inputs[1].integers());
+        let [word, position, token_type] = [2, 3, 4].map(|place| inputs[place].floats());
+        let mut y = Vec::new();
+        for t in 0..self.tokens {
+            for c in 0..self.hidden {
+                y.push(
+                    word[ids[t] as usize * self.hidden + c]
+                        + position[t % self.seq * self.hidden + c]
+                        + token_type[types[t] as usize * self.hidden + c],
+                );
+            }
+        }
+        y
+    }
+
+    fn cases() -> Vec<Case> {
+        [(1, 1, 1, 1), (2, 3, 5, 2), (13, 11, 19, 2)]
+            .into_iter()
+            .map(|(batch, seq, hidden, types)| {
+                let (tokens, vocabulary) = (batch * seq, 7u32);
+                Case {
+                    operation: Box::new(Self { tokens, seq, hidden, types }),
+                    inputs: vec![
+                        CaseInput::Integers((0..tokens as u32).map(|i| i * i % vocabulary).collect()),
+                        CaseInput::Integers((0..tokens).map(|i| (i / 2 % types) as u32).collect()),
+                        CaseInput::Random(vocabulary as usize * hidden),
+                        // A table longer than the sequence: the rest gets no gradient.
+                        CaseInput::Random((seq + 2) * hidden),
+                        CaseInput::Random(types * hidden),
+                    ],
+                }
+            })
+            .collect()
+    }
+}

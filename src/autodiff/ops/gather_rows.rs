@@ -1,0 +1,98 @@
+//! Picks rows (`gather_indexes` of Google's `run_pretraining.py`): the hidden states of masked
+//! positions, or of every `[CLS]`.
+//!
+//! ```text
+//! y[i] = x[rows[i]]        dx[rows[i]] += dy[i]
+//! ```
+//!
+//! Shapes: x `[…, hidden]`, rows `[n]` (each counts rows of x), y `[n, hidden]`. Nothing is saved.
+//! Order of summation: by i; every task looks at all i and owns a range of rows of dx.
+
+use super::super::graph::{Graph, GraphError, Integers, Tensor};
+use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation, Shape};
+use crate::tensor::dropout::Moment;
+use crate::tensor::kernels::add;
+use crate::tensor::threads::{PerItem, for_each_range};
+
+/// y[i] = x[rows[i]].
+pub struct GatherRows {
+    picked: usize,
+    rows: usize,
+    width: usize,
+}
+
+/// Pushes the rows of x `[…, hidden]` at `rows`; y `[rows.length, hidden]`.
+///
+/// # Errors
+/// None today; the signature is that of every operation.
+pub fn gather_rows(g: &mut Graph<'_>, x: Tensor, rows: Integers) -> Result<Tensor, GraphError> {
+    let operation =
+        GatherRows { picked: rows.length, rows: x.shape.rows(), width: x.shape.columns() };
+    let shape = Shape::new(&[rows.length, operation.width]);
+    g.push(operation, &[x.into(), rows.into()], shape)
+}
+
+impl Operation for GatherRows {
+    fn name(&self) -> &'static str {
+        "gather_rows"
+    }
+
+    fn output(&self) -> usize {
+        self.picked * self.width
+    }
+
+    fn backward_reads(&self, place: usize) -> bool {
+        place == 1
+    }
+
+    fn forward(&self, pass: Forward<'_>) {
+        let (x, rows) = (pass.inputs.floats(0), pass.inputs.integers(1));
+        let width = self.width;
+        for (y, &row) in pass.output.chunks_exact_mut(width).zip(rows) {
+            y.copy_from_slice(&x[row as usize * width..][..width]);
+        }
+    }
+
+    fn backward(&self, mut pass: Backward<'_>) {
+        let rows = pass.inputs.integers(1);
+        let dy = &*pass.output_gradient;
+        let width = self.width;
+        if let Some(dx) = pass.gradients.take(0) {
+            let accumulate = dx.accumulate;
+            let outputs = [PerItem::new(dx.data, width)];
+            for_each_range(self.rows, outputs, &mut [], 0, |range, [dx], _| {
+                if !accumulate {
+                    dx.fill(0.0);
+                }
+                for (dy, &row) in dy.chunks_exact(width).zip(rows) {
+                    let row = row as usize;
+                    if range.contains(&row) {
+                        add(dy, &mut dx[(row - range.start) * width..][..width]);
+                    }
+                }
+            });
+        }
+    }
+
+    fn reference(&self, inputs: &[Input64], _moment: &Moment) -> Vec<f64> {
+        let (x, rows) = (inputs[0].floats(), inputs[1].integers());
+        let mut y = Vec::new();
+        for &row in rows {
+            for c in 0..self.width {
+                y.push(x[row as usize * self.width + c]);
+            }
+        }
+        y
+    }
+
+    fn cases() -> Vec<Case> {
+        // A row picked twice, and rows never picked.
+        [(vec![0], 1, 1), (vec![4, 1, 4, 0, 4], 6, 3), (vec![2], 9, 17)]
+            .into_iter()
+            .map(|(picks, rows, width)| Case {
+                operation: Box::new(Self { picked: picks.len(), rows, width }),
+                inputs: vec![CaseInput::Random(rows * width), CaseInput::Integers(picks)],
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,317 @@
+//! Layer normalisation (Ba et al., 2016), alone or as every BERT sub-layer ends (Vaswani et al.,
+//! 2017, section 5.4; post-LayerNorm). For each row,
+//!
+//! ```text
+//! s = x    or    s = dropout(x) + residual
+//! μ = mean(s)    σ² = mean((s − μ)²)    x̂ = (s − μ) / √(σ² + ε)    y = γ·x̂ + β
+//! ```
+//!
+//! Shapes: x, residual, y `[…, hidden]`; γ, β `[hidden]`. Saved: x̂, and 1/√(σ² + ε) of each row.
+//!
+//! ```text
+//! g = dy·γ
+//! ds = (g − mean(g) − x̂·mean(g·x̂)) / √(σ² + ε)
+//! dx = ds·dropout factors    d_residual = ds    dγ += Σ_rows dy·x̂    dβ += Σ_rows dy
+//! ```
+//!
+//! Order of summation: within a row over 16 fixed lanes; dγ and dβ by chunks of 64 rows, then chunks
+//! in order.
+
+use super::super::graph::{Graph, GraphError, Operand, Parameter, Tensor};
+use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
+use crate::tensor::dropout::{Dropout, Moment};
+use crate::tensor::kernels::{ROW_CHUNK, add, add_chunks, multiply, reduce, sum_lanes, vectorized};
+use crate::tensor::math;
+use crate::tensor::threads::{PerItem, for_each_range};
+
+/// LayerNorm of x, or of dropout(x) + residual.
+pub struct LayerNorm {
+    rows: usize,
+    hidden: usize,
+    eps: f32,
+    residual: bool,
+    dropout: Option<Dropout>,
+    /// Rows of one sequence, to number rows over the whole batch of a step.
+    seq: usize,
+}
+
+/// Pushes LayerNorm(x); x and y `[…, hidden]`.
+///
+/// # Errors
+/// When γ or β is not `[hidden]`.
+pub fn layer_norm(
+    g: &mut Graph<'_>,
+    x: Tensor,
+    [gamma, beta]: [&Parameter; 2],
+    eps: f32,
+) -> Result<Tensor, GraphError> {
+    push(g, x, None, [gamma, beta], eps, None)
+}
+
+/// Pushes LayerNorm(dropout(x) + residual); x, residual and y `[batch, seq, hidden]`.
+///
+/// # Errors
+/// When the shapes do not fit.
+pub fn add_layer_norm(
+    g: &mut Graph<'_>,
+    x: Tensor,
+    residual: Tensor,
+    parameters: [&Parameter; 2],
+    eps: f32,
+    dropout_rate: f32,
+) -> Result<Tensor, GraphError> {
+    let site = g.dropout_site();
+    push(g, x, Some(residual), parameters, eps, Dropout::new(dropout_rate, site))
+}
+
+fn push(
+    g: &mut Graph<'_>,
+    x: Tensor,
+    residual: Option<Tensor>,
+    parameters: [&Parameter; 2],
+    eps: f32,
+    dropout: Option<Dropout>,
+) -> Result<Tensor, GraphError> {
+    let (rows, hidden) = (x.shape.rows(), x.shape.columns());
+    let seq = x.shape.dimensions().iter().rev().nth(1).copied().unwrap_or(1);
+    let operation =
+        LayerNorm { rows, hidden, eps, residual: residual.is_some(), dropout, seq };
+    let name = operation.name();
+    for parameter in parameters {
+        let fits = parameter.shape.dimensions() == [hidden];
+        g.check(fits, name, "gamma or beta", parameter.shape, format!("[{hidden}]"))?;
+    }
+    let mut operands: Vec<Operand> = vec![x.into()];
+    operands.extend(parameters.map(Operand::from));
+    if let Some(residual) = residual {
+        g.check(residual.shape == x.shape, name, "the residual", residual.shape, x.shape)?;
+        operands.push(residual.into());
+    }
+    g.push(operation, &operands, x.shape)
+}
+
+vectorized! {
+    /// One row: s becomes x̂, y becomes γ·x̂ + β; returns 1/√(σ² + ε).
+    fn normalize_row(s: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32, y: &mut [f32]) -> f32 {
+        let width = s.len() as f32;
+        let mean = sum_lanes(s) / width;
+        let squares = reduce(
+            [s],
+            0.0,
+            |sum, [s]| {
+                let centred = s - mean;
+                centred.mul_add(centred, sum)
+            },
+            |a, b| a + b,
+        );
+        let inverse = math::rsqrt(squares / width + eps);
+        for (((s, y), gamma), beta) in s.iter_mut().zip(y).zip(gamma).zip(beta) {
+            *s = (*s - mean) * inverse;
+            *y = gamma.mul_add(*s, *beta);
+        }
+        inverse
+    }
+
+    /// One row: ds from dy, x̂ and 1/√(σ² + ε); dγ and dβ of the row are added.
+    fn backward_row(
+        dy: &[f32],
+        x_hat: &[f32],
+        inverse: f32,
+        gamma: &[f32],
+        d_gamma: &mut [f32],
+        d_beta: &mut [f32],
+        ds: &mut [f32],
+    ) {
+        let width = dy.len() as f32;
+        let mean_g = reduce([dy, gamma], 0.0, |s, [dy, c]| dy.mul_add(c, s), |a, b| a + b) / width;
+        let mean_gx =
+            reduce([dy, gamma, x_hat], 0.0, |s, [dy, c, x]| (dy * c).mul_add(x, s), |a, b| a + b)
+                / width;
+        for i in 0..dy.len() {
+            let (dy, x_hat) = (dy[i], x_hat[i]);
+            d_gamma[i] = dy.mul_add(x_hat, d_gamma[i]);
+            d_beta[i] += dy;
+            ds[i] = inverse * (dy * gamma[i] - mean_g - x_hat * mean_gx);
+        }
+    }
+}
+
+/// Operand places.
+const X: usize = 0;
+const GAMMA: usize = 1;
+const BETA: usize = 2;
+const RESIDUAL: usize = 3;
+
+impl LayerNorm {
+    /// The number of row `row` in the whole batch of the step.
+    fn global_row(&self, moment: &Moment, row: usize) -> usize {
+        moment.first_sequence * self.seq + row
+    }
+
+    /// Scratch for two rows (dropout factors; ds) a task.
+    fn row_scratch(&self) -> usize {
+        2 * self.hidden
+    }
+}
+
+impl Operation for LayerNorm {
+    fn name(&self) -> &'static str {
+        if self.residual { "add_layer_norm" } else { "layer_norm" }
+    }
+
+    fn output(&self) -> usize {
+        self.rows * self.hidden
+    }
+
+    fn saved(&self) -> usize {
+        self.rows * (self.hidden + 1)
+    }
+
+    fn scratch(&self, threads: usize) -> usize {
+        threads * self.row_scratch() + 2 * self.rows.div_ceil(ROW_CHUNK) * self.hidden
+    }
+
+    fn backward_reads(&self, place: usize) -> bool {
+        place == GAMMA
+    }
+
+    fn forward(&self, pass: Forward<'_>) {
+        let [x, gamma, beta] = [X, GAMMA, BETA].map(|place| pass.inputs.floats(place));
+        let residual = pass.inputs.floats(RESIDUAL);
+        let width = self.hidden;
+        let dropout = self.dropout.filter(|_| pass.training);
+        let (x_hat, inverse) = pass.saved.split_at_mut(self.rows * width);
+        let outputs =
+            [PerItem::new(pass.output, width), PerItem::new(x_hat, width), PerItem::new(inverse, 1)];
+        for_each_range(self.rows, outputs, pass.scratch, self.row_scratch(), |range, outputs, scratch| {
+            let [y, x_hat, inverse] = outputs;
+            let factors = &mut scratch[..width];
+            let rows = y.chunks_exact_mut(width).zip(x_hat.chunks_exact_mut(width));
+            for (row, ((y, s), inverse)) in range.zip(rows.zip(inverse)) {
+                let at = row * width..(row + 1) * width;
+                if let Some(dropout) = dropout {
+                    dropout.factors(&pass.moment, self.global_row(&pass.moment, row), factors);
+                    multiply(&x[at.clone()], factors, false, s);
+                } else {
+                    s.copy_from_slice(&x[at.clone()]);
+                }
+                if self.residual {
+                    add(&residual[at], s);
+                }
+                *inverse = normalize_row(s, gamma, beta, self.eps, y);
+            }
+        });
+    }
+
+    fn backward(&self, mut pass: Backward<'_>) {
+        let gamma = pass.inputs.floats(GAMMA);
+        let width = self.hidden;
+        let (dx, d_residual) = (pass.gradients.take(X), pass.gradients.take(RESIDUAL));
+        let (d_gamma, d_beta) = (pass.gradients.take(GAMMA), pass.gradients.take(BETA));
+        let (x_hat, inverse) = pass.saved.split_at(self.rows * width);
+        let dy = &*pass.output_gradient;
+        let moment = pass.moment;
+
+        let chunks = self.rows.div_ceil(ROW_CHUNK);
+        let (partials, scratch) = pass.scratch.split_at_mut(2 * chunks * width);
+        let (gamma_partial, beta_partial) = partials.split_at_mut(chunks * width);
+        let [(dx, add_dx), (d_residual, add_residual)] = [dx, d_residual]
+            .map(|gradient| gradient.map_or_else(Default::default, |g| (g.data, g.accumulate)));
+        let outputs = [
+            PerItem::new(gamma_partial, width),
+            PerItem::new(beta_partial, width),
+            PerItem::new(dx, ROW_CHUNK * width),
+            PerItem::new(d_residual, ROW_CHUNK * width),
+        ];
+        for_each_range(chunks, outputs, scratch, self.row_scratch(), |range, outputs, scratch| {
+            let [gamma_partial, beta_partial, dx, d_residual] = outputs;
+            let (factors, ds) = scratch.split_at_mut(width);
+            gamma_partial.fill(0.0);
+            beta_partial.fill(0.0);
+            let first = range.start * ROW_CHUNK;
+            for row in first..self.rows.min(range.end * ROW_CHUNK) {
+                let chunk = (row / ROW_CHUNK - range.start) * width;
+                let at = row * width..(row + 1) * width;
+                backward_row(
+                    &dy[at.clone()],
+                    &x_hat[at.clone()],
+                    inverse[row],
+                    gamma,
+                    &mut gamma_partial[chunk..chunk + width],
+                    &mut beta_partial[chunk..chunk + width],
+                    ds,
+                );
+                let own = (row - first) * width..(row - first + 1) * width;
+                if !d_residual.is_empty() {
+                    store_or_add(ds, add_residual, &mut d_residual[own.clone()]);
+                }
+                if !dx.is_empty() {
+                    if let Some(dropout) = self.dropout {
+                        dropout.factors(&moment, self.global_row(&moment, row), factors);
+                        multiply(ds, factors, add_dx, &mut dx[own]);
+                    } else {
+                        store_or_add(ds, add_dx, &mut dx[own]);
+                    }
+                }
+            }
+        });
+        for (gradient, partial) in [(d_gamma, &*gamma_partial), (d_beta, &*beta_partial)] {
+            if let Some(gradient) = gradient {
+                add_chunks(partial, gradient.to_add());
+            }
+        }
+    }
+
+    fn reference(&self, inputs: &[Input64], moment: &Moment) -> Vec<f64> {
+        let [x, gamma, beta] = [X, GAMMA, BETA].map(|place| inputs[place].floats());
+        let width = self.hidden;
+        let mut y = Vec::new();
+        for row in 0..self.rows {
+            let mut s = x[row * width..(row + 1) * width].to_vec();
+            if let Some(dropout) = self.dropout {
+                let mut factors = vec![0.0; width];
+                dropout.factors(moment, self.global_row(moment, row), &mut factors);
+                for c in 0..width {
+                    s[c] *= f64::from(factors[c]);
+                }
+            }
+            if self.residual {
+                for c in 0..width {
+                    s[c] += inputs[RESIDUAL].floats()[row * width + c];
+                }
+            }
+            let mean = s.iter().sum::<f64>() / width as f64;
+            let variance = s.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / width as f64;
+            for c in 0..width {
+                let x_hat = (s[c] - mean) / (variance + f64::from(self.eps)).sqrt();
+                y.push(gamma[c] * x_hat + beta[c]);
+            }
+        }
+        y
+    }
+
+    fn cases() -> Vec<Case> {
+        let mut cases = Vec::new();
+        for (rows, hidden, eps) in [(1, 1, 0.5), (5, 7, 1e-12), (3, 40, 1e-5), (131, 19, 1e-12)] {
+            for (residual, rate) in [(false, 0.0), (true, 0.0), (true, 0.3)] {
+                let dropout = Dropout::new(rate, 3);
+                let mut inputs = vec![
+                    CaseInput::Random(rows * hidden),
+                    CaseInput::Random(hidden),
+                    CaseInput::Random(hidden),
+                ];
+                if residual {
+                    inputs.push(CaseInput::Random(rows * hidden));
+                }
+                let operation = Self { rows, hidden, eps, residual, dropout, seq: 1 };
+                cases.push(Case { operation: Box::new(operation), inputs });
+            }
+        }
+        cases
+    }
+}
+
+/// to = from, or to += from.
+fn store_or_add(from: &[f32], accumulate: bool, to: &mut [f32]) {
+    if accumulate { add(from, to) } else { to.copy_from_slice(from) }
+}

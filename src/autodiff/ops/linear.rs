@@ -1,0 +1,195 @@
+//! The linear layer, with or without GELU (BERT paper, section 3; Hendrycks & Gimpel, 2016):
+//!
+//! ```text
+//! z = x·Wᵀ + b        y = z    or    y = GELU(z)
+//! ```
+//!
+//! Shapes: x `[…, in]`, W `[out, in]` as Hugging Face and PyTorch store it, b `[out]`, y `[…, out]`.
+//! Saved: z, only with GELU.
+//!
+//! ```text
+//! dz = dy    or    dy · GELU′(z)
+//! dx = dz·W        dW += dzᵀ·x        db += Σ_rows dz
+//! ```
+//!
+//! Order of summation: products in order of k (dW: of tokens, never split over threads); db by chunks
+//! of 64 rows, then chunks in order.
+
+use super::super::graph::{Graph, GraphError, Parameter, Tensor};
+use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
+use crate::tensor::dropout::Moment;
+use crate::tensor::kernels::{add_bias, sum_rows, sum_rows_scratch, vectorized};
+use crate::tensor::math;
+use crate::tensor::matmul::{Update, matmul_parallel, matrix, matrix_mut};
+use crate::tensor::threads::{PerItem, for_each_range};
+
+/// y = x·Wᵀ + b, or its GELU.
+pub struct Linear {
+    rows: usize,
+    inputs: usize,
+    outputs: usize,
+    gelu: bool,
+}
+
+/// Pushes y = x·Wᵀ + b; x `[…, in]`, w `[out, in]`, b `[out]`, y `[…, out]`.
+///
+/// # Errors
+/// When the shapes do not fit.
+pub fn linear(
+    g: &mut Graph<'_>,
+    x: Tensor,
+    w: &Parameter,
+    b: &Parameter,
+) -> Result<Tensor, GraphError> {
+    push(g, x, w, b, false)
+}
+
+/// Pushes y = GELU(x·Wᵀ + b); shapes as in [`linear`].
+///
+/// # Errors
+/// When the shapes do not fit.
+pub fn linear_gelu(
+    g: &mut Graph<'_>,
+    x: Tensor,
+    w: &Parameter,
+    b: &Parameter,
+) -> Result<Tensor, GraphError> {
+    push(g, x, w, b, true)
+}
+
+fn push(
+    g: &mut Graph<'_>,
+    x: Tensor,
+    w: &Parameter,
+    b: &Parameter,
+    gelu: bool,
+) -> Result<Tensor, GraphError> {
+    let operation =
+        Linear { rows: x.shape.rows(), inputs: x.shape.columns(), outputs: w.shape.rows(), gelu };
+    let name = operation.name();
+    let (inputs, outputs) = (operation.inputs, operation.outputs);
+    let fits = w.shape.dimensions() == [outputs, inputs];
+    g.check(fits, name, "the weight", w.shape, format!("[…, {inputs}]"))?;
+    g.check(b.shape.dimensions() == [outputs], name, "the bias", b.shape, format!("[{outputs}]"))?;
+    g.push(operation, &[x.into(), w.into(), b.into()], x.shape.with_columns(outputs))
+}
+
+vectorized! {
+    /// y = GELU(z).
+    fn gelu(z: &[f32], y: &mut [f32]) {
+        for (y, z) in y.iter_mut().zip(z) {
+            *y = math::gelu(*z);
+        }
+    }
+
+    /// dz = dy · GELU′(z), in place of dy.
+    fn gelu_backward(z: &[f32], dy: &mut [f32]) {
+        for (dy, z) in dy.iter_mut().zip(z) {
+            *dy *= math::gelu_derivative(*z);
+        }
+    }
+}
+
+impl Operation for Linear {
+    fn name(&self) -> &'static str {
+        if self.gelu { "linear_gelu" } else { "linear" }
+    }
+
+    fn output(&self) -> usize {
+        self.rows * self.outputs
+    }
+
+    fn saved(&self) -> usize {
+        if self.gelu { self.rows * self.outputs } else { 0 }
+    }
+
+    fn scratch(&self, _threads: usize) -> usize {
+        sum_rows_scratch(self.rows, self.outputs)
+    }
+
+    fn forward(&self, pass: Forward<'_>) {
+        let [x, w, b] = [0, 1, 2].map(|place| pass.inputs.floats(place));
+        let (rows, inputs, outputs) = (self.rows, self.inputs, self.outputs);
+        let z = if self.gelu { &mut *pass.saved } else { &mut *pass.output };
+        matmul_parallel(
+            matrix(x, rows, inputs),
+            matrix(w, outputs, inputs).reversed_axes(),
+            Update::Store,
+            matrix_mut(z, rows, outputs),
+        );
+        if self.gelu {
+            let (z, y) = (PerItem::new(pass.saved, outputs), PerItem::new(pass.output, outputs));
+            for_each_range(rows, [z, y], &mut [], 0, |_, [z, y], _| {
+                add_bias(b, z);
+                gelu(z, y);
+            });
+        } else {
+            let z = PerItem::new(pass.output, outputs);
+            for_each_range(rows, [z], &mut [], 0, |_, [z], _| add_bias(b, z));
+        }
+    }
+
+    fn backward(&self, mut pass: Backward<'_>) {
+        let [x, w] = [0, 1].map(|place| pass.inputs.floats(place));
+        let (rows, inputs, outputs) = (self.rows, self.inputs, self.outputs);
+        if self.gelu {
+            let dz = PerItem::new(pass.output_gradient, outputs);
+            let saved = &*pass.saved;
+            for_each_range(rows, [dz], &mut [], 0, |range, [dz], _| {
+                gelu_backward(&saved[range.start * outputs..range.end * outputs], dz);
+            });
+        }
+        let dz = &*pass.output_gradient;
+        if let Some(dx) = pass.gradients.take(0) {
+            matmul_parallel(
+                matrix(dz, rows, outputs),
+                matrix(w, outputs, inputs),
+                Update::accumulating(dx.accumulate),
+                matrix_mut(dx.data, rows, inputs),
+            );
+        }
+        if let Some(dw) = pass.gradients.take(1) {
+            matmul_parallel(
+                matrix(dz, rows, outputs).reversed_axes(),
+                matrix(x, rows, inputs),
+                Update::accumulating(dw.accumulate),
+                matrix_mut(dw.data, outputs, inputs),
+            );
+        }
+        if let Some(db) = pass.gradients.take(2) {
+            sum_rows(dz, db.to_add(), pass.scratch);
+        }
+    }
+
+    fn reference(&self, inputs: &[Input64], _moment: &Moment) -> Vec<f64> {
+        let [x, w, b] = [0, 1, 2].map(|place| inputs[place].floats());
+        let mut y = Vec::new();
+        for r in 0..self.rows {
+            for o in 0..self.outputs {
+                let mut z = b[o];
+                for i in 0..self.inputs {
+                    z += x[r * self.inputs + i] * w[o * self.inputs + i];
+                }
+                y.push(if self.gelu { z * 0.5 * (1.0 + math::erf64(z / std::f64::consts::SQRT_2)) } else { z });
+            }
+        }
+        y
+    }
+
+    fn cases() -> Vec<Case> {
+        let mut cases = Vec::new();
+        for gelu in [false, true] {
+            for (rows, inputs, outputs) in [(1, 1, 1), (3, 5, 7), (130, 17, 33), (1, 300, 2)] {
+                cases.push(Case {
+                    operation: Box::new(Self { rows, inputs, outputs, gelu }),
+                    inputs: vec![
+                        CaseInput::Random(rows * inputs),
+                        CaseInput::Random(outputs * inputs),
+                        CaseInput::Random(outputs),
+                    ],
+                });
+            }
+        }
+        cases
+    }
+}

@@ -1,0 +1,84 @@
+//! The hyperbolic tangent, the pooler's activation:
+//!
+//! ```text
+//! y = tanh(x)        dx = dy·(1 − y²)
+//! ```
+//!
+//! Shapes: x, y `[…]`. Saved: y.
+
+use super::super::graph::{Graph, GraphError, Tensor};
+use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
+use crate::tensor::dropout::Moment;
+use crate::tensor::kernels::vectorized;
+use crate::tensor::math;
+
+/// y = tanh(x).
+pub struct Tanh {
+    elements: usize,
+}
+
+/// Pushes tanh(x).
+///
+/// # Errors
+/// None today; the signature is that of every operation.
+pub fn tanh(g: &mut Graph<'_>, x: Tensor) -> Result<Tensor, GraphError> {
+    g.push(Tanh { elements: x.shape.elements() }, &[x.into()], x.shape)
+}
+
+vectorized! {
+    fn forward(x: &[f32], y: &mut [f32]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = math::tanh(*x);
+        }
+    }
+
+    fn backward(dy: &[f32], y: &[f32], accumulate: bool, dx: &mut [f32]) {
+        for ((dx, dy), y) in dx.iter_mut().zip(dy).zip(y) {
+            let before = if accumulate { *dx } else { 0.0 };
+            *dx = dy.mul_add(1.0 - y * y, before);
+        }
+    }
+}
+
+impl Operation for Tanh {
+    fn name(&self) -> &'static str {
+        "tanh"
+    }
+
+    fn output(&self) -> usize {
+        self.elements
+    }
+
+    fn saved(&self) -> usize {
+        self.elements
+    }
+
+    fn backward_reads(&self, _place: usize) -> bool {
+        false
+    }
+
+    fn forward(&self, pass: Forward<'_>) {
+        forward(pass.inputs.floats(0), pass.output);
+        pass.saved.copy_from_slice(pass.output);
+    }
+
+    fn backward(&self, mut pass: Backward<'_>) {
+        if let Some(dx) = pass.gradients.take(0) {
+            backward(pass.output_gradient, pass.saved, dx.accumulate, dx.data);
+        }
+    }
+
+    fn reference(&self, inputs: &[Input64], _moment: &Moment) -> Vec<f64> {
+        inputs[0].floats().iter().map(|x| x.tanh()).collect()
+    }
+
+    fn cases() -> Vec<Case> {
+        [1, 7, 129]
+            .into_iter()
+            .map(|elements| Case {
+                operation: Box::new(Self { elements }),
+                inputs: vec![CaseInput::Random(elements)],
+            })
+            .collect()
+    }
+}

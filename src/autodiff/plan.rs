@@ -1,0 +1,375 @@
+//! The plan: every value of a graph has its place in memory, sized and shared by lifetime.
+//!
+//! Time runs through the forward pass (operation i at time i), then through the backward pass
+//! (operation i at time 2n − 1 − i). A buffer lives from the first to the last time it is used;
+//! buffers whose lives do not meet share memory. Passes then allocate nothing, and how much memory
+//! they take is known before the first.
+
+use super::graph::{Floats, Graph, Integers, Node, Operand, Tensor};
+use super::operation::{Backward, Forward, Gradient, Gradients, Input, Inputs, MAX_OPERANDS};
+use crate::tensor::dropout::Moment;
+use crate::tensor::threads;
+use std::fmt;
+use std::mem::take;
+
+/// Whether a backward pass will follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Forward and backward.
+    Training,
+    /// Forward only; nothing is kept for a backward pass.
+    Evaluation,
+}
+
+/// A buffer's place: which of the shared blocks, and how many of its elements.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    block: usize,
+    length: usize,
+}
+
+/// Where an operation finds its buffers.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    output: Place,
+    saved: Place,
+    scratch: Place,
+    backward_scratch: Place,
+    /// `None` when no loss depends on this operation.
+    gradient: Option<Place>,
+    /// For each operand that is a tensor: whether its gradient holds something already when this
+    /// operation's backward runs.
+    accumulate: [bool; MAX_OPERANDS],
+}
+
+/// A compiled graph with its memory, replayed for every batch of its shape.
+pub struct Plan {
+    mode: Mode,
+    nodes: Vec<Node>,
+    places: Vec<Places>,
+    blocks: Vec<Vec<f32>>,
+    integers: Vec<Vec<u32>>,
+    floats: Vec<Vec<f32>>,
+}
+
+/// A buffer while memory is being shared out.
+struct Life {
+    start: usize,
+    end: usize,
+    length: usize,
+}
+
+impl Plan {
+    /// Gives every value of `graph` its memory, for the threads of the current pool.
+    pub fn new(graph: Graph<'_>, mode: Mode) -> Self {
+        let Graph { nodes, integers, floats, .. } = graph;
+        let n = nodes.len();
+        let training = mode == Mode::Training;
+        let active = if training { active(&nodes) } else { vec![false; n] };
+        let backward_time = |node: usize| 2 * n - 1 - node;
+        let mut lives = Vec::new();
+        let add = |lives: &mut Vec<Life>, start, end, length| {
+            lives.push(Life { start, end, length });
+            lives.len() - 1
+        };
+
+        // Values live until their last reader, forward or backward.
+        let mut last_use: Vec<usize> =
+            (0..n).map(|i| if nodes[i].kept { 2 * n } else { i }).collect();
+        let mut first_gradient: Vec<usize> =
+            (0..n).map(|i| if nodes[i].loss { n } else { 2 * n }).collect();
+        let mut accumulate = vec![[false; MAX_OPERANDS]; n];
+        let mut written: Vec<bool> = nodes.iter().map(|node| node.loss).collect();
+        for (i, node) in nodes.iter().enumerate().rev() {
+            for (place, operand) in node.operands.iter().enumerate() {
+                if let Operand::Tensor(Tensor { node: source, .. }) = operand {
+                    last_use[*source] = last_use[*source].max(i);
+                    if active[i] {
+                        if node.operation.backward_reads(place) {
+                            last_use[*source] = last_use[*source].max(backward_time(i));
+                        }
+                        accumulate[i][place] = written[*source];
+                        written[*source] = true;
+                        first_gradient[*source] = first_gradient[*source].min(backward_time(i));
+                    }
+                }
+            }
+        }
+        let threads = threads::count();
+        let mut indices = Vec::with_capacity(n);
+        for (i, node) in nodes.iter().enumerate() {
+            let operation = &node.operation;
+            let (back, saved, scratch) =
+                (backward_time(i), operation.saved(), operation.scratch(threads));
+            indices.push((
+                add(&mut lives, i, last_use[i], operation.output()),
+                add(&mut lives, i, if active[i] { back } else { i }, saved),
+                add(&mut lives, i, i, scratch),
+                active[i].then(|| {
+                    let gradient = add(&mut lives, first_gradient[i], back, operation.output());
+                    (add(&mut lives, back, back, scratch), gradient)
+                }),
+            ));
+        }
+        let (assigned, blocks) = share(&lives);
+        let place = |life: usize| Place { block: assigned[life], length: lives[life].length };
+        let places = indices
+            .iter()
+            .zip(accumulate)
+            .map(|(&(output, saved, scratch, backward), accumulate)| Places {
+                output: place(output),
+                saved: place(saved),
+                scratch: place(scratch),
+                backward_scratch: backward.map_or(Place::default(), |(scratch, _)| place(scratch)),
+                gradient: backward.map(|(_, gradient)| place(gradient)),
+                accumulate,
+            })
+            .collect();
+        Self {
+            mode,
+            nodes,
+            places,
+            blocks: blocks.into_iter().map(|length| vec![0.0; length]).collect(),
+            integers: integers.into_iter().map(|length| vec![0; length]).collect(),
+            floats: floats.into_iter().map(|length| vec![0.0; length]).collect(),
+        }
+    }
+
+    /// The place of integers given from outside, to be filled before a pass.
+    pub fn integers_mut(&mut self, integers: Integers) -> &mut [u32] {
+        &mut self.integers[integers.slot]
+    }
+
+    /// The place of floats given from outside, to be filled before a pass.
+    pub fn floats_mut(&mut self, floats: Floats) -> &mut [f32] {
+        &mut self.floats[floats.slot]
+    }
+
+    /// The value of a kept tensor after a pass.
+    ///
+    /// # Panics
+    /// When the tensor was not [kept](Graph::keep): its memory may hold something else.
+    pub fn value(&self, tensor: Tensor) -> &[f32] {
+        assert!(self.nodes[tensor.node].kept, "only kept tensors can be read after a pass");
+        self.slice(self.places[tensor.node].output)
+    }
+
+    /// Bytes of all buffers together.
+    pub fn bytes(&self) -> usize {
+        let elements = |buffers: &[Vec<f32>]| buffers.iter().map(Vec::len).sum::<usize>();
+        let integers: usize = self.integers.iter().map(Vec::len).sum();
+        4 * (elements(&self.blocks) + elements(&self.floats) + integers)
+    }
+
+    fn slice(&self, place: Place) -> &[f32] {
+        &self.blocks[place.block][..place.length]
+    }
+
+    fn inputs<'a>(&'a self, node: usize, parameters: &'a [f32], backward: bool) -> Inputs<'a> {
+        let mut items = [Input::Floats(&[]); MAX_OPERANDS];
+        let node = &self.nodes[node];
+        for (place, (item, operand)) in items.iter_mut().zip(&node.operands).enumerate() {
+            *item = match operand {
+                Operand::Tensor(_) if backward && !node.operation.backward_reads(place) => continue,
+                Operand::Tensor(tensor) => {
+                    Input::Floats(self.slice(self.places[tensor.node].output))
+                }
+                Operand::Parameter(parameter) => {
+                    Input::Floats(&parameters[parameter.range.clone()])
+                }
+                Operand::Integers(integers) => Input::Integers(&self.integers[integers.slot]),
+                Operand::Floats(floats) => Input::Floats(&self.floats[floats.slot]),
+            };
+        }
+        Inputs { items }
+    }
+
+    /// Takes a buffer out of the plan, so that it can be written while others are read.
+    fn lend(&mut self, place: Place) -> Vec<f32> {
+        if place.length == 0 { Vec::new() } else { take(&mut self.blocks[place.block]) }
+    }
+
+    fn give_back(&mut self, place: Place, buffer: Vec<f32>) {
+        if place.length > 0 {
+            self.blocks[place.block] = buffer;
+        }
+    }
+
+    /// Computes every operation in order.
+    pub fn forward(&mut self, parameters: &[f32], moment: Moment) {
+        for node in 0..self.nodes.len() {
+            self.forward_one(node, parameters, moment);
+        }
+    }
+
+    fn forward_one(&mut self, node: usize, parameters: &[f32], moment: Moment) {
+        let Places { output, saved, scratch, gradient, .. } = self.places[node];
+        let mut buffers = [output, saved, scratch].map(|place| self.lend(place));
+        let [output_buffer, saved_buffer, scratch_buffer] = &mut buffers;
+        self.nodes[node].operation.forward(Forward {
+            inputs: self.inputs(node, parameters, false),
+            output: &mut output_buffer[..output.length],
+            saved: &mut saved_buffer[..saved.length],
+            scratch: &mut scratch_buffer[..scratch.length],
+            training: gradient.is_some(),
+            moment,
+        });
+        for (place, buffer) in [output, saved, scratch].into_iter().zip(buffers) {
+            self.give_back(place, buffer);
+        }
+    }
+
+    /// Adds the gradient of the sum of the losses to `gradients` (in the layout of `parameters`).
+    /// `moment` must be that of the forward pass.
+    ///
+    /// # Panics
+    /// In a plan for evaluation.
+    pub fn backward(&mut self, parameters: &[f32], gradients: &mut [f32], moment: Moment) {
+        assert!(self.mode == Mode::Training, "a plan for evaluation has no backward pass");
+        for node in 0..self.nodes.len() {
+            if let (true, Some(place)) = (self.nodes[node].loss, self.places[node].gradient) {
+                let gradient = &mut self.blocks[place.block][..place.length];
+                gradient.fill(0.0);
+                gradient[0] = 1.0;
+            }
+        }
+        for node in (0..self.nodes.len()).rev() {
+            if let Some(gradient) = self.places[node].gradient {
+                self.backward_one(node, gradient, parameters, gradients, moment);
+            }
+        }
+    }
+
+    fn backward_one(
+        &mut self,
+        node: usize,
+        gradient: Place,
+        parameters: &[f32],
+        gradients: &mut [f32],
+        moment: Moment,
+    ) {
+        let Places { saved, backward_scratch: scratch, accumulate, .. } = self.places[node];
+        let mut buffers = [gradient, saved, scratch].map(|place| self.lend(place));
+        // The gradients of operands that are tensors are lent, those of parameters are cut from the
+        // flat buffer.
+        let mut lent: [Option<(Place, Vec<f32>)>; MAX_OPERANDS] = [const { None }; MAX_OPERANDS];
+        for place in 0..self.nodes[node].operands.len() {
+            if let Operand::Tensor(tensor) = &self.nodes[node].operands[place]
+                && let Some(target) = self.places[tensor.node].gradient
+            {
+                lent[place] = Some((target, self.lend(target)));
+            }
+        }
+        let mut targets = [const { None }; MAX_OPERANDS];
+        cut_parameters(&self.nodes[node].operands, gradients, &mut targets);
+        for (place, lent) in lent.iter_mut().enumerate() {
+            if let Some((target, buffer)) = lent {
+                let data = &mut buffer[..target.length];
+                targets[place] = Some(Gradient { data, accumulate: accumulate[place] });
+            }
+        }
+        let [gradient_buffer, saved_buffer, scratch_buffer] = &mut buffers;
+        self.nodes[node].operation.backward(Backward {
+            inputs: self.inputs(node, parameters, true),
+            output_gradient: &mut gradient_buffer[..gradient.length],
+            saved: &mut saved_buffer[..saved.length],
+            scratch: &mut scratch_buffer[..scratch.length],
+            moment,
+            gradients: Gradients { items: targets },
+        });
+        for (place, buffer) in lent.into_iter().flatten() {
+            self.give_back(place, buffer);
+        }
+        for (place, buffer) in [gradient, saved, scratch].into_iter().zip(buffers) {
+            self.give_back(place, buffer);
+        }
+    }
+}
+
+/// Cuts the flat gradient buffer into the ranges of the operands that are parameters.
+fn cut_parameters<'a>(
+    operands: &[Operand],
+    gradients: &'a mut [f32],
+    targets: &mut [Option<Gradient<'a>>; MAX_OPERANDS],
+) {
+    let mut rest = gradients;
+    let mut cut = 0;
+    loop {
+        // The next range in the order of the flat buffer.
+        let next = operands
+            .iter()
+            .enumerate()
+            .filter_map(|(place, operand)| match operand {
+                Operand::Parameter(p) if targets[place].is_none() => Some((place, p.range.clone())),
+                _ => None,
+            })
+            .min_by_key(|(_, range)| range.start);
+        let Some((place, range)) = next else { return };
+        let (data, behind) = rest[range.start - cut..].split_at_mut(range.len());
+        targets[place] = Some(Gradient { data, accumulate: true });
+        (rest, cut) = (behind, range.end);
+    }
+}
+
+/// Which operations a loss depends on.
+fn active(nodes: &[Node]) -> Vec<bool> {
+    let mut active: Vec<bool> = nodes.iter().map(|node| node.loss).collect();
+    for (i, node) in nodes.iter().enumerate().rev() {
+        for operand in &node.operands {
+            if let (true, Operand::Tensor(tensor)) = (active[i], operand) {
+                active[tensor.node] = true;
+            }
+        }
+    }
+    active
+}
+
+/// Shares memory out: each buffer gets a block that is free for its whole life. Returns the block of
+/// each buffer and the lengths of the blocks.
+fn share(lives: &[Life]) -> (Vec<usize>, Vec<usize>) {
+    let mut order: Vec<usize> = (0..lives.len()).filter(|&i| lives[i].length > 0).collect();
+    order.sort_by_key(|&i| (lives[i].start, std::cmp::Reverse(lives[i].length), i));
+    let mut assigned = vec![0; lives.len()];
+    let mut blocks: Vec<usize> = Vec::new();
+    let mut busy_until: Vec<usize> = Vec::new();
+    for i in order {
+        let life = &lives[i];
+        // The smallest free block that fits, else the largest free one, made larger.
+        let best = (0..blocks.len()).filter(|&b| busy_until[b] < life.start).min_by_key(|&b| {
+            let fits = blocks[b] >= life.length;
+            (!fits, if fits { blocks[b] } else { usize::MAX - blocks[b] })
+        });
+        let block = best.unwrap_or_else(|| {
+            blocks.push(0);
+            busy_until.push(0);
+            blocks.len() - 1
+        });
+        blocks[block] = blocks[block].max(life.length);
+        busy_until[block] = life.end;
+        assigned[i] = block;
+    }
+    (assigned, blocks)
+}
+
+impl fmt::Display for Plan {
+    /// One line an operation: name, shape, bytes of output and saved values, place in the model.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:>4}  {:<22} {:<20} {:>12} {:>12}  scope",
+            "", "operation", "shape", "output", "saved"
+        )?;
+        for (i, (node, places)) in self.nodes.iter().zip(&self.places).enumerate() {
+            let saved = if places.gradient.is_some() { 4 * places.saved.length } else { 0 };
+            writeln!(
+                f,
+                "{i:>4}  {:<22} {:<20} {:>12} {saved:>12}  {}",
+                node.operation.name(),
+                node.shape.to_string(),
+                4 * places.output.length,
+                node.scope,
+            )?;
+        }
+        writeln!(f, "{} bytes in {} shared blocks", self.bytes(), self.blocks.len())
+    }
+}

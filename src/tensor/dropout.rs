@@ -1,0 +1,149 @@
+//! Dropout masks as a pure function of (seed, place in the model, step, row, column).
+//!
+//! Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011) turns a
+//! counter into 128 random bits, eight elements' worth. Nothing is stored: the backward pass computes
+//! the mask again.
+
+use super::kernels::{LANES, vectorized};
+
+/// Elements that one pass of [`LANES`] counters serves: 8 of each.
+const GROUP: usize = 8 * LANES;
+
+/// Where in a run a forward pass stands: what dropout masks depend on beside the element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The run's seed.
+    pub seed: u64,
+    /// The optimizer step, from 0.
+    pub step: u32,
+    /// The index in the step's batch of the first sequence of this forward pass: not 0 when the
+    /// batch is computed in several parts (gradient accumulation).
+    pub first_sequence: usize,
+}
+
+/// Inverted dropout (Srivastava et al., 2014): an element is dropped with probability `rate`, kept
+/// ones are scaled by 1 / (1 − rate). `rate` is rounded to a multiple of 2⁻¹⁶.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    /// An element is dropped when its 16 bits are below this.
+    threshold: u32,
+    /// The factor of kept elements.
+    scale: f32,
+    /// This dropout's place in the model.
+    site: u32,
+}
+
+impl Dropout {
+    /// Dropout with probability `rate` in `0.0 ..1.0`, or `None` when nothing is ever dropped.
+    /// `site` tells dropouts of one model apart.
+    pub fn new(rate: f32, site: u32) -> Option<Self> {
+        let threshold = (rate.clamp(0.0, 0.999) * 65536.0).round() as u32;
+        let scale = 65536.0 / (65536 - threshold) as f32;
+        (threshold > 0).then_some(Self { threshold, scale, site })
+    }
+
+    /// Fills `factors` with what the elements of row `row` are multiplied by: 0 or 1 / (1 − rate).
+    /// `row` counts over the whole batch of the step.
+    pub fn factors(&self, moment: &Moment, row: usize, factors: &mut [f32]) {
+        fill(
+            [moment.seed as u32, (moment.seed >> 32) as u32],
+            [row as u32, self.site, moment.step],
+            self.threshold,
+            self.scale,
+            factors,
+        );
+    }
+}
+
+/// One round of Philox: two 32×32→64 products, keyed.
+#[inline(always)]
+fn round(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let a = u64::from(counter[0]) * 0xD251_1F53;
+    let b = u64::from(counter[2]) * 0xCD9E_8D57;
+    [
+        (b >> 32) as u32 ^ counter[1] ^ key[0],
+        b as u32,
+        (a >> 32) as u32 ^ counter[3] ^ key[1],
+        a as u32,
+    ]
+}
+
+/// Philox4x32-10: 128 random bits for a counter under a key.
+#[inline(always)]
+pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+    for _ in 0..10 {
+        counter = round(counter, key);
+        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+    }
+    counter
+}
+
+vectorized! {
+    /// Element `e` of group `g` takes half-word `e / 16` of the counter `16·g + e % 16`.
+    fn fill(key: [u32; 2], counter: [u32; 3], threshold: u32, scale: f32, factors: &mut [f32]) {
+        for (group, factors) in factors.chunks_mut(GROUP).enumerate() {
+            let mut words = [[0; LANES]; 4];
+            for lane in 0..LANES {
+                let block = (group * LANES + lane) as u32;
+                let bits = philox([block, counter[0], counter[1], counter[2]], key);
+                for word in 0..4 {
+                    words[word][lane] = bits[word];
+                }
+            }
+            for (slot, factors) in factors.chunks_mut(LANES).enumerate() {
+                let shift = 16 * (slot as u32 % 2);
+                for (factor, word) in factors.iter_mut().zip(words[slot / 2]) {
+                    let bits = (word >> shift) & 0xFFFF;
+                    *factor = if bits < threshold { 0.0 } else { scale };
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn philox_gives_the_published_answers() {
+        // The known-answer test of the authors' library (kat_vectors, philox4x32 10).
+        assert_eq!(philox([0; 4], [0; 2]), [0x6627_E8D5, 0xE169_C58D, 0xBC57_AC4C, 0x9B00_DBD8]);
+        assert_eq!(
+            philox([0xFFFF_FFFF; 4], [0xFFFF_FFFF; 2]),
+            [0x408F_276D, 0x41C8_3B0E, 0xA20B_C7C6, 0x6D54_51FD]
+        );
+    }
+
+    #[test]
+    fn masks_depend_on_seed_step_site_and_row_and_drop_the_rate() {
+        let factors = |seed, step, site, row| {
+            let moment = Moment { seed, step, first_sequence: 0 };
+            let mut factors = vec![0.0; 300];
+            Dropout::new(0.1, site).unwrap().factors(&moment, row, &mut factors);
+            factors
+        };
+        let base = factors(1, 2, 3, 4);
+        assert_eq!(base, factors(1, 2, 3, 4));
+        for other in
+            [factors(9, 2, 3, 4), factors(1, 9, 3, 4), factors(1, 2, 9, 4), factors(1, 2, 3, 9)]
+        {
+            assert_ne!(base, other);
+        }
+        let dropped: usize =
+            (0..1000).map(|row| factors(0, 0, 0, row).iter().filter(|&&f| f == 0.0).count()).sum();
+        // 300,000 draws: standard deviation 164; six of them.
+        assert!(dropped.abs_diff(30_000) < 1000, "{dropped}");
+        assert!(Dropout::new(0.0, 0).is_none());
+    }
+
+    #[test]
+    fn a_prefix_of_a_row_is_a_prefix_of_its_mask() {
+        let moment = Moment { seed: 5, step: 6, first_sequence: 0 };
+        let dropout = Dropout::new(0.5, 1).unwrap();
+        let (mut long, mut short) = (vec![0.0; 200], vec![0.0; 137]);
+        dropout.factors(&moment, 3, &mut long);
+        dropout.factors(&moment, 3, &mut short);
+        assert_eq!(long[..137], short);
+    }
+}

@@ -1,0 +1,152 @@
+//! Matrix products by matrixmultiply (through ndarray), split over threads.
+//!
+//! matrixmultiply accumulates each output element in order of k, fused, in blocks of 256. So the
+//! split over rows or columns of the output never changes a bit; k is never split.
+
+use super::threads;
+use ndarray::linalg::general_mat_mul;
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+
+/// Whether a product replaces the output or is added to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// c = a·b
+    Store,
+    /// c += a·b
+    Add,
+}
+
+impl Update {
+    /// [`Update::Add`] when `accumulate`.
+    pub fn accumulating(accumulate: bool) -> Self {
+        if accumulate { Self::Add } else { Self::Store }
+    }
+
+    fn beta(self) -> f32 {
+        if self == Self::Add { 1.0 } else { 0.0 }
+    }
+}
+
+/// `c = a·b` or `c += a·b` on this thread; `a` is `[m, k]`, `b` is `[k, n]`, `c` is `[m, n]`, with
+/// any strides.
+///
+/// # Panics
+/// When the shapes do not fit; the graph has checked them.
+pub fn matmul(a: ArrayView2<f32>, b: ArrayView2<f32>, update: Update, mut c: ArrayViewMut2<f32>) {
+    general_mat_mul(1.0, &a, &b, update.beta(), &mut c);
+}
+
+/// [`matmul`] with the longer side of the output split over the threads.
+///
+/// # Panics
+/// As [`matmul`].
+pub fn matmul_parallel(
+    a: ArrayView2<f32>,
+    b: ArrayView2<f32>,
+    update: Update,
+    c: ArrayViewMut2<f32>,
+) {
+    // A task below this many multiplications costs more to hand over than to do.
+    const SMALLEST_TASK: usize = 1 << 16;
+    let work = c.len() * a.ncols();
+    split(a, b, update, c, threads::count().min(work / SMALLEST_TASK).max(1));
+}
+
+fn split(
+    a: ArrayView2<f32>,
+    b: ArrayView2<f32>,
+    update: Update,
+    c: ArrayViewMut2<f32>,
+    tasks: usize,
+) {
+    // Whole micro-tiles: an edge in the middle of the matrix costs time, never bits.
+    const TILE: usize = 32;
+    let (rows, columns) = c.dim();
+    let longer = rows.max(columns);
+    let left_tasks = tasks / 2;
+    let middle = (longer * left_tasks / tasks.max(1)).next_multiple_of(TILE);
+    if tasks <= 1 || middle >= longer {
+        return matmul(a, b, update, c);
+    }
+    if rows >= columns {
+        let (a0, a1) = a.split_at(Axis(0), middle);
+        let (c0, c1) = c.split_at(Axis(0), middle);
+        threads::join(
+            || split(a0, b, update, c0, left_tasks),
+            || split(a1, b, update, c1, tasks - left_tasks),
+        );
+    } else {
+        let (b0, b1) = b.split_at(Axis(1), middle);
+        let (c0, c1) = c.split_at(Axis(1), middle);
+        threads::join(
+            || split(a, b0, update, c0, left_tasks),
+            || split(a, b1, update, c1, tasks - left_tasks),
+        );
+    }
+}
+
+/// A row-major matrix over a slice.
+///
+/// # Panics
+/// When the slice is not `rows × columns` long; the graph has checked that.
+pub fn matrix(data: &[f32], rows: usize, columns: usize) -> ArrayView2<'_, f32> {
+    ArrayView2::from_shape((rows, columns), data).expect("rows × columns elements")
+}
+
+/// A mutable row-major matrix over a slice.
+///
+/// # Panics
+/// When the slice is not `rows × columns` long; the graph has checked that.
+pub fn matrix_mut(data: &mut [f32], rows: usize, columns: usize) -> ArrayViewMut2<'_, f32> {
+    ArrayViewMut2::from_shape((rows, columns), data).expect("rows × columns elements")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::random::{Generator, Purpose};
+    use crate::tensor::threads::Pool;
+
+    fn random(length: usize, index: u64) -> Vec<f32> {
+        let mut generator = Generator::new(0, Purpose::Testing, 0, index);
+        (0..length).map(|_| generator.uniform() as f32 - 0.5).collect()
+    }
+
+    /// Each element in order of k, fused, in blocks of 256: what the contract says matmul does.
+    fn oracle(a: &[f32], b: &[f32], (m, k, n): (usize, usize, usize), c: &mut [f32]) {
+        for i in 0..m {
+            for j in 0..n {
+                for block in (0..k).step_by(256) {
+                    let mut sum = 0.0f32;
+                    for p in block..k.min(block + 256) {
+                        sum = a[i * k + p].mul_add(b[p * n + j], sum);
+                    }
+                    c[i * n + j] += sum;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bits_are_those_of_the_contract_for_any_threads() {
+        if !crate::tensor::kernels::Simd::has_fma() {
+            return;
+        }
+        for (m, k, n) in [(1, 1, 1), (7, 300, 5), (65, 520, 33), (130, 64, 257), (3, 1000, 200)] {
+            let (a, b) = (random(m * k, 1), random(k * n, 2));
+            let mut expected = random(m * n, 3);
+            oracle(&a, &b, (m, k, n), &mut expected);
+            for threads in [1, 2, 3, 5] {
+                let mut c = random(m * n, 3);
+                Pool::new(threads).unwrap().run(|| {
+                    let (a, b) = (matrix(&a, m, k), matrix(&b, k, n));
+                    split(a, b, Update::Add, matrix_mut(&mut c, m, n), threads);
+                });
+                assert!(
+                    c.iter().zip(&expected).all(|(c, e)| c.to_bits() == e.to_bits()),
+                    "{m}×{k}×{n} on {threads} threads"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Cutting work over threads: the one file that names rayon.
+//!
+//! Every helper gives each task its own part of the outputs and lets it fold its inputs in index
+//! order, so that how many tasks there are never reaches a result.
+
+use std::ops::Range;
+
+/// A pool of worker threads.
+pub struct Pool(rayon::ThreadPool);
+
+/// A pool that the operating system would not start.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start {threads} threads: {source}; try a smaller --threads")]
+pub struct PoolError {
+    threads: usize,
+    source: rayon::ThreadPoolBuildError,
+}
+
+impl Pool {
+    /// A pool of `threads` threads; 0 means one for each core.
+    ///
+    /// # Errors
+    /// [`PoolError`] when the threads cannot be started.
+    pub fn new(threads: usize) -> Result<Self, PoolError> {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map(Self)
+            .map_err(|source| PoolError { threads, source })
+    }
+
+    /// Runs `work` with this pool as the current one.
+    pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.0.install(work)
+    }
+}
+
+/// The number of threads of the current pool.
+pub fn count() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Runs two closures, in parallel when a thread is free.
+pub fn join<A: Send, B: Send>(
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    rayon::join(a, b)
+}
+
+/// `items.iter().map(map)`, in parallel, results in order.
+pub fn map<T: Sync, R: Send>(items: &[T], map: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
+    use rayon::prelude::*;
+    items.par_iter().map(map).collect()
+}
+
+/// An output that is cut along with the items: item `i` owns `data[i·stride .. (i+1)·stride]`
+/// (the last item may own less).
+pub struct PerItem<'a> {
+    data: &'a mut [f32],
+    stride: usize,
+}
+
+impl<'a> PerItem<'a> {
+    /// `data`, of which every item owns `stride` elements.
+    pub fn new(data: &'a mut [f32], stride: usize) -> Self {
+        Self { data, stride }
+    }
+
+    fn split(self, item: usize) -> (Self, Self) {
+        let at = (item * self.stride).min(self.data.len());
+        let (left, right) = self.data.split_at_mut(at);
+        (Self::new(left, self.stride), Self::new(right, self.stride))
+    }
+}
+
+/// Cuts `0 .. items` into one range a thread and runs `work(range, outputs, scratch)` on each, where
+/// `outputs` are the ranges' own parts and `scratch` is a region of `scratch_per_task` elements (at
+/// most as many tasks run as `scratch` has room for). Nothing is allocated.
+pub fn for_each_range<const N: usize, F>(
+    items: usize,
+    outputs: [PerItem<'_>; N],
+    scratch: &mut [f32],
+    scratch_per_task: usize,
+    work: F,
+) where
+    F: Fn(Range<usize>, [&mut [f32]; N], &mut [f32]) + Sync,
+{
+    let room = scratch.len().checked_div(scratch_per_task).unwrap_or(usize::MAX);
+    assert!(room > 0, "scratch is smaller than one task needs");
+    let tasks = count().min(items).min(room);
+    if tasks > 0 {
+        split(0..items, outputs, scratch, scratch_per_task, tasks, &work);
+    }
+}
+
+fn split<const N: usize, F>(
+    range: Range<usize>,
+    outputs: [PerItem<'_>; N],
+    scratch: &mut [f32],
+    scratch_per_task: usize,
+    tasks: usize,
+    work: &F,
+) where
+    F: Fn(Range<usize>, [&mut [f32]; N], &mut [f32]) + Sync,
+{
+    if tasks == 1 {
+        let scratch = &mut scratch[..scratch_per_task];
+        return work(range, outputs.map(|output| output.data), scratch);
+    }
+    let left_tasks = tasks / 2;
+    let left_items = range.len() * left_tasks / tasks;
+    let middle = range.start + left_items;
+    let (left_scratch, right_scratch) = scratch.split_at_mut(left_tasks * scratch_per_task);
+    let mut right = [const { None }; N];
+    let mut slot = right.iter_mut();
+    let left = outputs.map(|output| {
+        let (left, right) = output.split(left_items);
+        *slot.next().expect("one slot an output") = Some(right);
+        left
+    });
+    let right = right.map(|output| output.expect("filled above"));
+    join(
+        || split(range.start..middle, left, left_scratch, scratch_per_task, left_tasks, work),
+        || {
+            let tasks = tasks - left_tasks;
+            split(middle..range.end, right, right_scratch, scratch_per_task, tasks, work);
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_is_visited_once_with_its_own_output() {
+        for threads in [1, 2, 3, 5] {
+            Pool::new(threads).unwrap().run(|| {
+                for items in [0, 1, 2, 7, 64] {
+                    // The second output's last item is cut short.
+                    let (mut a, mut b) =
+                        (vec![0.0; items], vec![0.0; (items * 3).saturating_sub(1)]);
+                    let mut scratch = vec![0.0; 4 * threads];
+                    let outputs = [PerItem::new(&mut a, 1), PerItem::new(&mut b, 3)];
+                    for_each_range(items, outputs, &mut scratch, 4, |range, [a, b], scratch| {
+                        assert_eq!(scratch.len(), 4);
+                        for (i, a) in range.clone().zip(a) {
+                            *a += i as f32 + 1.0;
+                        }
+                        for (i, b) in (range.start * 3..).zip(b) {
+                            *b += i as f32 + 1.0;
+                        }
+                    });
+                    assert!(a.iter().enumerate().all(|(i, &a)| a == i as f32 + 1.0));
+                    assert!(b.iter().enumerate().all(|(i, &b)| b == i as f32 + 1.0));
+                }
+            });
+        }
+    }
+}
