@@ -1,0 +1,33 @@
+//! The embedding layer: word + position + segment, LayerNorm, dropout (BERT paper, figure 2).
+
+use super::config::Config;
+use super::encoder::EncoderInputs;
+use crate::autodiff::ops::{dropout, embedding_sum, layer_norm};
+use crate::autodiff::{Graph, GraphError, Tensor};
+
+/// Pushes the embeddings; the result is `[batch, seq, hidden]`.
+///
+/// # Errors
+/// When the sequence is longer than `max_position_embeddings`.
+pub fn embeddings(
+    g: &mut Graph<'_>,
+    config: &Config,
+    inputs: &EncoderInputs,
+) -> Result<Tensor, GraphError> {
+    g.enter("bert.embeddings");
+    let word = g.parameter("bert.embeddings.word_embeddings.weight")?;
+    let position = g.parameter("bert.embeddings.position_embeddings.weight")?;
+    let token_type = g.parameter("bert.embeddings.token_type_embeddings.weight")?;
+    let gamma = g.parameter("bert.embeddings.LayerNorm.weight")?;
+    let beta = g.parameter("bert.embeddings.LayerNorm.bias")?;
+
+    let x = embedding_sum(
+        g,
+        [inputs.batch_size, inputs.seq],
+        inputs.input_ids,
+        inputs.token_type_ids,
+        [&word, &position, &token_type],
+    )?; // [batch, seq, hidden]
+    let x = layer_norm(g, x, [&gamma, &beta], config.layer_norm_eps)?;
+    dropout(g, x, config.hidden_dropout_prob)
+}

@@ -1,0 +1,344 @@
+//! Weights on disk, in Hugging Face's form: `model.safetensors` with the names of
+//! `BertForPreTraining`.
+//!
+//! Reading understands what BERT directories are found to hold: names with and without the `bert.`
+//! prefix, the `gamma` and `beta` of old checkpoints, half precision, the decoder stored once more
+//! beside the word embeddings it is tied to.
+
+use super::config::Config;
+use super::parameters::{initialize, layout};
+use crate::autodiff::{Entry, Layout};
+use crate::files::{self, FileError};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Weights that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// There is no `model.safetensors`.
+    #[error(
+        "`{}` has no model.safetensors; convert the checkpoint to safetensors first \
+         (transformers: `model.save_pretrained(…)`)", .0.display()
+    )]
+    Missing(PathBuf),
+    /// The file is cut short, or its header is wrong.
+    #[error("`{}` is not a whole safetensors file: {message}; fetch or write it again", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// A tensor of another shape than the configuration asks for.
+    #[error(
+        "`{}`: tensor `{name}` has shape {got:?}, but config.json asks for {expected:?}",
+        path.display()
+    )]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name in the file.
+        name: String,
+        /// Its shape.
+        got: Vec<usize>,
+        /// The shape that fits.
+        expected: Vec<usize>,
+    },
+    /// A tensor of a type that is not a float we read.
+    #[error("`{}`: tensor `{name}` has type {dtype:?}; F32, F16, BF16 and F64 can be read", path.display())]
+    Type {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name in the file.
+        name: String,
+        /// Its type.
+        dtype: Dtype,
+    },
+    /// A parameter of the encoder that the file does not have.
+    #[error("`{}` has no tensor for `{name}`: it is not the BERT that its config.json describes", path.display())]
+    NoTensor {
+        /// The file.
+        path: PathBuf,
+        /// The parameter.
+        name: String,
+    },
+    /// Two tensors that are the same parameter.
+    #[error("`{}` has `{name}` twice, under different names", path.display())]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// The parameter.
+        name: String,
+    },
+}
+
+/// What was found when weights were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Parameters that the file did not have and that were initialised: heads and pooler.
+    pub initialized: Vec<String>,
+    /// Tensors of the file that no parameter of pretraining corresponds to.
+    pub ignored: Vec<String>,
+}
+
+/// Reads `model.safetensors` of `directory` into the flat buffer of `config`'s layout. Heads that are
+/// missing are initialised from `seed`.
+///
+/// # Errors
+/// [`WeightsError`], naming the file and the tensor.
+pub fn load(
+    directory: &Path,
+    config: &Config,
+    seed: u64,
+) -> Result<(Vec<f32>, LoadReport), WeightsError> {
+    let path = directory.join("model.safetensors");
+    if directory.is_dir() && !path.exists() {
+        return Err(WeightsError::Missing(directory.to_path_buf()));
+    }
+    let bytes = files::read(&path)?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| WeightsError::Malformed {
+        path: path.clone(),
+        message: error.to_string(),
+    })?;
+    let layout = layout(config);
+    let mut found: HashMap<String, &str> = HashMap::new();
+    let mut report = LoadReport::default();
+    let mut names = tensors.names();
+    names.sort_unstable();
+    for &name in &names {
+        match parameter_name(name, &layout) {
+            Some(parameter) => {
+                if found.insert(parameter.clone(), name).is_some() {
+                    return Err(WeightsError::Twice { path, name: parameter });
+                }
+            }
+            None if is_copy(name) => {}
+            None => report.ignored.push(name.to_string()),
+        }
+    }
+    // The decoder's bias is stored under either name, or both.
+    const BIAS: &str = "cls.predictions.bias";
+    const DECODER_BIAS: &str = "cls.predictions.decoder.bias";
+    if !found.contains_key(BIAS) && names.contains(&DECODER_BIAS) {
+        found.insert(BIAS.into(), DECODER_BIAS);
+    }
+
+    let mut parameters = vec![0.0; layout.len()];
+    for (index, entry) in layout.entries().iter().enumerate() {
+        let values = &mut parameters[entry.range.clone()];
+        if let Some(&name) = found.get(&entry.name) {
+            let tensor = tensors.tensor(name).expect("a name of this file");
+            read_tensor(&path, name, &tensor, entry, values)?;
+        } else if is_head(&entry.name) {
+            initialize(&layout, config, index, seed, values);
+            report.initialized.push(entry.name.clone());
+        } else {
+            return Err(WeightsError::NoTensor { path, name: entry.name.clone() });
+        }
+    }
+    Ok((parameters, report))
+}
+
+/// Parameters that a BERT may lack: the pooler and the heads of pretraining.
+fn is_head(name: &str) -> bool {
+    name.starts_with("cls.") || name.starts_with("bert.pooler.")
+}
+
+/// Tensors that repeat what is stored elsewhere, or can be computed.
+fn is_copy(name: &str) -> bool {
+    name.starts_with("cls.predictions.decoder.") || name.ends_with("embeddings.position_ids")
+}
+
+/// Our name for the tensor `name` of a BERT checkpoint.
+fn parameter_name(name: &str, layout: &Layout) -> Option<String> {
+    let name = match name.rsplit_once('.') {
+        Some((stem, "gamma")) => format!("{stem}.weight"),
+        Some((stem, "beta")) => format!("{stem}.bias"),
+        _ => name.to_string(),
+    };
+    [format!("bert.{name}"), name].into_iter().find(|name| layout.get(name).is_some())
+}
+
+fn read_tensor(
+    path: &Path,
+    name: &str,
+    tensor: &TensorView<'_>,
+    entry: &Entry,
+    values: &mut [f32],
+) -> Result<(), WeightsError> {
+    if tensor.shape() != entry.shape {
+        return Err(WeightsError::Shape {
+            path: path.to_path_buf(),
+            name: name.into(),
+            got: tensor.shape().to_vec(),
+            expected: entry.shape.clone(),
+        });
+    }
+    let bytes = tensor.data();
+    match tensor.dtype() {
+        Dtype::F32 => convert(bytes, values, f32::from_le_bytes),
+        Dtype::F64 => convert(bytes, values, |b| f64::from_le_bytes(b) as f32),
+        Dtype::BF16 => {
+            convert(bytes, values, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16));
+        }
+        Dtype::F16 => convert(bytes, values, |b| half_to_f32(u16::from_le_bytes(b))),
+        dtype => {
+            return Err(WeightsError::Type { path: path.to_path_buf(), name: name.into(), dtype });
+        }
+    }
+    Ok(())
+}
+
+fn convert<const N: usize>(bytes: &[u8], values: &mut [f32], read: impl Fn([u8; N]) -> f32) {
+    for (value, bytes) in values.iter_mut().zip(bytes.chunks_exact(N)) {
+        *value = read(bytes.try_into().expect("N bytes"));
+    }
+}
+
+/// IEEE half precision to single: exact.
+fn half_to_f32(half: u16) -> f32 {
+    let sign = if half >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (i32::from(half >> 10 & 31), f32::from(half & 1023));
+    let magnitude = match exponent {
+        0 => fraction * 2.0f32.powi(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1024.0 + fraction) * 2.0f32.powi(exponent - 25),
+    };
+    sign * magnitude
+}
+
+/// A range of the flat buffer, for writing.
+struct Stored<'a> {
+    shape: &'a [usize],
+    values: &'a [f32],
+}
+
+impl View for Stored<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    }
+
+    fn data_len(&self) -> usize {
+        4 * self.values.len()
+    }
+}
+
+/// The bytes of `model.safetensors` for flat `parameters`, in a fixed order.
+pub fn to_safetensors(layout: &Layout, parameters: &[f32]) -> Vec<u8> {
+    let tensors = layout.entries().iter().map(|entry| {
+        let values = &parameters[entry.range.clone()];
+        (entry.name.as_str(), Stored { shape: &entry.shape, values })
+    });
+    // transformers refuses a file that does not say which framework wrote its layout.
+    let metadata = [("format".to_string(), "pt".to_string())].into_iter().collect();
+    safetensors::serialize(tensors, Some(metadata)).expect("names and sizes fit by construction")
+}
+
+/// Writes `model.safetensors` into `directory`, whole or not at all.
+///
+/// # Errors
+/// [`WeightsError::File`].
+pub fn save(directory: &Path, layout: &Layout, parameters: &[f32]) -> Result<(), WeightsError> {
+    let bytes = to_safetensors(layout, parameters);
+    let path = directory.join("model.safetensors");
+    Ok(files::write_atomically(&path, |out| out.write_all(&bytes))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small() -> (Config, Layout, Vec<f32>) {
+        let config = Config::new(1, 8, 20);
+        let layout = layout(&config);
+        let mut parameters = vec![0.0; layout.len()];
+        for (index, entry) in layout.entries().iter().enumerate() {
+            initialize(&layout, &config, index, 1, &mut parameters[entry.range.clone()]);
+        }
+        (config, layout, parameters)
+    }
+
+    #[test]
+    fn weights_are_read_back_as_written() {
+        let (config, layout, parameters) = small();
+        let directory = tempfile::tempdir().unwrap();
+        save(directory.path(), &layout, &parameters).unwrap();
+        let (read, report) = load(directory.path(), &config, 9).unwrap();
+        assert!(read == parameters && report == LoadReport::default());
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_and_nothing_panics() {
+        let (config, layout, parameters) = small();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("model.safetensors");
+        let whole = to_safetensors(&layout, &parameters);
+        let mut lying = whole.clone();
+        lying[0] ^= 0x40; // the length of the header
+        let mut lying_offset = whole.clone();
+        let at = lying_offset.windows(14).position(|w| w == b"data_offsets\":").unwrap() + 15;
+        lying_offset[at] = b'9';
+        for bytes in [&whole[..whole.len() - 1], &whole[..5], &[], &lying, &lying_offset] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = load(directory.path(), &config, 0).unwrap_err().to_string();
+            assert!(error.contains("model.safetensors"), "{error}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        let error = load(directory.path(), &config, 0).unwrap_err().to_string();
+        assert!(error.contains("no model.safetensors"), "{error}");
+    }
+
+    #[test]
+    fn other_shapes_and_types_are_named() {
+        let (config, layout, parameters) = small();
+        let directory = tempfile::tempdir().unwrap();
+        save(directory.path(), &layout, &parameters).unwrap();
+        let wider = Config { intermediate_size: 33, ..config.clone() };
+        let error = load(directory.path(), &wider, 0).unwrap_err().to_string();
+        assert!(
+            error.contains("intermediate.dense.weight") && error.contains("[33, 8]"),
+            "{error}"
+        );
+        let deeper = Config { num_hidden_layers: 2, ..config.clone() };
+        let error = load(directory.path(), &deeper, 0).unwrap_err().to_string();
+        assert!(error.contains("no tensor for `bert.encoder.layer.1"), "{error}");
+
+        let integers = vec![0u8; 4 * 20 * 8];
+        let view = TensorView::new(Dtype::I32, vec![20, 8], &integers).unwrap();
+        let bytes =
+            safetensors::serialize([("bert.embeddings.word_embeddings.weight", view)], None)
+                .unwrap();
+        std::fs::write(directory.path().join("model.safetensors"), bytes).unwrap();
+        let error = load(directory.path(), &config, 0).unwrap_err().to_string();
+        assert!(error.contains("word_embeddings") && error.contains("I32"), "{error}");
+    }
+
+    #[test]
+    fn half_precision_is_exact() {
+        for (half, value) in [
+            (0x3C00, 1.0),
+            (0xC000, -2.0),
+            (0x0001, 2.0f32.powi(-24)),
+            (0x7BFF, 65504.0),
+            (0x3555, 0.333_251_95),
+        ] {
+            assert_eq!(half_to_f32(half), value);
+        }
+        assert!(half_to_f32(0x7E00).is_nan() && half_to_f32(0xFC00) == f32::NEG_INFINITY);
+    }
+}

@@ -1,0 +1,227 @@
+//! AdamW as BERT's (`AdamWeightDecayOptimizer` of Google's `optimization.py`; Loshchilov & Hutter,
+//! 2019), and clipping by the global norm. Loops over flat slices.
+//!
+//! ```text
+//! m = β₁·m + (1 − β₁)·g        v = β₂·v + (1 − β₂)·g²
+//! θ −= lr · (m / (√v + ε) + decay·θ)
+//! ```
+//!
+//! BERT's has no bias correction; with it, m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ first. Decay
+//! does not apply to biases and LayerNorm.
+
+use crate::autodiff::Layout;
+use crate::model::decays;
+use crate::tensor::kernels::{sum_of_squares, vectorized};
+use crate::tensor::threads::{PerItem, for_each_range};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Elements of one chunk of the flat buffers: the unit of work, and of the sum of squares.
+const CHUNK: usize = 1 << 14;
+
+/// Settings of AdamW.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdamW {
+    /// β₁.
+    pub beta_1: f32,
+    /// β₂.
+    pub beta_2: f32,
+    /// ε, added to the root.
+    pub epsilon: f32,
+    /// The decay of weights.
+    pub weight_decay: f32,
+    /// Whether the moments are corrected for starting at zero. BERT's are not.
+    pub bias_correction: bool,
+}
+
+impl Default for AdamW {
+    fn default() -> Self {
+        Self {
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-6,
+            weight_decay: 0.01,
+            bias_correction: false,
+        }
+    }
+}
+
+/// Adam's moments, in the layout of the parameters, and the number of steps taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments {
+    /// m, the mean of gradients.
+    pub first: Vec<f32>,
+    /// v, the mean of their squares.
+    pub second: Vec<f32>,
+    /// Updates applied so far.
+    pub steps: u64,
+}
+
+impl Moments {
+    /// Zero, for `length` parameters.
+    pub fn new(length: usize) -> Self {
+        Self { first: vec![0.0; length], second: vec![0.0; length], steps: 0 }
+    }
+}
+
+/// √Σ g², by chunks of 16,384 over 16 fixed lanes, the chunks in order in `f64`. `partials` is
+/// scratch.
+pub fn global_norm(gradients: &[f32], partials: &mut Vec<f32>) -> f32 {
+    let chunks = gradients.len().div_ceil(CHUNK);
+    partials.resize(chunks, 0.0);
+    let outputs = [PerItem::new(partials, 1)];
+    for_each_range(chunks, outputs, &mut [], 0, |range, [partials], _| {
+        for (chunk, partial) in range.zip(partials) {
+            let end = gradients.len().min((chunk + 1) * CHUNK);
+            *partial = sum_of_squares(&gradients[chunk * CHUNK..end]);
+        }
+    });
+    partials.iter().map(|&partial| f64::from(partial)).sum::<f64>().sqrt() as f32
+}
+
+/// What gradients are multiplied by so that their global norm is at most `max_norm`
+/// (`tf.clip_by_global_norm`).
+pub fn clip_factor(norm: f32, max_norm: f32) -> f32 {
+    if norm > max_norm { max_norm / norm } else { 1.0 }
+}
+
+vectorized! {
+    fn update(
+        gradient: &[f32],
+        factor: f32,
+        settings: &Update,
+        decay: f32,
+        first: &mut [f32],
+        second: &mut [f32],
+        parameters: &mut [f32],
+    ) {
+        let state = first.iter_mut().zip(second).zip(parameters);
+        for (g, ((m, v), parameter)) in gradient.iter().zip(state) {
+            let g = g * factor;
+            *m = settings.beta_1.mul_add(*m, settings.one_minus_beta_1 * g);
+            *v = settings.beta_2.mul_add(*v, settings.one_minus_beta_2 * (g * g));
+            let root = (*v * settings.second_correction).sqrt() + settings.epsilon;
+            let step = *m * settings.first_correction / root;
+            *parameter -= settings.learning_rate * decay.mul_add(*parameter, step);
+        }
+    }
+}
+
+/// The numbers of one update.
+struct Update {
+    learning_rate: f32,
+    beta_1: f32,
+    one_minus_beta_1: f32,
+    beta_2: f32,
+    one_minus_beta_2: f32,
+    epsilon: f32,
+    first_correction: f32,
+    second_correction: f32,
+}
+
+impl AdamW {
+    /// Applies one step. `gradients` are multiplied by `factor` (of clipping) as they are read.
+    /// Parameters outside `trained` (ranges in order) stay as they are.
+    pub fn step(
+        &self,
+        groups: &[Group],
+        gradients: &[f32],
+        factor: f32,
+        learning_rate: f32,
+        moments: &mut Moments,
+        parameters: &mut [f32],
+    ) {
+        moments.steps += 1;
+        let correction = |beta: f32| {
+            if !self.bias_correction {
+                return 1.0;
+            }
+            // By squaring in f64: powi's rounding may differ between platforms.
+            let (mut power, mut base, mut n) = (1.0f64, f64::from(beta), moments.steps);
+            while n > 0 {
+                if n & 1 == 1 {
+                    power *= base;
+                }
+                base *= base;
+                n >>= 1;
+            }
+            (1.0 / (1.0 - power)) as f32
+        };
+        let settings = Update {
+            learning_rate,
+            beta_1: self.beta_1,
+            one_minus_beta_1: (1.0 - f64::from(self.beta_1)) as f32,
+            beta_2: self.beta_2,
+            one_minus_beta_2: (1.0 - f64::from(self.beta_2)) as f32,
+            epsilon: self.epsilon,
+            first_correction: correction(self.beta_1),
+            second_correction: correction(self.beta_2),
+        };
+        for group in groups {
+            let range = group.range.clone();
+            let gradients = &gradients[range.clone()];
+            let decay = if group.decays { self.weight_decay } else { 0.0 };
+            let outputs = [
+                PerItem::new(&mut moments.first[range.clone()], CHUNK),
+                PerItem::new(&mut moments.second[range.clone()], CHUNK),
+                PerItem::new(&mut parameters[range], CHUNK),
+            ];
+            let chunks = gradients.len().div_ceil(CHUNK);
+            for_each_range(chunks, outputs, &mut [], 0, |range, outputs, _| {
+                let [first, second, parameters] = outputs;
+                let gradient = &gradients[range.start * CHUNK..][..parameters.len()];
+                update(gradient, factor, &settings, decay, first, second, parameters);
+            });
+        }
+    }
+}
+
+/// Neighbouring parameters that are updated alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Elements of the flat buffers.
+    pub range: Range<usize>,
+    /// Whether weight decay applies.
+    pub decays: bool,
+}
+
+/// The parameters of `layout` for which `trained` says yes, in as few groups as there can be.
+pub fn groups(layout: &Layout, trained: impl Fn(&str) -> bool) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for entry in layout.entries().iter().filter(|entry| trained(&entry.name)) {
+        let decays = decays(&entry.name);
+        match groups.last_mut() {
+            Some(last) if last.range.end == entry.range.start && last.decays == decays => {
+                last.range.end = entry.range.end;
+            }
+            _ => groups.push(Group { range: entry.range.clone(), decays }),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_follow_names() {
+        let mut layout = Layout::default();
+        for name in ["a.weight", "b.weight", "b.bias", "LayerNorm.weight", "c.weight"] {
+            layout.add(name, &[2]);
+        }
+        let all = groups(&layout, |_| true);
+        let expected = [(0..4, true), (4..8, false), (8..10, true)];
+        assert_eq!(all, expected.map(|(range, decays)| Group { range, decays }));
+        assert_eq!(groups(&layout, |name| name != "b.weight").len(), 3);
+    }
+
+    #[test]
+    fn the_norm_is_that_of_all_chunks() {
+        let gradients = vec![0.5; 3 * CHUNK + 7];
+        let expected = (0.25 * gradients.len() as f64).sqrt() as f32;
+        // Lanes of one chunk add at most 1,024 numbers: 1024·2⁻²⁴ of relative error at the worst.
+        assert!((global_norm(&gradients, &mut Vec::new()) / expected - 1.0).abs() < 6.2e-5);
+        assert_eq!([clip_factor(0.5, 1.0), clip_factor(4.0, 1.0)], [1.0, 0.25]);
+    }
+}
