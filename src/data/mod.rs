@@ -1,1 +1,32 @@
-//! data
+//! From text to batches: reading documents, the token store, sentence pairs, masks.
+//!
+//! ```text
+//! files ─► Corpus ─► TokenStore ─► pairs ─► masking ─► Instance ─► Batch
+//!          corpus    store         pairs    masking    sampler      batch
+//! ```
+//!
+//! The recipe is Google's `create_pretraining_data.py`, function by function: [`create_pairs`] is its
+//! `create_instances_from_document`, [`Masking`] its `create_masked_lm_predictions`. What differs:
+//! pairs and masks are drawn anew at every pass instead of once, and nothing is written in between.
+
+mod batch;
+mod corpus;
+mod error;
+mod instance;
+mod json_lines;
+mod masking;
+mod pairs;
+mod sampler;
+mod sentences;
+mod store;
+
+pub use batch::Batch;
+pub use corpus::Corpus;
+pub use error::DataError;
+pub use instance::Instance;
+pub use json_lines::{InstanceFile, to_json};
+pub use masking::{MaskSettings, Masking};
+pub use pairs::{Pair, PairSettings, create_pairs};
+pub use sampler::{Position, Sampler, split_documents};
+pub use sentences::Lines;
+pub use store::TokenStore;

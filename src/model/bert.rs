@@ -7,6 +7,7 @@ use super::parameters::{initialize, layout};
 use super::weights::{self, LoadReport, WeightsError};
 use crate::autodiff::ops::{cross_entropy, masked_lm_loss};
 use crate::autodiff::{Floats, Graph, GraphError, Integers, Layout, Mode, Plan, Tensor};
+use crate::data::Batch;
 use crate::tensor::dropout::Moment;
 use std::path::Path;
 
@@ -107,6 +108,16 @@ pub struct Losses {
     pub next_sentence_accuracy: f32,
 }
 
+impl Losses {
+    /// Adds the sums of another forward pass.
+    pub fn add(&mut self, other: &Self) {
+        self.masked_lm_loss += other.masked_lm_loss;
+        self.masked_lm_accuracy += other.masked_lm_accuracy;
+        self.next_sentence_loss += other.next_sentence_loss;
+        self.next_sentence_accuracy += other.next_sentence_accuracy;
+    }
+}
+
 impl PretrainingPlan {
     /// Compiles pretraining for batches of `shape`; `next_sentence` says whether that task takes
     /// part. With `keep`, hidden states, pooler output and next-sentence logits stay readable.
@@ -175,6 +186,34 @@ impl PretrainingPlan {
     /// The compiled graph, to fill inputs, to read kept values, to print.
     pub fn plan(&mut self) -> &mut Plan {
         &mut self.plan
+    }
+
+    /// Copies `batch` into the inputs. The weights of masked positions are multiplied by
+    /// `masked_lm_scale` (1 / their number makes the loss a mean), those of pairs by
+    /// `next_sentence_scale`.
+    ///
+    /// # Panics
+    /// When the batch is of another shape than the plan.
+    pub fn load(&mut self, batch: &Batch, masked_lm_scale: f32, next_sentence_scale: f32) {
+        let inputs = self.inputs;
+        for (place, values) in [
+            (inputs.encoder.input_ids, &batch.input_ids),
+            (inputs.encoder.token_type_ids, &batch.token_type_ids),
+            (inputs.encoder.attention_mask, &batch.attention_mask),
+            (inputs.masked_lm_positions, &batch.masked_lm_positions),
+            (inputs.masked_lm_ids, &batch.masked_lm_ids),
+            (inputs.next_sentence_labels, &batch.next_sentence_labels),
+        ] {
+            self.plan.integers_mut(place).copy_from_slice(values);
+        }
+        for (place, values, scale) in [
+            (inputs.masked_lm_weights, &batch.masked_lm_weights, masked_lm_scale),
+            (inputs.next_sentence_weights, &batch.next_sentence_weights, next_sentence_scale),
+        ] {
+            for (to, from) in self.plan.floats_mut(place).iter_mut().zip(values) {
+                *to = scale * from;
+            }
+        }
     }
 
     /// Computes the losses of the batch in the inputs.

@@ -1,0 +1,104 @@
+//! A batch: instances padded to one length, as flat arrays ready for the model.
+
+use super::Instance;
+
+/// Instances side by side, padded to `max_seq_length`. Filled again and again without allocating.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Sequences there is room for.
+    pub batch_size: usize,
+    /// Tokens of each.
+    pub max_seq_length: usize,
+    /// Masked positions of each, at most.
+    pub max_predictions_per_seq: usize,
+    /// Instances that are there; the rest is padding.
+    pub instances: usize,
+    /// `[batch, seq]`.
+    pub input_ids: Vec<u32>,
+    /// `[batch, seq]`: 0 for sentence A and padding, 1 for sentence B.
+    pub token_type_ids: Vec<u32>,
+    /// `[batch, seq]`: 1 for tokens, 0 for padding.
+    pub attention_mask: Vec<u32>,
+    /// `[batch · max_predictions_per_seq]`: rows of the flattened `[batch, seq]`; real ones first.
+    pub masked_lm_positions: Vec<u32>,
+    /// The ids that were there before masking.
+    pub masked_lm_ids: Vec<u32>,
+    /// 1 for real entries, 0 for padding.
+    pub masked_lm_weights: Vec<f32>,
+    /// `[batch]`: 0 true next, 1 random.
+    pub next_sentence_labels: Vec<u32>,
+    /// `[batch]`: 1 for pairs, 0 where there is no second sentence, and for padding.
+    pub next_sentence_weights: Vec<f32>,
+}
+
+impl Batch {
+    /// An empty batch with room for `batch_size` sequences.
+    pub fn new(batch_size: usize, max_seq_length: usize, max_predictions_per_seq: usize) -> Self {
+        let (tokens, predictions) =
+            (batch_size * max_seq_length, batch_size * max_predictions_per_seq);
+        Self {
+            batch_size,
+            max_seq_length,
+            max_predictions_per_seq,
+            instances: 0,
+            input_ids: vec![0; tokens],
+            token_type_ids: vec![0; tokens],
+            attention_mask: vec![0; tokens],
+            masked_lm_positions: vec![0; predictions],
+            masked_lm_ids: vec![0; predictions],
+            masked_lm_weights: vec![0.0; predictions],
+            next_sentence_labels: vec![0; batch_size],
+            next_sentence_weights: vec![0.0; batch_size],
+        }
+    }
+
+    /// Empties the batch; `pad_id` fills the rows.
+    pub fn clear(&mut self, pad_id: u32) {
+        self.instances = 0;
+        self.input_ids.fill(pad_id);
+        for field in [
+            &mut self.token_type_ids,
+            &mut self.attention_mask,
+            &mut self.masked_lm_positions,
+            &mut self.masked_lm_ids,
+            &mut self.next_sentence_labels,
+        ] {
+            field.fill(0);
+        }
+        self.masked_lm_weights.fill(0.0);
+        self.next_sentence_weights.fill(0.0);
+    }
+
+    /// Whether there is no room for another instance.
+    pub fn is_full(&self) -> bool {
+        self.instances == self.batch_size
+    }
+
+    /// Appends an instance.
+    ///
+    /// # Panics
+    /// When the batch is full, or the instance is longer than `max_seq_length` or has more than
+    /// `max_predictions_per_seq` masks: whoever makes or reads instances has checked that.
+    pub fn push(&mut self, instance: &Instance) {
+        assert!(!self.is_full(), "the batch is full");
+        let (row, length) = (self.instances, instance.input_ids.len());
+        let masks = instance.masked_lm_positions.len();
+        assert!(length <= self.max_seq_length && masks <= self.max_predictions_per_seq);
+        let start = row * self.max_seq_length;
+        self.input_ids[start..start + length].copy_from_slice(&instance.input_ids);
+        self.token_type_ids[start..start + length].copy_from_slice(&instance.token_type_ids);
+        self.attention_mask[start..start + length].fill(1);
+        // Packed to the front: behind the last real entry nothing costs anything.
+        let first = self.masked_lm_weights.iter().take_while(|&&weight| weight != 0.0).count();
+        for i in 0..masks {
+            self.masked_lm_positions[first + i] = start as u32 + instance.masked_lm_positions[i];
+            self.masked_lm_ids[first + i] = instance.masked_lm_labels[i];
+            self.masked_lm_weights[first + i] = 1.0;
+        }
+        if let Some(is_random_next) = instance.is_random_next {
+            self.next_sentence_labels[row] = u32::from(is_random_next);
+            self.next_sentence_weights[row] = 1.0;
+        }
+        self.instances += 1;
+    }
+}

@@ -1,0 +1,53 @@
+//! What can go wrong with text and instances.
+
+use crate::files::FileError;
+use std::path::PathBuf;
+
+/// What can go wrong with text and instances.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// A file that cannot be read or written, or is not UTF-8.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A path or pattern that matches nothing.
+    #[error("`{0}` matches no file; give a .txt or .jsonl file, a directory that holds some, or a pattern in quotes")]
+    NoFile(String),
+    /// A pattern that is not one.
+    #[error("`{pattern}` is not a pattern: {message}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A line that cannot be understood.
+    #[error("`{}`, line {line}: {message}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// Text without a single sentence.
+    #[error("{0} holds no usable sentence: it is empty, or the tokenizer finds no word in it")]
+    NoSentence(String),
+    /// Too few documents for pairs.
+    #[error(
+        "{origin} holds {documents} document(s), but next-sentence prediction draws random sentences \
+         from other documents{split}; separate documents by blank lines, or leave it out with --no-nsp"
+    )]
+    TooFewDocuments {
+        /// Where the text came from.
+        origin: String,
+        /// How many documents there are.
+        documents: usize,
+        /// Why more are needed.
+        split: &'static str,
+    },
+    /// A file of instances without one.
+    #[error("`{}` holds no instance", .0.display())]
+    NoInstance(PathBuf),
+}

@@ -1,0 +1,312 @@
+//! Instances as JSON Lines: to look at them, to hand them to another trainer, to train on exactly
+//! those.
+//!
+//! One object a line: `tokens`, `input_ids`, `token_type_ids`, `is_random_next` (null without a
+//! second sentence), `masked_lm_positions`, `masked_lm_labels` (tokens), `masked_lm_ids` (their ids).
+
+use super::error::DataError;
+use super::instance::Instance;
+use crate::files::FileError;
+use crate::tensor::random::{Generator, Purpose};
+use crate::tokenizer::Vocabulary;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    #[serde(default)]
+    tokens: Vec<String>,
+    input_ids: Vec<u32>,
+    token_type_ids: Vec<u32>,
+    is_random_next: Option<bool>,
+    masked_lm_positions: Vec<u32>,
+    masked_lm_labels: Vec<String>,
+    #[serde(default)]
+    masked_lm_ids: Option<Vec<u32>>,
+}
+
+/// The line of `instance`, without the line end.
+pub fn to_json(instance: &Instance, vocabulary: &Vocabulary) -> String {
+    let tokens = |ids: &[u32]| -> Vec<String> {
+        ids.iter().map(|&id| vocabulary.token(id).unwrap_or("[UNK]").to_string()).collect()
+    };
+    let line = Line {
+        tokens: tokens(&instance.input_ids),
+        input_ids: instance.input_ids.clone(),
+        token_type_ids: instance.token_type_ids.clone(),
+        is_random_next: instance.is_random_next,
+        masked_lm_positions: instance.masked_lm_positions.clone(),
+        masked_lm_labels: tokens(&instance.masked_lm_labels),
+        masked_lm_ids: Some(instance.masked_lm_labels.clone()),
+    };
+    serde_json::to_string(&line).expect("numbers and strings")
+}
+
+/// The longest line that is read: a sequence of 16,384 tokens of 100 letters fits.
+const LONGEST_LINE: u64 = 4 << 20;
+
+/// A file of instances, read one line at a time; only the places of its lines are in memory.
+pub struct InstanceFile {
+    path: PathBuf,
+    reader: BufReader<File>,
+    vocabulary: Vocabulary,
+    max_seq_length: usize,
+    max_predictions_per_seq: usize,
+    /// Byte offset and number of every line that holds an instance.
+    lines: Vec<(u64, u64)>,
+    /// The order of this pass; empty when it is the file's.
+    order: Vec<u32>,
+    shuffle: bool,
+    seed: u64,
+    epoch: u64,
+    offset: u64,
+}
+
+impl InstanceFile {
+    /// Opens a file and checks every line: ids below the vocabulary's size, lengths that agree and fit
+    /// `max_seq_length` and `max_predictions_per_seq`, positions inside the sequence. With `shuffle`,
+    /// each pass has its own order, drawn from `seed`.
+    ///
+    /// # Errors
+    /// [`DataError`], naming file and line.
+    pub fn open(
+        path: &Path,
+        vocabulary: &Vocabulary,
+        max_seq_length: usize,
+        max_predictions_per_seq: usize,
+        shuffle: bool,
+        seed: u64,
+    ) -> Result<Self, DataError> {
+        let file = File::open(path).map_err(|error| FileError::io("open", path, error))?;
+        let mut source = Self {
+            path: path.to_path_buf(),
+            reader: BufReader::new(file),
+            vocabulary: vocabulary.clone(),
+            max_seq_length,
+            max_predictions_per_seq,
+            lines: Vec::new(),
+            order: Vec::new(),
+            shuffle,
+            seed,
+            epoch: 0,
+            offset: 0,
+        };
+        let (mut at, mut number) = (0, 0);
+        loop {
+            number += 1;
+            let (text, bytes) = source.read_line(number)?;
+            if bytes == 0 {
+                break;
+            }
+            if !text.trim().is_empty() {
+                source.parse(&text, number)?;
+                source.lines.push((at, number));
+            }
+            at += bytes;
+        }
+        if source.lines.is_empty() {
+            return Err(DataError::NoInstance(path.to_path_buf()));
+        }
+        source.start_pass(0);
+        Ok(source)
+    }
+
+    /// The number of instances.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there is no instance: never, an empty file is not opened.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// The pass and the number of instances handed out in it.
+    pub fn position(&self) -> (u64, u64) {
+        (self.epoch, self.offset)
+    }
+
+    /// Goes to a position that [`InstanceFile::position`] gave.
+    pub fn seek(&mut self, (epoch, offset): (u64, u64)) {
+        self.start_pass(epoch);
+        self.offset = offset.min(self.lines.len() as u64);
+    }
+
+    fn start_pass(&mut self, epoch: u64) {
+        (self.epoch, self.offset) = (epoch, 0);
+        if self.shuffle {
+            self.order = (0..self.lines.len() as u32).collect();
+            let mut generator = Generator::new(self.seed, Purpose::InstanceOrder, epoch, 0);
+            generator.shuffle(&mut self.order);
+        }
+    }
+
+    /// The next instance; passes follow each other without end.
+    ///
+    /// # Errors
+    /// [`DataError`] when the file has changed under us.
+    pub fn next_instance(&mut self) -> Result<Instance, DataError> {
+        if self.offset == self.lines.len() as u64 {
+            self.start_pass(self.epoch + 1);
+        }
+        let place = self.offset as usize;
+        let index = if self.shuffle { self.order[place] as usize } else { place };
+        let (at, number) = self.lines[index];
+        let seek = |reader: &mut BufReader<File>| -> std::io::Result<()> {
+            // In file order the reader is there already, and its buffer stays.
+            let now = reader.stream_position()?;
+            if now != at { reader.seek(SeekFrom::Start(at)).map(drop) } else { Ok(()) }
+        };
+        seek(&mut self.reader).map_err(|error| FileError::io("read", &self.path, error))?;
+        let (text, _) = self.read_line(number)?;
+        let instance = self.parse(&text, number)?;
+        self.offset += 1;
+        Ok(instance)
+    }
+
+    fn read_line(&mut self, number: u64) -> Result<(String, u64), DataError> {
+        let mut bytes = Vec::new();
+        let mut limited = (&mut self.reader).take(LONGEST_LINE);
+        let read = limited.read_until(b'\n', &mut bytes);
+        let read = read.map_err(|error| FileError::io("read", &self.path, error))? as u64;
+        if read == LONGEST_LINE && bytes.last() != Some(&b'\n') {
+            return Err(self.error(number, format!("longer than {LONGEST_LINE} bytes")));
+        }
+        let text = String::from_utf8(bytes);
+        Ok((text.map_err(|error| self.error(number, format!("not UTF-8: {error}")))?, read))
+    }
+
+    fn error(&self, line: u64, message: impl Into<String>) -> DataError {
+        DataError::Line { path: self.path.clone(), line, message: message.into() }
+    }
+
+    fn parse(&self, text: &str, number: u64) -> Result<Instance, DataError> {
+        let line: Line = serde_json::from_str(text)
+            .map_err(|error| self.error(number, format!("not an instance: {error}")))?;
+        let labels = match line.masked_lm_ids {
+            Some(ids) => ids,
+            None => line
+                .masked_lm_labels
+                .iter()
+                .map(|token| {
+                    self.vocabulary.id(token).ok_or_else(|| {
+                        self.error(number, format!("masked_lm_labels has `{token}`, which is not in the vocabulary"))
+                    })
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        let length = line.input_ids.len();
+        let vocab_size = self.vocabulary.len();
+        let check = |fits: bool, message: String| {
+            if fits { Ok(()) } else { Err(self.error(number, message)) }
+        };
+        check(length > 0, "input_ids is empty".into())?;
+        let most = self.max_seq_length;
+        check(length <= most, format!("{length} tokens, but --max-seq-length is {most}"))?;
+        let types = line.token_type_ids.len();
+        check(types == length, format!("{length} input_ids but {types} token_type_ids"))?;
+        let bad_type = line.token_type_ids.iter().find(|&&id| id > 1);
+        check(bad_type.is_none(), format!("token_type_ids has {bad_type:?}; only 0 and 1 are segments"))?;
+        let ids = line.input_ids.iter().chain(&labels);
+        let bad = ids.copied().find(|&id| id as usize >= vocab_size);
+        check(bad.is_none(), format!("id {} is not below the vocabulary's size, {vocab_size}", bad.unwrap_or(0)))?;
+        let (positions, masks) = (&line.masked_lm_positions, labels.len());
+        let fits = positions.len() == masks;
+        check(fits, format!("{} masked_lm_positions but {masks} labels", positions.len()))?;
+        let most = self.max_predictions_per_seq;
+        check(masks <= most, format!("{masks} masked positions, but --max-predictions-per-seq is {most}"))?;
+        let sorted = positions.windows(2).all(|pair| pair[0] < pair[1]);
+        check(sorted, "masked_lm_positions are not in rising order".into())?;
+        let inside = positions.last().is_none_or(|&last| (last as usize) < length);
+        check(inside, format!("a masked position is not below the length, {length}"))?;
+        Ok(Instance {
+            input_ids: line.input_ids,
+            token_type_ids: line.token_type_ids,
+            is_random_next: line.is_random_next,
+            masked_lm_positions: line.masked_lm_positions,
+            masked_lm_labels: labels,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vocabulary() -> Vocabulary {
+        let tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat"];
+        Vocabulary::from_tokens(tokens.map(String::from).to_vec()).unwrap()
+    }
+
+    fn instance(label: u32, is_random_next: Option<bool>) -> Instance {
+        Instance {
+            input_ids: vec![2, 4, 3, 6, 3],
+            token_type_ids: vec![0, 0, 0, 1, 1],
+            is_random_next,
+            masked_lm_positions: vec![1],
+            masked_lm_labels: vec![label],
+        }
+    }
+
+    fn open(text: &str, shuffle: bool) -> (tempfile::TempDir, Result<InstanceFile, DataError>) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("i.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let file = InstanceFile::open(&path, &vocabulary(), 5, 1, shuffle, 1);
+        (directory, file)
+    }
+
+    #[test]
+    fn instances_are_read_back_as_written_in_order_or_shuffled() {
+        let all = [instance(5, Some(true)), instance(6, Some(false)), instance(0, None)];
+        let text: String = all.iter().map(|i| to_json(i, &vocabulary()) + "\n").collect();
+        let (_directory, file) = open(&text, false);
+        let mut file = file.unwrap();
+        for expected in all.iter().chain(&all) {
+            assert_eq!(&file.next_instance().unwrap(), expected);
+        }
+        let (_directory, file) = open(&text, true);
+        let mut file = file.unwrap();
+        let drawn: Vec<Instance> = (0..30).map(|_| file.next_instance().unwrap()).collect();
+        for pass in drawn.chunks(3) {
+            assert!(all.iter().all(|instance| pass.contains(instance)));
+        }
+        assert!(drawn.chunks(3).any(|pass| pass != all), "some pass has another order");
+        file.seek((3, 1));
+        assert_eq!(file.next_instance().unwrap(), drawn[10]);
+    }
+
+    #[test]
+    fn labels_without_ids_are_looked_up() {
+        let mut value: serde_json::Value =
+            serde_json::from_str(&to_json(&instance(6, None), &vocabulary())).unwrap();
+        value.as_object_mut().unwrap().remove("masked_lm_ids");
+        let (_directory, file) = open(&value.to_string(), false);
+        assert_eq!(file.unwrap().next_instance().unwrap(), instance(6, None));
+    }
+
+    #[test]
+    fn bad_lines_are_named() {
+        let good: serde_json::Value =
+            serde_json::from_str(&to_json(&instance(6, Some(true)), &vocabulary())).unwrap();
+        let error = |key: &str, value: serde_json::Value| {
+            let mut bad = good.clone();
+            bad[key] = value;
+            let (_directory, file) = open(&format!("{good}\n\n{bad}\n"), false);
+            let error = file.err().unwrap().to_string();
+            assert!(error.contains("i.jsonl`, line 3: "), "{error}");
+            error
+        };
+        assert!(error("input_ids", [2, 4, 3, 7, 3].into()).contains("id 7"));
+        assert!(error("input_ids", [2, 3].into()).contains("2 input_ids but 5 token_type_ids"));
+        assert!(error("input_ids", [2; 6].into()).contains("--max-seq-length is 5"));
+        assert!(error("masked_lm_positions", [5].into()).contains("not below the length"));
+        assert!(error("masked_lm_positions", [1, 2].into()).contains("2 masked_lm_positions but 1"));
+        assert!(error("token_type_ids", [0, 0, 0, 2, 1].into()).contains("segments"));
+        assert!(error("is_random_next", "yes".into()).contains("not an instance"));
+        assert!(open("\n", false).1.err().unwrap().to_string().contains("holds no instance"));
+        assert!(open("nonsense", false).1.err().unwrap().to_string().contains("line 1"));
+    }
+}

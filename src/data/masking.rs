@@ -1,0 +1,167 @@
+//! Masking (`create_masked_lm_predictions` of Google's `create_pretraining_data.py`): some tokens are
+//! hidden, to be predicted from both sides. Drawn anew every time a text is seen.
+
+use super::instance::Instance;
+use super::pairs::Pair;
+use super::store::TokenStore;
+use crate::tensor::random::Generator;
+use crate::tokenizer::Vocabulary;
+
+/// What masks depend on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MaskSettings {
+    /// Share of positions that are masked; special tokens count.
+    pub masked_lm_prob: f64,
+    /// Masked positions of a sequence, at most.
+    pub max_predictions_per_seq: usize,
+    /// Whether the pieces of a word are masked together.
+    pub whole_word_mask: bool,
+}
+
+/// Masks instances of one vocabulary.
+pub struct Masking {
+    settings: MaskSettings,
+    cls_id: u32,
+    sep_id: u32,
+    mask_id: u32,
+    /// For each id: whether it continues a word (`##`).
+    continues: Vec<bool>,
+}
+
+impl Masking {
+    /// Masks over `vocabulary`.
+    pub fn new(settings: MaskSettings, vocabulary: &Vocabulary) -> Self {
+        let id = 0..vocabulary.len() as u32;
+        let continues = |id| vocabulary.token(id).is_some_and(|token| token.starts_with("##"));
+        Self {
+            settings,
+            cls_id: vocabulary.cls_id(),
+            sep_id: vocabulary.sep_id(),
+            mask_id: vocabulary.mask_id(),
+            continues: id.map(continues).collect(),
+        }
+    }
+
+    /// The instance of `pair`: `[CLS] A [SEP] B [SEP]`, masked.
+    pub fn instance(
+        &self,
+        store: &TokenStore,
+        pair: &Pair,
+        generator: &mut Generator,
+    ) -> Instance {
+        let mut input_ids = vec![self.cls_id];
+        store.extend(pair.a.clone(), &mut input_ids);
+        input_ids.push(self.sep_id);
+        let mut token_type_ids = vec![0; input_ids.len()];
+        if pair.is_random_next.is_some() {
+            store.extend(pair.b.clone(), &mut input_ids);
+            input_ids.push(self.sep_id);
+            token_type_ids.resize(input_ids.len(), 1);
+        }
+        let (masked_lm_positions, masked_lm_labels) = self.mask(&mut input_ids, generator);
+        let is_random_next = pair.is_random_next;
+        Instance { input_ids, token_type_ids, is_random_next, masked_lm_positions, masked_lm_labels }
+    }
+
+    /// Masks `input_ids` in place; returns the positions in order, and the ids that were there.
+    fn mask(&self, input_ids: &mut [u32], generator: &mut Generator) -> (Vec<u32>, Vec<u32>) {
+        // Candidates: tokens, or the tokens of a word together.
+        let mut candidates: Vec<Vec<u32>> = Vec::new();
+        for (position, &id) in (0..).zip(&*input_ids) {
+            if id == self.cls_id || id == self.sep_id {
+                continue;
+            }
+            let continues = self.continues.get(id as usize) == Some(&true);
+            match candidates.last_mut() {
+                Some(word) if self.settings.whole_word_mask && continues => word.push(position),
+                _ => candidates.push(vec![position]),
+            }
+        }
+        generator.shuffle(&mut candidates);
+
+        let share = input_ids.len() as f64 * self.settings.masked_lm_prob;
+        // Python's round: halves to even.
+        let wanted = (share.round_ties_even() as usize).max(1);
+        let wanted = wanted.min(self.settings.max_predictions_per_seq);
+        let mut masked: Vec<(u32, u32)> = Vec::with_capacity(wanted);
+        for candidate in candidates {
+            if masked.len() >= wanted {
+                break;
+            }
+            // A word that would overrun the count is skipped.
+            if masked.len() + candidate.len() > wanted {
+                continue;
+            }
+            for position in candidate {
+                let id = &mut input_ids[position as usize];
+                masked.push((position, *id));
+                // 80 % of the time [MASK], 10 % the token itself, 10 % any token.
+                if generator.uniform() < 0.8 {
+                    *id = self.mask_id;
+                } else if generator.uniform() >= 0.5 {
+                    *id = generator.below(self.continues.len()) as u32;
+                }
+            }
+        }
+        masked.sort_unstable();
+        masked.into_iter().unzip()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::random::Purpose;
+
+    fn masking(settings: MaskSettings) -> Masking {
+        let tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "play", "##ing", "##s", "cat"];
+        let vocabulary = Vocabulary::from_tokens(tokens.map(String::from).to_vec()).unwrap();
+        Masking::new(settings, &vocabulary)
+    }
+
+    #[test]
+    fn the_count_rounds_halves_to_even_and_is_bounded() {
+        for (length, probability, most, expected) in [
+            (10, 0.25, 9, 2), // 2.5 → 2
+            (14, 0.25, 9, 4), // 3.5 → 4
+            (10, 0.01, 9, 1), // at least one
+            (20, 0.5, 3, 3),  // at most max_predictions_per_seq
+        ] {
+            let masking = masking(MaskSettings {
+                masked_lm_prob: probability,
+                max_predictions_per_seq: most,
+                whole_word_mask: false,
+            });
+            let mut ids = vec![8; length];
+            (ids[0], ids[length - 1]) = (2, 3);
+            let mut generator = Generator::new(0, Purpose::Testing, 0, 0);
+            assert_eq!(masking.mask(&mut ids, &mut generator).0.len(), expected);
+        }
+    }
+
+    #[test]
+    fn whole_words_are_masked_together_or_not_at_all() {
+        let settings =
+            MaskSettings { masked_lm_prob: 0.4, max_predictions_per_seq: 9, whole_word_mask: true };
+        let masking = masking(settings);
+        let (mut whole, mut shorter) = (0, 0);
+        for seed in 0..500 {
+            let original = [2, 5, 6, 7, 8, 5, 6, 3]; // play ##ing ##s cat play ##ing
+            let mut ids = original;
+            let mut generator = Generator::new(seed, Purpose::Testing, 0, 0);
+            let (positions, labels) = masking.mask(&mut ids, &mut generator);
+            assert!(positions.len() <= 3);
+            assert!(positions.windows(2).all(|pair| pair[0] < pair[1]));
+            for (position, label) in positions.iter().zip(labels) {
+                assert_eq!(original[*position as usize], label);
+            }
+            let has = |p: &u32| positions.contains(p);
+            for word in [[1, 2, 3].as_slice(), &[5, 6]] {
+                assert!(word.iter().all(has) || !word.iter().any(has), "{positions:?}");
+            }
+            whole += usize::from(has(&1));
+            shorter += usize::from(positions.len() < 3);
+        }
+        assert!(whole > 50 && shorter > 0, "both kinds occur: {whole}, {shorter}");
+    }
+}

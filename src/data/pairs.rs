@@ -1,0 +1,212 @@
+//! Sentence pairs (`create_instances_from_document` of Google's `create_pretraining_data.py`).
+//!
+//! A document is cut into chunks of sentences about as long as the target. In half of them, B is the
+//! chunk's second part: the true next sentences. In the other half, B comes from another document,
+//! and the chunk's unused sentences go back to be used again.
+
+use super::store::TokenStore;
+use crate::tensor::random::Generator;
+use std::ops::Range;
+
+/// What pairs depend on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PairSettings {
+    /// Tokens of a sequence, special tokens included.
+    pub max_seq_length: usize,
+    /// Share of document passes with a target length drawn at random.
+    pub short_seq_prob: f64,
+    /// One segment, no pairs.
+    pub no_nsp: bool,
+}
+
+/// A pair before masking: two ranges of the token store. Small, so that many can be shuffled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// Tokens of sentence A.
+    pub a: Range<u64>,
+    /// Tokens of sentence B; empty when there is none.
+    pub b: Range<u64>,
+    /// Whether B is from another document; `None` when there is no B.
+    pub is_random_next: Option<bool>,
+}
+
+/// Appends the pairs of one pass over `documents[index]` to `pairs`. Random sentences come from the
+/// other `documents`.
+///
+/// # Panics
+/// When pairs are wanted of a single document.
+pub fn create_pairs(
+    store: &TokenStore,
+    documents: &[u32],
+    index: usize,
+    settings: &PairSettings,
+    generator: &mut Generator,
+    pairs: &mut Vec<Pair>,
+) {
+    // [CLS], [SEP], [SEP]; without B, [CLS] and [SEP].
+    let max_num_tokens = settings.max_seq_length - if settings.no_nsp { 2 } else { 3 };
+    let target_length = if generator.uniform() < settings.short_seq_prob {
+        generator.between(2, max_num_tokens)
+    } else {
+        max_num_tokens
+    } as u64;
+    let document = store.document(documents[index] as usize);
+    let mut chunk_start = document.start;
+    let mut sentence = document.start;
+    while sentence < document.end {
+        let chunk = chunk_start..sentence + 1;
+        let chunk_tokens = tokens(store, chunk.clone());
+        if sentence + 1 < document.end && chunk_tokens.end - chunk_tokens.start < target_length {
+            sentence += 1;
+            continue;
+        }
+        if settings.no_nsp {
+            let mut a = chunk_tokens;
+            truncate_segment(&mut a, max_num_tokens as u64, generator);
+            pairs.push(Pair { a, b: 0..0, is_random_next: None });
+            sentence += 1;
+        } else {
+            let sentences = chunk.len();
+            let a_length = if sentences >= 2 { generator.between(1, sentences - 1) } else { 1 };
+            let a_end = chunk.start + a_length;
+            let mut a = tokens(store, chunk.start..a_end);
+            let is_random_next = sentences == 1 || generator.uniform() < 0.5;
+            let mut b = if is_random_next {
+                sentence = a_end;
+                let b_length = target_length.saturating_sub(a.end - a.start);
+                random_sentences(store, documents, index, b_length, generator)
+            } else {
+                sentence += 1;
+                tokens(store, a_end..chunk.end)
+            };
+            truncate_pair(&mut a, &mut b, max_num_tokens as u64, generator);
+            pairs.push(Pair { a, b, is_random_next: Some(is_random_next) });
+        }
+        chunk_start = sentence;
+    }
+}
+
+/// The tokens of neighbouring sentences.
+fn tokens(store: &TokenStore, sentences: Range<usize>) -> Range<u64> {
+    store.sentence(sentences.start).start..store.sentence(sentences.end - 1).end
+}
+
+/// From a random sentence of another document on, until `length` tokens are reached or the document
+/// ends.
+fn random_sentences(
+    store: &TokenStore,
+    documents: &[u32],
+    own: usize,
+    length: u64,
+    generator: &mut Generator,
+) -> Range<u64> {
+    let other = generator.below(documents.len() - 1);
+    let other = if other >= own { other + 1 } else { other };
+    let document = store.document(documents[other] as usize);
+    let start = document.start + generator.below(document.len());
+    let first = store.sentence(start).start;
+    let mut end = start;
+    while end < document.end && (end == start || store.sentence(end - 1).end - first < length) {
+        end += 1;
+    }
+    first..store.sentence(end - 1).end
+}
+
+/// `truncate_seq_pair`: while both together are too long, the longer one (B on a tie) loses a token,
+/// from front or back with equal chance.
+fn truncate_pair(a: &mut Range<u64>, b: &mut Range<u64>, max: u64, generator: &mut Generator) {
+    while (a.end - a.start) + (b.end - b.start) > max {
+        let longer = if a.end - a.start > b.end - b.start { &mut *a } else { &mut *b };
+        drop_token(longer, generator);
+    }
+}
+
+fn truncate_segment(a: &mut Range<u64>, max: u64, generator: &mut Generator) {
+    while a.end - a.start > max {
+        drop_token(a, generator);
+    }
+}
+
+fn drop_token(range: &mut Range<u64>, generator: &mut Generator) {
+    if generator.uniform() < 0.5 {
+        range.start += 1;
+    } else {
+        range.end -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::tests::store;
+    use super::*;
+    use crate::tensor::random::Purpose;
+
+    const TEXT: &str = "a b c\nd e\nf g h i\nj\n\nk l m\nn o\np q r s t u v w x y z\n\nA B\nC D E";
+
+    fn pairs(settings: &PairSettings, seeds: u64) -> Vec<(usize, Pair)> {
+        let store = store(TEXT);
+        let mut all = Vec::new();
+        for seed in 0..seeds {
+            for index in 0..3 {
+                let mut generator = Generator::new(seed, Purpose::SentencePairs, 0, index as u64);
+                let mut pairs = Vec::new();
+                create_pairs(&store, &[0, 1, 2], index, settings, &mut generator, &mut pairs);
+                all.extend(pairs.into_iter().map(|pair| (index, pair)));
+            }
+        }
+        all
+    }
+
+    fn document_of(store: &TokenStore, token: u64) -> usize {
+        (0..store.documents())
+            .find(|&d| tokens(store, store.document(d)).contains(&token))
+            .unwrap()
+    }
+
+    #[test]
+    fn pairs_are_whole_and_come_from_where_they_say() {
+        let store = store(TEXT);
+        for max_seq_length in [5, 9, 12, 40] {
+            let settings = PairSettings { max_seq_length, short_seq_prob: 0.3, no_nsp: false };
+            for (index, Pair { a, b, is_random_next }) in pairs(&settings, 200) {
+                assert!(a.start < a.end && b.start < b.end, "both sides have tokens");
+                assert!((a.end - a.start) + (b.end - b.start) <= max_seq_length as u64 - 3);
+                assert_eq!(document_of(&store, a.start), index);
+                assert_eq!(document_of(&store, a.end - 1), index);
+                let of_b = document_of(&store, b.start);
+                assert_eq!(of_b, document_of(&store, b.end - 1));
+                assert_eq!(is_random_next.unwrap(), of_b != index);
+                if of_b == index {
+                    assert!(a.end <= b.start, "B follows A");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_pass_uses_every_sentence_as_a_or_true_next() {
+        // Long enough that nothing is truncated: what goes back after a random pair comes again.
+        let settings = PairSettings { max_seq_length: 60, short_seq_prob: 0.0, no_nsp: false };
+        let store = store(TEXT);
+        for seed in 0..100 {
+            let mut generator = Generator::new(seed, Purpose::SentencePairs, 0, 0);
+            let mut pairs = Vec::new();
+            create_pairs(&store, &[0, 1, 2], 0, &settings, &mut generator, &mut pairs);
+            let mut covered: Vec<u64> = pairs
+                .iter()
+                .flat_map(|p| p.a.clone().chain(if p.is_random_next == Some(false) { p.b.clone() } else { 0..0 }))
+                .collect();
+            covered.sort_unstable();
+            assert_eq!(covered, (0..10).collect::<Vec<_>>(), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn without_pairs_a_segment_fills_the_length() {
+        let settings = PairSettings { max_seq_length: 8, short_seq_prob: 0.0, no_nsp: true };
+        for (_, pair) in pairs(&settings, 20) {
+            assert!(pair.b.is_empty() && pair.is_random_next.is_none());
+            assert!((1..=6).contains(&(pair.a.end - pair.a.start)));
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The stream of training instances: pass after pass over the documents, everything drawn anew, and
+//! everything a pure function of (seed, epoch, index).
+//!
+//! In each pass (epoch) the documents come in another order. Their pairs are collected into a window
+//! of 65,536, the window is shuffled and handed out; masks are drawn as an instance leaves. A
+//! [`Position`] is enough to go on from anywhere.
+
+use super::error::DataError;
+use super::instance::Instance;
+use super::masking::{MaskSettings, Masking};
+use super::pairs::{Pair, PairSettings, create_pairs};
+use super::store::TokenStore;
+use crate::tensor::random::{Generator, Purpose};
+use crate::tokenizer::Vocabulary;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Pairs that are shuffled together.
+const WINDOW: usize = 1 << 16;
+
+/// Where a stream stands: the next instance is number `offset` of the window that begins with
+/// document number `document` of pass `epoch`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The pass over the documents, from 0.
+    pub epoch: u64,
+    /// The first document of the window, in the order of the pass.
+    pub document: u64,
+    /// Instances of the pass before this window.
+    pub before: u64,
+    /// Instances of the window that have been handed out.
+    pub offset: u64,
+}
+
+/// Draws instances from some documents of a token store.
+pub struct Sampler {
+    store: Arc<TokenStore>,
+    documents: Vec<u32>,
+    pairs: PairSettings,
+    masking: Masking,
+    seed: u64,
+    order: Vec<u32>,
+    window: Vec<Pair>,
+    position: Position,
+    /// The document after the window.
+    next_document: usize,
+}
+
+impl Sampler {
+    /// A stream over `documents` of `store`, from the beginning. `origin` is named in errors.
+    ///
+    /// # Errors
+    /// [`DataError::TooFewDocuments`] when pairs are wanted and there is one document;
+    /// [`DataError::NoSentence`] when there is none.
+    pub fn new(
+        store: Arc<TokenStore>,
+        documents: Vec<u32>,
+        pairs: PairSettings,
+        masks: MaskSettings,
+        vocabulary: &Vocabulary,
+        seed: u64,
+        origin: &str,
+    ) -> Result<Self, DataError> {
+        if documents.is_empty() {
+            return Err(DataError::NoSentence(origin.into()));
+        }
+        if documents.len() < 2 && !pairs.no_nsp {
+            let documents = documents.len();
+            return Err(DataError::TooFewDocuments { origin: origin.into(), documents, split: "" });
+        }
+        let masking = Masking::new(masks, vocabulary);
+        let mut sampler = Self {
+            store,
+            documents,
+            pairs,
+            masking,
+            seed,
+            order: Vec::new(),
+            window: Vec::new(),
+            position: Position::default(),
+            next_document: 0,
+        };
+        sampler.seek(Position::default());
+        Ok(sampler)
+    }
+
+    /// Where the stream stands.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Goes to a position that [`Sampler::position`] gave.
+    pub fn seek(&mut self, position: Position) {
+        self.start_pass(position.epoch);
+        self.position = position;
+        self.next_document = position.document.min(self.order.len() as u64) as usize;
+        self.fill_window();
+        self.position.offset = position.offset.min(self.window.len() as u64);
+    }
+
+    /// The documents in the order of pass `epoch`.
+    fn start_pass(&mut self, epoch: u64) {
+        self.order = (0..self.documents.len() as u32).collect();
+        let mut generator = Generator::new(self.seed, Purpose::DocumentOrder, epoch, 0);
+        generator.shuffle(&mut self.order);
+        self.position = Position { epoch, ..Position::default() };
+        self.next_document = 0;
+    }
+
+    /// Collects and shuffles the window that begins at `next_document`.
+    fn fill_window(&mut self) {
+        self.position.document = self.next_document as u64;
+        self.position.offset = 0;
+        self.window.clear();
+        let Position { epoch, document, .. } = self.position;
+        while self.window.len() < WINDOW && self.next_document < self.order.len() {
+            let index = self.order[self.next_document] as usize;
+            let id = u64::from(self.documents[index]);
+            let mut generator = Generator::new(self.seed, Purpose::SentencePairs, epoch, id);
+            let (store, documents) = (&self.store, &self.documents);
+            create_pairs(store, documents, index, &self.pairs, &mut generator, &mut self.window);
+            self.next_document += 1;
+        }
+        Generator::new(self.seed, Purpose::InstanceOrder, epoch, document).shuffle(&mut self.window);
+    }
+
+    /// The next instance of this pass; `None` at its end.
+    fn next_in_pass(&mut self) -> Option<Instance> {
+        while self.position.offset == self.window.len() as u64 {
+            if self.next_document == self.order.len() {
+                return None;
+            }
+            self.position.before += self.window.len() as u64;
+            self.fill_window();
+        }
+        let Position { epoch, before, offset, .. } = self.position;
+        let mut generator = Generator::new(self.seed, Purpose::Masking, epoch, before + offset);
+        let pair = &self.window[offset as usize];
+        self.position.offset += 1;
+        Some(self.masking.instance(&self.store, pair, &mut generator))
+    }
+
+    /// The next instance; passes follow each other without end.
+    pub fn next_instance(&mut self) -> Instance {
+        loop {
+            if let Some(instance) = self.next_in_pass() {
+                return instance;
+            }
+            let epoch = self.position.epoch + 1;
+            self.start_pass(epoch);
+            self.fill_window();
+        }
+    }
+
+    /// Goes back to the beginning of the first pass and hands out that pass: always the same
+    /// instances.
+    pub fn first_pass(&mut self) -> impl Iterator<Item = Instance> + '_ {
+        self.seek(Position::default());
+        std::iter::from_fn(|| self.next_in_pass())
+    }
+
+    /// The share of random pairs in the current window: near 1/2, unless sentences are as long as the
+    /// target (then most chunks are single sentences, whose B is always random).
+    pub fn random_share(&self) -> f64 {
+        let random = self.window.iter().filter(|pair| pair.is_random_next == Some(true)).count();
+        random as f64 / self.window.len().max(1) as f64
+    }
+}
+
+/// Splits documents into those for training and those held out: `fraction` of them, drawn from the
+/// seed, at least `least` on each side.
+///
+/// # Errors
+/// [`DataError::TooFewDocuments`] when there are not enough for both sides.
+pub fn split_documents(
+    documents: usize,
+    fraction: f64,
+    least: usize,
+    seed: u64,
+    origin: &str,
+) -> Result<(Vec<u32>, Vec<u32>), DataError> {
+    if documents < 2 * least {
+        return Err(DataError::TooFewDocuments {
+            origin: origin.into(),
+            documents,
+            split: ", in training and in evaluation, which some are held out for (--eval-fraction 0 holds out none)",
+        });
+    }
+    let mut order: Vec<u32> = (0..documents as u32).collect();
+    Generator::new(seed, Purpose::HeldOut, 0, 0).shuffle(&mut order);
+    let held_out = ((documents as f64 * fraction).round() as usize).clamp(least, documents - least);
+    let mut training = order.split_off(held_out);
+    training.sort_unstable();
+    order.sort_unstable();
+    Ok((training, order))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::tests::store;
+    use super::*;
+
+    const TEXT: &str = "a b c\nd e\nf g h\n\ni j\nk l m\nn\n\no p q\nr s\n\nt u\nv w x\ny z";
+
+    fn sampler(seed: u64, no_nsp: bool, documents: &[u32]) -> Result<Sampler, DataError> {
+        let store = Arc::new(store(TEXT));
+        let mut tokens: Vec<String> =
+            ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from).to_vec();
+        tokens.extend((5..40).map(|i| format!("w{i}")));
+        let vocabulary = Vocabulary::from_tokens(tokens).unwrap();
+        let pairs = PairSettings { max_seq_length: 12, short_seq_prob: 0.1, no_nsp };
+        let masks =
+            MaskSettings { masked_lm_prob: 0.15, max_predictions_per_seq: 3, whole_word_mask: false };
+        Sampler::new(store, documents.to_vec(), pairs, masks, &vocabulary, seed, "the text")
+    }
+
+    #[test]
+    fn a_stream_goes_on_from_any_position() {
+        let mut stream = sampler(1, false, &[0, 1, 2, 3]).unwrap();
+        let mut positions = Vec::new();
+        let mut instances = Vec::new();
+        for _ in 0..60 {
+            positions.push(stream.position());
+            instances.push(stream.next_instance());
+        }
+        assert!(stream.position().epoch >= 2, "more than one pass");
+        for from in [0, 1, 7, 23, 59] {
+            let mut other = sampler(1, false, &[0, 1, 2, 3]).unwrap();
+            other.seek(positions[from]);
+            for expected in &instances[from..] {
+                assert_eq!(&other.next_instance(), expected);
+            }
+        }
+        assert_ne!(sampler(2, false, &[0, 1, 2, 3]).unwrap().next_instance(), instances[0]);
+    }
+
+    #[test]
+    fn every_pass_is_new_and_the_first_always_the_same() {
+        let mut stream = sampler(1, false, &[0, 1, 2, 3]).unwrap();
+        let first: Vec<Instance> = stream.first_pass().collect();
+        assert_eq!(stream.first_pass().collect::<Vec<_>>(), first);
+        let second: Vec<Instance> = (0..first.len()).map(|_| stream.next_instance()).collect();
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn one_document_is_enough_only_without_pairs() {
+        let error = sampler(1, false, &[0]).err().unwrap().to_string();
+        assert!(error.contains("--no-nsp"), "{error}");
+        assert!(sampler(1, true, &[0]).is_ok());
+    }
+
+    #[test]
+    fn splits_are_disjoint_and_whole() {
+        let (training, held_out) = split_documents(10, 0.2, 2, 7, "x").unwrap();
+        let mut all = [training.clone(), held_out.clone()].concat();
+        all.sort_unstable();
+        assert_eq!((held_out.len(), all), (2, (0..10).collect()));
+        assert_eq!(split_documents(4, 0.05, 2, 7, "x").unwrap().1.len(), 2);
+        assert!(split_documents(3, 0.1, 2, 7, "x").is_err());
+        assert_ne!(split_documents(1000, 0.1, 2, 8, "x").unwrap().1, split_documents(1000, 0.1, 2, 7, "x").unwrap().1);
+    }
+}

@@ -1,0 +1,157 @@
+//! Every setting of a pretraining run that changes its result: what `run.json` records.
+
+use super::optimizer::AdamW;
+use super::schedule::Schedule;
+use crate::model::{BatchShape, Config};
+use serde::{Deserialize, Serialize};
+
+/// The settings of a run. Defaults are Google's (`create_pretraining_data.py`,
+/// `run_pretraining.py`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Tokens of a sequence, special tokens included.
+    pub max_seq_length: usize,
+    /// Masked positions of a sequence, at most.
+    pub max_predictions_per_seq: usize,
+    /// Share of positions that are masked.
+    pub masked_lm_prob: f64,
+    /// Share of instances with a target length drawn at random.
+    pub short_seq_prob: f64,
+    /// Whether the pieces of a word are masked together.
+    pub whole_word_mask: bool,
+    /// Whether next-sentence prediction is left out: one segment, no pairs.
+    pub no_nsp: bool,
+    /// Sequences of one forward pass.
+    pub train_batch_size: usize,
+    /// Forward passes of one step: a step sees `train_batch_size ×` this many sequences.
+    pub gradient_accumulation_steps: usize,
+    /// Warm-up and decay.
+    pub schedule: Schedule,
+    /// The optimizer.
+    pub optimizer: AdamW,
+    /// Gradients are scaled down to this norm.
+    pub max_grad_norm: f32,
+    /// What all randomness is drawn from.
+    pub seed: u64,
+}
+
+/// A setting that makes no sense.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{option} is {value}, but {needed}")]
+pub struct RecipeError {
+    /// The option, as the command line calls it.
+    pub option: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What it must be.
+    pub needed: String,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            max_seq_length: 128,
+            max_predictions_per_seq: 20,
+            masked_lm_prob: 0.15,
+            short_seq_prob: 0.1,
+            whole_word_mask: false,
+            no_nsp: false,
+            train_batch_size: 32,
+            gradient_accumulation_steps: 1,
+            schedule: Schedule {
+                learning_rate: 5e-5,
+                num_train_steps: 100_000,
+                num_warmup_steps: 10_000,
+            },
+            optimizer: AdamW::default(),
+            max_grad_norm: 1.0,
+            seed: 12345,
+        }
+    }
+}
+
+impl Recipe {
+    /// The shape of one forward pass.
+    pub fn batch_shape(&self) -> BatchShape {
+        BatchShape {
+            batch_size: self.train_batch_size,
+            max_seq_length: self.max_seq_length,
+            max_predictions_per_seq: self.max_predictions_per_seq,
+        }
+    }
+
+    /// Checks every setting, and that `config` can hold the sequences.
+    ///
+    /// # Errors
+    /// [`RecipeError`], naming the option and its value.
+    pub fn validate(&self, config: &Config) -> Result<(), RecipeError> {
+        let check = |fits: bool, option, value: &dyn std::fmt::Display, needed: &str| {
+            let error = || RecipeError { option, value: value.to_string(), needed: needed.into() };
+            if fits { Ok(()) } else { Err(error()) }
+        };
+        let seq = self.max_seq_length;
+        check(seq >= 5, "--max-seq-length", &seq, "[CLS] A [SEP] B [SEP] takes at least 5")?;
+        let positions = config.max_position_embeddings;
+        let needed = format!("the model's max_position_embeddings is {positions}");
+        check(seq <= positions, "--max-seq-length", &seq, &needed)?;
+        let predictions = self.max_predictions_per_seq;
+        let needed = "it must be from 1 to --max-seq-length";
+        check((1..=seq).contains(&predictions), "--max-predictions-per-seq", &predictions, needed)?;
+        for (option, value) in
+            [("--masked-lm-prob", self.masked_lm_prob), ("--short-seq-prob", self.short_seq_prob)]
+        {
+            check((0.0..=1.0).contains(&value), option, &value, "it must be from 0 to 1")?;
+        }
+        for (option, value) in [
+            ("--train-batch-size", self.train_batch_size),
+            ("--gradient-accumulation-steps", self.gradient_accumulation_steps),
+        ] {
+            check((1..=1 << 20).contains(&value), option, &value, "it must be from 1 to 1048576")?;
+        }
+        let Schedule { learning_rate, num_train_steps, num_warmup_steps } = self.schedule;
+        let fits = learning_rate.is_finite() && learning_rate >= 0.0;
+        check(fits, "--learning-rate", &learning_rate, "it must be a number not below 0")?;
+        let fits = (1..=u64::from(u32::MAX)).contains(&num_train_steps);
+        check(fits, "--num-train-steps", &num_train_steps, "it must be from 1 to 4294967295")?;
+        let fits = num_warmup_steps <= num_train_steps;
+        let needed = format!("it must be at most --num-train-steps, {num_train_steps}");
+        check(fits, "--num-warmup-steps", &num_warmup_steps, &needed)?;
+        let decay = self.optimizer.weight_decay;
+        let fits = (0.0..1.0).contains(&decay);
+        check(fits, "--weight-decay", &decay, "it must be at least 0 and below 1")?;
+        let norm = self.max_grad_norm;
+        check(norm > 0.0, "--max-grad-norm", &norm, "it must be above 0")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bad_setting_is_named() {
+        let config = Config::named("tiny", 100).unwrap();
+        let good = Recipe::default();
+        good.validate(&config).unwrap();
+        type Change = fn(&mut Recipe);
+        let bad: [(&str, Change); 11] = [
+            ("--max-seq-length is 4", |r| r.max_seq_length = 4),
+            ("max_position_embeddings is 512", |r| r.max_seq_length = 513),
+            ("--max-predictions-per-seq is 0", |r| r.max_predictions_per_seq = 0),
+            ("--masked-lm-prob is 1.5", |r| r.masked_lm_prob = 1.5),
+            ("--short-seq-prob is NaN", |r| r.short_seq_prob = f64::NAN),
+            ("--train-batch-size is 0", |r| r.train_batch_size = 0),
+            ("--learning-rate is inf", |r| r.schedule.learning_rate = f64::INFINITY),
+            ("--num-train-steps is 0", |r| r.schedule.num_train_steps = 0),
+            ("--num-warmup-steps is 100001", |r| r.schedule.num_warmup_steps = 100_001),
+            ("--weight-decay is -1", |r| r.optimizer.weight_decay = -1.0),
+            ("--max-grad-norm is 0", |r| r.max_grad_norm = 0.0),
+        ];
+        for (message, change) in bad {
+            let mut recipe = good.clone();
+            change(&mut recipe);
+            let error = recipe.validate(&config).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}
