@@ -86,6 +86,12 @@ pub enum TokenizerError {
         /// The directory.
         path: PathBuf,
     },
+    /// A text file with nothing in it.
+    #[error("`{}` is empty: give a file with text", path.display())]
+    EmptyInput {
+        /// The file.
+        path: PathBuf,
+    },
     /// Text without a single word.
     #[error(
         "there is no word in the text, so there is no vocabulary to learn; give text with words"
