@@ -1,6 +1,7 @@
 //! One error type for the whole library, made of one type per room.
 
 use crate::files::FileError;
+use crate::tokenizer::TokenizerError;
 
 /// Anything that can go wrong in `cloze`. Every message names the file, line or value at fault and
 /// says what to do.
@@ -10,6 +11,9 @@ pub enum Error {
     /// A file that cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Vocabularies, tokenizer files, learning a vocabulary.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
 }
 
 /// `Result` with this crate's [`Error`](enum@Error).

@@ -1,10 +1,183 @@
 //! `cloze tokenize`: text ─► pieces and ids.
 
+use cloze::files::{self, FileError};
+use cloze::tokenizer::{Options, Tokenizer, TokenizerError, Vocabulary};
+use serde::Serialize;
+use std::io::{self, BufRead, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
 /// The options of `cloze tokenize`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// Keep case and accents (with --vocab; a model says so itself)
+    #[arg(long, conflicts_with = "model")]
+    cased: bool,
+    /// Tokenize each line of this file
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    input: Option<PathBuf>,
+    /// Put [CLS] before and [SEP] after each line
+    #[arg(long)]
+    add_special_tokens: bool,
+    /// Answer with one JSON object a line on standard output
+    #[arg(long)]
+    json: bool,
+    /// Text to tokenize; without it and --input, each line of standard input
+    #[arg(value_name = "TEXT")]
+    text: Vec<String>,
+}
+
+/// Where the vocabulary comes from.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Source {
+    /// A vocab.txt
+    #[arg(long, value_name = "FILE")]
+    vocab: Option<PathBuf>,
+    /// The directory of a BERT model, ours or from Hugging Face
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+}
+
+/// The answer to one line of input.
+#[derive(Serialize)]
+struct Encoded<'a> {
+    text: &'a str,
+    tokens: Vec<&'a str>,
+    input_ids: Vec<u32>,
+}
 
 /// Runs `cloze tokenize`.
-pub fn run(_args: Args) -> cloze::Result<()> {
-    todo!()
+pub fn run(args: Args) -> cloze::Result<()> {
+    let tokenizer = match (&args.source.vocab, &args.source.model) {
+        (Some(path), _) => Tokenizer::new(
+            Vocabulary::from_file(path)?,
+            Options { do_lower_case: !args.cased, ..Options::default() },
+        ),
+        (None, Some(directory)) => Tokenizer::from_directory(directory)?,
+        (None, None) => unreachable!("clap asks for one of the two"),
+    };
+    let answer = |out: &mut dyn Write, text: &str| {
+        let mut input_ids = tokenizer.encode(text);
+        if args.add_special_tokens {
+            input_ids.insert(0, tokenizer.vocabulary().cls_id());
+            input_ids.push(tokenizer.vocabulary().sep_id());
+        }
+        let encoded = Encoded { text, tokens: tokenizer.tokens(&input_ids), input_ids };
+        if args.json {
+            serde_json::to_writer(&mut *out, &encoded)?;
+            writeln!(out)
+        } else {
+            write_columns(out, &encoded)
+        }
+    };
+
+    if let Some(path) = &args.input {
+        let text = files::read_to_string(path)?;
+        if text.is_empty() {
+            return Err(TokenizerError::EmptyInput { path: path.clone() }.into());
+        }
+        return print(|out| text.lines().try_for_each(|line| answer(out, line)));
+    }
+    if !args.text.is_empty() {
+        return print(|out| args.text.iter().try_for_each(|text| answer(out, text)));
+    }
+    let mut result = Ok(());
+    print(|out| {
+        result = for_each_line(io::stdin().lock(), |line| {
+            answer(out, line)?;
+            // Someone may be typing.
+            out.flush()
+        })?;
+        Ok(())
+    })?;
+    Ok(result?)
+}
+
+/// Calls `visit` for each line as it comes. The inner error is about the input, the outer one comes
+/// from `visit`.
+fn for_each_line(
+    mut input: impl BufRead,
+    mut visit: impl FnMut(&str) -> io::Result<()>,
+) -> io::Result<Result<(), FileError>> {
+    let path = Path::new("standard input");
+    let (mut bytes, mut line, mut offset) = (Vec::new(), 1, 0);
+    loop {
+        bytes.clear();
+        match input.read_until(b'\n', &mut bytes) {
+            Ok(0) => return Ok(Ok(())),
+            Ok(_) => {}
+            Err(error) => return Ok(Err(FileError::io("read", path, error))),
+        }
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => visit(text.lines().next().unwrap_or_default())?,
+            Err(error) => {
+                let byte = offset + error.valid_up_to();
+                return Ok(Err(FileError::NotUtf8 { path: path.to_owned(), line, byte }));
+            }
+        }
+        line += 1;
+        offset += bytes.len();
+    }
+}
+
+/// Shows a line of text, and below it each token above its id, in columns.
+fn write_columns(out: &mut dyn Write, encoded: &Encoded<'_>) -> io::Result<()> {
+    const WIDTH: usize = 96;
+    writeln!(out, "{}", encoded.text)?;
+    let mut columns = Vec::new();
+    let mut width = 0;
+    for (token, id) in encoded.tokens.iter().zip(&encoded.input_ids) {
+        let id = id.to_string();
+        let column = display_width(token).max(id.len()) + 2;
+        if width + column > WIDTH {
+            write_row(out, &columns)?;
+            columns.clear();
+            width = 0;
+        }
+        width += column;
+        columns.push((*token, id, column));
+    }
+    write_row(out, &columns)?;
+    writeln!(out)
+}
+
+fn write_row(out: &mut dyn Write, columns: &[(&str, String, usize)]) -> io::Result<()> {
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let (mut tokens, mut ids) = (String::from("  "), String::from("  "));
+    for (token, id, column) in columns {
+        tokens += token;
+        tokens += &" ".repeat(column - display_width(token));
+        ids += id;
+        ids += &" ".repeat(column - id.len());
+    }
+    writeln!(out, "{}\n{}", tokens.trim_end(), ids.trim_end())
+}
+
+/// How many columns a terminal gives `text`: two for East Asian characters, one for others.
+fn display_width(text: &str) -> usize {
+    let is_wide = |c: char| {
+        matches!(c as u32,
+            0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff
+            | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff
+            | 0x20000..=0x3ffff)
+    };
+    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+}
+
+/// Lets `write` write to standard output. That the reader has gone away (`| head`) is no error.
+pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> cloze::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = write(&mut out).and_then(|()| out.flush());
+    // What is left in the buffer has nowhere to go, and must not be tried again on drop.
+    let _ = out.into_parts();
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(FileError::io("write", Path::new("standard output"), error).into())
+        }
+        _ => Ok(()),
+    }
 }

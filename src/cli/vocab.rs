@@ -1,10 +1,88 @@
 //! `cloze vocab`: text ─► vocab.txt: learns a WordPiece vocabulary.
 
+use super::tokenize::print;
+use cloze::files;
+use cloze::tokenizer::{Options, TokenizerError, TrainerOptions, WordCounts, learn};
+use std::path::{Path, PathBuf};
+
 /// The options of `cloze vocab`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Text files to learn from
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    input: Vec<PathBuf>,
+    /// The most entries the vocabulary may have, special tokens included
+    #[arg(long, default_value_t = 30_522, value_name = "N")]
+    vocab_size: usize,
+    /// The least frequency at which two neighbouring pieces become one
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    min_frequency: u64,
+    /// The most characters the alphabet may have, the frequent ones first
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit_alphabet: u32,
+    /// Keep case and accents
+    #[arg(long)]
+    cased: bool,
+    /// Write the vocabulary to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Answer with one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+}
 
 /// Runs `cloze vocab`.
-pub fn run(_args: Args) -> cloze::Result<()> {
-    todo!()
+pub fn run(args: Args) -> cloze::Result<()> {
+    let normalizer = Options { do_lower_case: !args.cased, ..Options::default() }.normalizer();
+    let mut words = WordCounts::new();
+    for path in &args.input {
+        for_each_text(path, |text| words.add_text(&normalizer, text))?;
+    }
+    eprintln!("counted {} words, {} of them distinct", words.total(), words.distinct());
+    let options = TrainerOptions {
+        vocab_size: args.vocab_size,
+        min_frequency: args.min_frequency,
+        limit_alphabet: args.limit_alphabet as usize,
+    };
+    let vocabulary = learn(&words, &options)?;
+    if vocabulary.len() < args.vocab_size {
+        eprintln!(
+            "the vocabulary has {} entries, not {}: no other pair of pieces occurs {} times",
+            vocabulary.len(),
+            args.vocab_size,
+            args.min_frequency.max(1),
+        );
+    }
+    if let Some(path) = &args.output {
+        files::write_atomically(path, |out| vocabulary.write(out))?;
+        eprintln!("wrote {} entries to `{}`", vocabulary.len(), path.display());
+    }
+    print(|out| match &args.output {
+        _ if args.json => {
+            let tokens: Vec<&str> = vocabulary.iter().map(|(_, token)| token).collect();
+            let answer = serde_json::json!({
+                "vocab_size": vocabulary.len(),
+                "words": words.total(),
+                "distinct_words": words.distinct(),
+                "output": args.output,
+                "tokens": tokens,
+            });
+            writeln!(out, "{answer}")
+        }
+        Some(_) => Ok(()),
+        None => vocabulary.write(out),
+    })
+}
+
+/// Calls `visit` for each stretch of text of one input.
+//
+// THE LEAD: the one place that reads input; swap in the corpus reader of the `data` room here
+// (directories, globs, .jsonl).
+fn for_each_text(path: &Path, visit: impl FnMut(&str)) -> cloze::Result<()> {
+    let text = files::read_to_string(path)?;
+    if text.is_empty() {
+        return Err(TokenizerError::EmptyInput { path: path.to_owned() }.into());
+    }
+    text.lines().for_each(visit);
+    Ok(())
 }

@@ -1,1 +1,44 @@
-//! tokenizer
+//! From text to word pieces and back: BERT's tokenizer, and learning its vocabulary.
+//!
+//! ```text
+//! text ─► special tokens kept whole ─► normalised characters ─► words ─► word pieces ─► ids
+//!         special_tokens               normalizer               pre_tokenizer  wordpiece  vocabulary
+//! ```
+//!
+//! - [`Normalizer`]: drops control characters, sets Chinese characters apart, strips accents, lower-cases.
+//! - [`for_each_word`]: splits at whitespace and around punctuation.
+//! - [`WordPiece`]: cuts one word into the longest pieces the vocabulary has, from the left.
+//! - [`Vocabulary`]: the pieces and their ids, `vocab.txt`.
+//! - [`Tokenizer`]: all of these in a row; reads any Hugging Face BERT directory and writes one.
+//! - [`WordCounts`] and [`learn`]: a vocabulary from text.
+//!
+//! The reference is `BertWordPieceTokenizer` of Hugging Face's `tokenizers` 0.23.3, which follows
+//! `tokenization.py` of Google's BERT: same ids, same offsets. Everything that belongs to one word
+//! happens in [`WordPiece::encode_word`], so a cache or a faster matcher can take its place with the
+//! plain one as its oracle.
+//!
+//! This room uses nothing above it: of this crate only [`files`](crate::files).
+
+mod encode;
+mod error;
+mod files;
+mod merges;
+mod normalizer;
+mod pre_tokenizer;
+mod special_tokens;
+mod tokenizer_json;
+mod trainer;
+mod unicode_tables;
+mod vocabulary;
+mod word_counts;
+mod wordpiece;
+
+pub use encode::{Options, Token, Tokenizer};
+pub use error::TokenizerError;
+pub use normalizer::Normalizer;
+pub use pre_tokenizer::for_each_word;
+pub use special_tokens::{CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK};
+pub use trainer::{TrainerOptions, learn};
+pub use vocabulary::Vocabulary;
+pub use word_counts::WordCounts;
+pub use wordpiece::{CONTINUATION_PREFIX, MAX_CHARACTERS_PER_WORD, Piece, WordPiece};

@@ -1,0 +1,267 @@
+//! The whole tokenizer: text to ids, and ids back to text.
+
+use super::normalizer::Normalizer;
+use super::pre_tokenizer::for_each_word;
+use super::special_tokens::{SPECIAL_TOKENS, Segment, SpecialTokens};
+use super::vocabulary::Vocabulary;
+use super::wordpiece::{CONTINUATION_PREFIX, WordPiece};
+use std::ops::Range;
+
+/// The settings of BERT's tokenizer, under Hugging Face's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Lower-case the text; off for cased vocabularies.
+    pub do_lower_case: bool,
+    /// Strip accents; `None` does so exactly when lower-casing.
+    pub strip_accents: Option<bool>,
+    /// Make every CJK ideograph a word.
+    pub tokenize_chinese_chars: bool,
+}
+
+impl Default for Options {
+    /// Uncased, as the original BERT.
+    fn default() -> Self {
+        Self { do_lower_case: true, strip_accents: None, tokenize_chinese_chars: true }
+    }
+}
+
+impl Options {
+    /// What these options do to text before it is split into words.
+    pub fn normalizer(&self) -> Normalizer {
+        Normalizer {
+            tokenize_chinese_chars: self.tokenize_chinese_chars,
+            strip_accents: self.strip_accents.unwrap_or(self.do_lower_case),
+            lower_case: self.do_lower_case,
+        }
+    }
+}
+
+/// One token of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Its id in the vocabulary.
+    pub id: u32,
+    /// The bytes of the text it came from; they begin and end on character boundaries.
+    pub source: Range<usize>,
+}
+
+/// BERT's tokenizer: normaliser, word splitting, WordPiece.
+///
+/// ```
+/// use cloze::tokenizer::{Options, Tokenizer, Vocabulary};
+///
+/// let tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "fox", "##es", "."];
+/// let vocabulary = Vocabulary::from_tokens(tokens.map(String::from).to_vec())?;
+/// let tokenizer = Tokenizer::new(vocabulary, Options::default());
+/// let ids = tokenizer.encode("The [MASK] foxes.");
+/// assert_eq!(ids, [5, 4, 6, 7, 8]);
+/// assert_eq!(tokenizer.tokens(&ids), ["the", "[MASK]", "fox", "##es", "."]);
+/// # Ok::<(), cloze::tokenizer::TokenizerError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    vocabulary: Vocabulary,
+    options: Options,
+    wordpiece: WordPiece,
+    special_tokens: SpecialTokens,
+}
+
+impl Tokenizer {
+    /// A tokenizer of this vocabulary that keeps the five special tokens whole.
+    pub fn new(vocabulary: Vocabulary, options: Options) -> Self {
+        let id = |token| vocabulary.id(token).expect("a Vocabulary has the five special tokens");
+        let special = SPECIAL_TOKENS.iter().map(|&token| (token.to_owned(), id(token))).collect();
+        let wordpiece = WordPiece::new(&vocabulary);
+        Self::from_parts(vocabulary, options, wordpiece, SpecialTokens::new(special))
+    }
+
+    pub(super) fn from_parts(
+        vocabulary: Vocabulary,
+        options: Options,
+        wordpiece: WordPiece,
+        special_tokens: SpecialTokens,
+    ) -> Self {
+        Self { vocabulary, options, wordpiece, special_tokens }
+    }
+
+    /// The ids of `text`, without `[CLS]` and `[SEP]`. Special tokens written in the text (`[MASK]`, in
+    /// this case) are kept whole.
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        let mut ids = Vec::new();
+        self.for_each_token(text, |id, _| ids.push(id));
+        ids
+    }
+
+    /// As [`encode`](Self::encode), each token with the bytes it came from. A token covers its
+    /// characters as they stand in the text; marks dropped at its end are not part of it.
+    pub fn encode_with_offsets(&self, text: &str) -> Vec<Token> {
+        let mut tokens = Vec::new();
+        self.for_each_token(text, |id, source| tokens.push(Token { id, source }));
+        tokens
+    }
+
+    /// Calls `visit(id, source)` for each token in order.
+    fn for_each_token(&self, text: &str, mut visit: impl FnMut(u32, Range<usize>)) {
+        let normalizer = self.options.normalizer();
+        let mut pieces = Vec::new();
+        self.special_tokens.for_each_segment(text, |segment| match segment {
+            Segment::Special(start, end, id) => visit(id, start..end),
+            Segment::Text(base, end) => {
+                for_each_word(&normalizer, &text[base..end], |word, sources| {
+                    self.wordpiece.encode_word(word, &mut pieces);
+                    for piece in pieces.drain(..) {
+                        let first = &sources[piece.characters.start];
+                        let last = &sources[piece.characters.end - 1];
+                        visit(piece.id, base + first.start..base + last.end);
+                    }
+                });
+            }
+        });
+    }
+
+    /// The tokens of these ids; `[UNK]` for an id that is not in the vocabulary.
+    pub fn tokens(&self, ids: &[u32]) -> Vec<&str> {
+        ids.iter().map(|&id| self.vocabulary.token(id).unwrap_or(super::UNK)).collect()
+    }
+
+    /// These ids as text to read: pieces joined, spaces before punctuation and in English
+    /// contractions removed as `decoders.WordPiece` of `tokenizers` does. What normalisation took
+    /// away does not come back. Ids that are not in the vocabulary are passed over.
+    pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> String {
+        let mut text = String::new();
+        let mut is_first = true;
+        for &id in ids {
+            let Some(token) = self.vocabulary.token(id) else { continue };
+            if skip_special_tokens && self.is_special_token(id) {
+                continue;
+            }
+            text += &match token.strip_prefix(CONTINUATION_PREFIX) {
+                _ if is_first => clean_up(token),
+                Some(continuation) => clean_up(continuation),
+                None => clean_up(&format!(" {token}")),
+            };
+            is_first = false;
+        }
+        text
+    }
+
+    /// Whether `id` is one of the tokens that are kept whole in text.
+    pub fn is_special_token(&self, id: u32) -> bool {
+        self.special_tokens.by_id().iter().any(|&(_, special)| special == id)
+    }
+
+    /// The vocabulary.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// The settings.
+    pub fn options(&self) -> Options {
+        self.options
+    }
+
+    pub(super) fn special_tokens(&self) -> &SpecialTokens {
+        &self.special_tokens
+    }
+
+    pub(super) fn max_characters_per_word(&self) -> usize {
+        self.wordpiece.max_characters_per_word()
+    }
+}
+
+/// `cleanup` of `decoders.WordPiece`, applied to one token with the space before it.
+fn clean_up(token: &str) -> String {
+    const REPLACEMENTS: [(&str, &str); 11] = [
+        (" .", "."),
+        (" ?", "?"),
+        (" !", "!"),
+        (" ,", ","),
+        (" ' ", "'"),
+        (" n't", "n't"),
+        (" 'm", "'m"),
+        (" do not", " don't"),
+        (" 's", "'s"),
+        (" 've", "'ve"),
+        (" 're", "'re"),
+    ];
+    REPLACEMENTS.iter().fold(token.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tokenizer(options: Options) -> Tokenizer {
+        let own = ["a", "##b", "##e", "e", "中", "!", "[", "]", "mask", "c", "##\u{301}"];
+        let tokens = SPECIAL_TOKENS.iter().chain(&own).map(|token| token.to_string()).collect();
+        Tokenizer::new(Vocabulary::from_tokens(tokens).unwrap(), options)
+    }
+
+    fn encoded(text: &str) -> Vec<String> {
+        let tokenizer = tokenizer(Options::default());
+        let encoded = tokenizer.encode_with_offsets(text);
+        let ids: Vec<_> = encoded.iter().map(|token| token.id).collect();
+        assert_eq!(tokenizer.encode(text), ids);
+        let tokens = tokenizer.tokens(&ids);
+        let show = |(token, at): (&&str, &Token)| format!("{token}={}", &text[at.source.clone()]);
+        tokens.iter().zip(&encoded).map(show).collect()
+    }
+
+    #[test]
+    fn tokens_know_the_text_they_came_from() {
+        assert_eq!(encoded("  ÀB É!中"), ["a=À", "##b=B", "e=É", "!=!", "中=中"]);
+        assert_eq!(encoded("a\u{0}B xyz"), ["a=a", "##b=B", "[UNK]=xyz"]);
+        assert_eq!(encoded("Ce\u{301}"), ["c=C", "##e=e"]);
+    }
+
+    #[test]
+    fn special_tokens_in_the_text_stay_whole_in_their_case_only() {
+        assert_eq!(encoded("a[MASK]b"), ["a=a", "[MASK]=[MASK]", "[UNK]=b"]);
+        assert_eq!(encoded("[mask]"), ["[=[", "mask=mask", "]=]"]);
+    }
+
+    #[test]
+    fn accents_follow_the_case_unless_said_otherwise() {
+        let ids = |options, text| tokenizer(options).encode(text);
+        let default = Options::default();
+        assert_eq!(ids(default, "CÉ"), ids(default, "ce"));
+        let kept = Options { strip_accents: Some(false), ..default };
+        assert_eq!(ids(kept, "CÉ"), [1]);
+        let cased = Options { do_lower_case: false, ..default };
+        assert_eq!(ids(cased, "cé"), [1]);
+        let stripped = Options { strip_accents: Some(true), ..cased };
+        assert_eq!(ids(stripped, "cé"), ids(default, "ce"));
+        assert_eq!(ids(stripped, "CE"), [1]);
+    }
+
+    #[test]
+    fn decoding_joins_pieces_and_punctuation() {
+        let tokenizer = tokenizer(Options::default());
+        let ids = tokenizer.encode("[CLS] ab [MASK]! ab [SEP]");
+        assert_eq!(tokenizer.decode(&ids, false), "[CLS] ab [MASK]! ab [SEP]");
+        assert_eq!(tokenizer.decode(&ids, true), "ab! ab");
+        assert_eq!(tokenizer.decode(&[6, 99, 5], true), "##b a");
+        assert_eq!(tokenizer.tokens(&[99]), ["[UNK]"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_encodes_to_ids_in_range_with_offsets_in_order(
+            text in r"(\PC|[abceÉ中 \[\]!]|\[MASK\]|\p{M}|\p{C}){0,40}",
+            do_lower_case: bool,
+            strip_accents: Option<bool>,
+            tokenize_chinese_chars: bool,
+        ) {
+            let options = Options { do_lower_case, strip_accents, tokenize_chinese_chars };
+            let tokenizer = tokenizer(options);
+            let mut last_start = 0;
+            for token in tokenizer.encode_with_offsets(&text) {
+                prop_assert!(tokenizer.vocabulary().token(token.id).is_some());
+                prop_assert!(last_start <= token.source.start);
+                last_start = token.source.start;
+                prop_assert!(text.get(token.source.clone()).is_some_and(|s| !s.is_empty()));
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A tokenizer on disk, as Hugging Face keeps it beside a model: `vocab.txt`, `tokenizer.json`,
+//! `tokenizer_config.json`, `special_tokens_map.json`.
+
+use super::encode::{Options, Tokenizer};
+use super::error::TokenizerError;
+use super::special_tokens::{CLS, MASK, PAD, SEP, UNK};
+use super::tokenizer_json::{self, Reader};
+use super::vocabulary::Vocabulary;
+use crate::files;
+use serde_json::{Value, json};
+use std::path::Path;
+
+const TOKENIZER_JSON: &str = "tokenizer.json";
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+const VOCAB: &str = "vocab.txt";
+
+/// Tokenizer classes of `transformers` that are BERT's tokenizer, without the `Fast` at the end.
+const BERT_CLASSES: [&str; 6] = [
+    "BertTokenizer",
+    "DistilBertTokenizer",
+    "ElectraTokenizer",
+    "MobileBertTokenizer",
+    "ConvBertTokenizer",
+    "LayoutLMTokenizer",
+];
+
+impl Tokenizer {
+    /// Reads the tokenizer of any Hugging Face BERT directory: `tokenizer.json`, or without one
+    /// `vocab.txt`. `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` of
+    /// `tokenizer_config.json`, when it is there and has them, win over `tokenizer.json`; without
+    /// either they are those of the uncased BERT.
+    ///
+    /// # Errors
+    /// When a file cannot be read or parsed, or is no BERT tokenizer (another model type, another
+    /// normaliser, a token added with stripping …).
+    pub fn from_directory(directory: &Path) -> Result<Self, TokenizerError> {
+        let config_path = directory.join(TOKENIZER_CONFIG);
+        let config = Reader { path: &config_path };
+        let values: Value = if config_path.exists() {
+            config.parse(&files::read_to_string(&config_path)?)?
+        } else {
+            json!({})
+        };
+        if values.get("do_basic_tokenize") == Some(&json!(false)) {
+            return Err(config.unsupported("do_basic_tokenize", Some(&json!(false)), "true"));
+        }
+        let adjust = |options: &mut Options| {
+            if let Some(value) = config.flag(&values, "do_lower_case")? {
+                options.do_lower_case = value;
+            }
+            if values.get("strip_accents").is_some() {
+                options.strip_accents = config.flag(&values, "strip_accents")?;
+            }
+            if let Some(value) = config.flag(&values, "tokenize_chinese_chars")? {
+                options.tokenize_chinese_chars = value;
+            }
+            Ok(())
+        };
+
+        let json_path = directory.join(TOKENIZER_JSON);
+        if json_path.exists() {
+            return tokenizer_json::read(&json_path, adjust);
+        }
+        let vocab_path = directory.join(VOCAB);
+        if !vocab_path.exists() {
+            return Err(TokenizerError::NoTokenizer { path: directory.to_owned() });
+        }
+        if let Some(class) = values.get("tokenizer_class").filter(|class| !class.is_null()) {
+            let name = class.as_str().unwrap_or_default();
+            if !BERT_CLASSES.contains(&name.strip_suffix("Fast").unwrap_or(name)) {
+                return Err(config.unsupported(
+                    "tokenizer_class",
+                    Some(class),
+                    "\"BertTokenizer\"",
+                ));
+            }
+        }
+        let mut options = Options::default();
+        adjust(&mut options)?;
+        Ok(Self::new(Vocabulary::from_file(&vocab_path)?, options))
+    }
+
+    /// Writes `vocab.txt`, `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json`
+    /// into `directory`, as `transformers` reads them. `model_max_length` is the number of tokens
+    /// that the model has positions for.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn save_pretrained(
+        &self,
+        directory: &Path,
+        model_max_length: usize,
+    ) -> Result<(), TokenizerError> {
+        let options = self.options();
+        let special_tokens_map = json!({
+            "cls_token": CLS,
+            "mask_token": MASK,
+            "pad_token": PAD,
+            "sep_token": SEP,
+            "unk_token": UNK,
+        });
+        let mut config = json!({
+            "do_lower_case": options.do_lower_case,
+            "model_max_length": model_max_length,
+            "strip_accents": options.strip_accents,
+            "tokenize_chinese_chars": options.tokenize_chinese_chars,
+            "tokenizer_class": "BertTokenizer",
+        });
+        let tokens = special_tokens_map.as_object().expect("an object, just above");
+        config.as_object_mut().expect("an object, just above").extend(tokens.clone());
+
+        files::create_directory(directory)?;
+        files::write_atomically(&directory.join(VOCAB), |out| self.vocabulary().write(out))?;
+        for (name, value) in [
+            (TOKENIZER_JSON, tokenizer_json::to_json(self)),
+            (TOKENIZER_CONFIG, config),
+            ("special_tokens_map.json", special_tokens_map),
+        ] {
+            files::write_atomically(&directory.join(name), |out| writeln!(out, "{value:#}"))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokenizer::SPECIAL_TOKENS;
+    use std::fs;
+
+    fn tokenizer(options: Options) -> Tokenizer {
+        let tokens = SPECIAL_TOKENS.iter().chain(&["a", "##b", "É", "\"", "é"]);
+        let tokens = tokens.map(|token| token.to_string()).collect();
+        Tokenizer::new(Vocabulary::from_tokens(tokens).unwrap(), options)
+    }
+
+    fn tokens(tokenizer: &Tokenizer) -> Vec<&str> {
+        tokenizer.vocabulary().iter().map(|(_, token)| token).collect()
+    }
+
+    /// Writes a tokenizer, lets `change` edit the text of one file, and reads it back.
+    fn read_changed(
+        name: &str,
+        change: impl FnOnce(String) -> String,
+    ) -> Result<Tokenizer, String> {
+        let directory = tempfile::tempdir().unwrap();
+        tokenizer(Options::default()).save_pretrained(directory.path(), 512).unwrap();
+        let path = directory.path().join(name);
+        let old = fs::read_to_string(&path).unwrap();
+        let new = change(old.clone());
+        assert_ne!(old, new, "the change changes something");
+        fs::write(&path, new).unwrap();
+        Tokenizer::from_directory(directory.path()).map_err(|error| {
+            let message = error.to_string();
+            assert!(message.contains(name), "the file is named: {message}");
+            message
+        })
+    }
+
+    fn error_of(name: &str, from: &str, to: &str) -> String {
+        read_changed(name, |text| text.replacen(from, to, 1)).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_with_and_without_tokenizer_json() {
+        for options in [
+            Options::default(),
+            Options {
+                do_lower_case: false,
+                strip_accents: Some(true),
+                tokenize_chinese_chars: false,
+            },
+        ] {
+            let written = tokenizer(options);
+            let directory = tempfile::tempdir().unwrap();
+            written.save_pretrained(directory.path(), 512).unwrap();
+            for name in [TOKENIZER_JSON, TOKENIZER_CONFIG] {
+                let read = Tokenizer::from_directory(directory.path()).unwrap();
+                assert_eq!(read.options(), options);
+                assert_eq!(tokens(&read), tokens(&written));
+                assert_eq!(read.encode("ab [MASK] É 中"), written.encode("ab [MASK] É 中"));
+                fs::remove_file(directory.path().join(name)).unwrap();
+            }
+            let read = Tokenizer::from_directory(directory.path()).unwrap();
+            assert_eq!(read.options(), Options::default(), "no configuration: the uncased BERT");
+        }
+    }
+
+    #[test]
+    fn the_configuration_wins_over_tokenizer_json() {
+        let change =
+            |text: String| text.replace("\"do_lower_case\": true", "\"do_lower_case\": false");
+        assert!(!read_changed(TOKENIZER_CONFIG, change).unwrap().options().do_lower_case);
+        let change =
+            |text: String| text.replace("\"strip_accents\": null", "\"strip_accents\": false");
+        let read = read_changed(TOKENIZER_CONFIG, change).unwrap();
+        assert_eq!(read.options().strip_accents, Some(false));
+    }
+
+    #[test]
+    fn old_files_without_a_model_type_are_read() {
+        let change = |text: String| text.replace("\"type\": \"WordPiece\",\n    \"unk", "\"unk");
+        assert!(read_changed(TOKENIZER_JSON, change).is_ok());
+    }
+
+    #[test]
+    fn tokens_added_after_the_vocabulary_are_kept_whole() {
+        let added = r#""added_tokens": [{"id": 10, "content": "<x>", "special": true},"#;
+        let change = |text: String| text.replace("\"added_tokens\": [", added);
+        let read = read_changed(TOKENIZER_JSON, change).unwrap();
+        assert_eq!(read.encode("a<x>b"), [5, 10, 1]);
+    }
+
+    #[test]
+    fn another_kind_of_tokenizer_is_named() {
+        let model = "\"type\": \"WordPiece\",\n    \"unk";
+        let error = error_of(TOKENIZER_JSON, model, "\"type\": \"BPE\",\n    \"unk");
+        assert!(error.contains("model.type is \"BPE\", but only \"WordPiece\""), "{error}");
+        let error = error_of(TOKENIZER_JSON, "BertNormalizer", "Lowercase");
+        assert!(error.contains("normalizer.type is \"Lowercase\""), "{error}");
+        let error = error_of(TOKENIZER_JSON, "BertPreTokenizer", "Metaspace");
+        assert!(error.contains("pre_tokenizer.type is \"Metaspace\""), "{error}");
+        let error = error_of(TOKENIZER_JSON, "\"lstrip\": false", "\"lstrip\": true");
+        assert!(error.contains("`lstrip` of the added token `[PAD]`"), "{error}");
+        let error = error_of(
+            TOKENIZER_JSON,
+            "\"continuing_subword_prefix\": \"##\"",
+            "\"continuing_subword_prefix\": \"@@\"",
+        );
+        assert!(error.contains("\"@@\""), "{error}");
+        let error = error_of(TOKENIZER_JSON, "\"clean_text\": true", "\"clean_text\": false");
+        assert!(error.contains("clean_text is false"), "{error}");
+    }
+
+    #[test]
+    fn malformed_files_are_named() {
+        let error = error_of(TOKENIZER_JSON, "{", "");
+        assert!(error.contains("line "), "{error}");
+        let error = error_of(TOKENIZER_JSON, "\"a\": 5", "\"a\": 6");
+        assert!(error.contains("should have 5"), "{error}");
+        let error = error_of(TOKENIZER_JSON, "\"a\": 5", "\"a\": -5");
+        assert!(error.contains("-5, not a number"), "{error}");
+        let error = error_of(TOKENIZER_JSON, "\"a\": 5", "\"\": 5");
+        assert!(error.contains("id 5: no token"), "{error}");
+        let error = error_of(TOKENIZER_CONFIG, "\"do_lower_case\": true", "\"do_lower_case\": 1");
+        assert!(error.contains("`do_lower_case` is 1"), "{error}");
+        let error = error_of(TOKENIZER_JSON, "\"vocab\"", "\"vocabulary\"");
+        assert!(error.contains("model.vocab"), "{error}");
+    }
+
+    #[test]
+    fn directories_that_hold_no_bert_tokenizer_are_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let read = || Tokenizer::from_directory(directory.path()).unwrap_err().to_string();
+        assert!(read().contains("neither tokenizer.json nor vocab.txt"));
+        fs::write(directory.path().join(VOCAB), "x\n").unwrap();
+        let config = r#"{"tokenizer_class": "BertJapaneseTokenizer"}"#;
+        fs::write(directory.path().join(TOKENIZER_CONFIG), config).unwrap();
+        assert!(read().contains("BertJapaneseTokenizer"), "{}", read());
+        fs::write(directory.path().join(TOKENIZER_CONFIG), r#"{"do_basic_tokenize": false}"#)
+            .unwrap();
+        assert!(read().contains("do_basic_tokenize is false"), "{}", read());
+    }
+}

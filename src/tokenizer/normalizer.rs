@@ -1,0 +1,212 @@
+//! Text to normalised characters: the first step of BERT's tokenizer.
+//!
+//! In this order, as `BertNormalizer` of `tokenizers` and `BasicTokenizer` of Google's
+//! `tokenization.py`: clean the text, set Chinese characters apart, strip accents, lower-case.
+//! Every character that comes out knows the bytes of the text it came from.
+
+use super::unicode_tables as tables;
+use std::ops::Range;
+use unicode_normalization::char::{canonical_combining_class, decompose_canonical};
+
+/// What is done to text before it is split into words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Normalizer {
+    /// Put a space on both sides of every CJK ideograph, so that each is a word.
+    pub tokenize_chinese_chars: bool,
+    /// Decompose (NFD) and drop nonspacing marks: `é` becomes `e`.
+    pub strip_accents: bool,
+    /// Lower-case each character by itself, so a final sigma stays `σ`.
+    pub lower_case: bool,
+}
+
+impl Normalizer {
+    /// Calls `emit(character, source)` for each normalised character in order. `source` is the range
+    /// of bytes of `text` that the character came from: of the whole original character, for each of
+    /// those that it turned into.
+    ///
+    /// Always cleans: control, format and private-use characters, U+0000 and U+FFFD are dropped, and
+    /// every kind of whitespace becomes a space.
+    ///
+    /// Works in one pass, in memory bounded by the longest run of combining marks.
+    pub fn for_each_character(&self, text: &str, mut emit: impl FnMut(char, Range<usize>)) {
+        let mut lower = |character: char, source: Range<usize>| {
+            if character.is_ascii() {
+                let lower =
+                    if self.lower_case { character.to_ascii_lowercase() } else { character };
+                emit(lower, source);
+            } else if self.lower_case {
+                character.to_lowercase().for_each(|lower| emit(lower, source.clone()));
+            } else {
+                emit(character, source);
+            }
+        };
+        let mut marks = CombiningMarks::default();
+        let mut decompose = |character: char, source: Range<usize>| {
+            if !self.strip_accents {
+                lower(character, source);
+            } else if character.is_ascii() || !contains(tables::DECOMPOSED_OR_REORDERED, character)
+            {
+                marks.flush(&mut lower);
+                marks.last_source = source.clone();
+                strip_mark(character, source, &mut lower);
+            } else {
+                let mut is_first = true;
+                decompose_canonical(character, |part| {
+                    let class = canonical_combining_class(part);
+                    let part = Part { character: part, source: is_first.then(|| source.clone()) };
+                    is_first = false;
+                    marks.push(class, part, &mut lower);
+                });
+            }
+        };
+        for (start, character) in text.char_indices() {
+            let source = start..start + character.len_utf8();
+            if contains(tables::REMOVED, character) {
+            } else if character.is_whitespace() {
+                decompose(' ', source);
+            } else if self.tokenize_chinese_chars && is_chinese(character) {
+                decompose(' ', source.clone());
+                decompose(character, source.clone());
+                decompose(' ', source);
+            } else {
+                decompose(character, source);
+            }
+        }
+        marks.flush(&mut lower);
+    }
+
+    /// The normalised text as one string.
+    pub fn normalize(&self, text: &str) -> String {
+        let mut normalized = String::with_capacity(text.len());
+        self.for_each_character(text, |character, _| normalized.push(character));
+        normalized
+    }
+}
+
+/// One character of a decomposition. The first carries the source of the original character, the
+/// others take that of whatever ends up before them, as the reference's alignments do.
+struct Part {
+    character: char,
+    source: Option<Range<usize>>,
+}
+
+/// A run of combining marks, waiting to be put into canonical order (Unicode Standard, D108–D109).
+#[derive(Default)]
+struct CombiningMarks {
+    run: Vec<(u8, Part)>,
+    last_source: Range<usize>,
+}
+
+impl CombiningMarks {
+    /// Takes a mark into the run; a starter (class 0) ends the run and passes at once.
+    fn push(&mut self, class: u8, part: Part, emit: &mut impl FnMut(char, Range<usize>)) {
+        if class == 0 {
+            self.flush(emit);
+        }
+        self.run.push((class, part));
+        if class == 0 {
+            self.flush(emit);
+        }
+    }
+
+    /// Emits the run in canonical order, without the nonspacing marks. Sources go by place: sorting
+    /// moves the characters past each other, not the stretches of text they stand for.
+    fn flush(&mut self, emit: &mut impl FnMut(char, Range<usize>)) {
+        if self.run.is_empty() {
+            return;
+        }
+        let sources: Vec<_> = self.run.iter().filter_map(|(_, part)| part.source.clone()).collect();
+        let mut sources = sources.into_iter();
+        self.run.sort_by_key(|&(class, _)| class);
+        for (_, part) in self.run.drain(..) {
+            if part.source.is_some() {
+                self.last_source = sources.next().expect("as many sources as first parts");
+            }
+            strip_mark(part.character, self.last_source.clone(), emit);
+        }
+    }
+}
+
+fn strip_mark(character: char, source: Range<usize>, emit: &mut impl FnMut(char, Range<usize>)) {
+    if character.is_ascii() || !contains(tables::NONSPACING_MARKS, character) {
+        emit(character, source);
+    }
+}
+
+/// Whether BERT treats `character` as punctuation: ASCII symbols, and Unicode's P*.
+pub(super) fn is_punctuation(character: char) -> bool {
+    if character.is_ascii() {
+        character.is_ascii_punctuation()
+    } else {
+        contains(tables::PUNCTUATION, character)
+    }
+}
+
+/// The blocks of CJK ideographs in Google's `_is_chinese_char`; not kana, not Hangul. The sixth starts
+/// at 2B920 in the reference, where Google has 2B820.
+fn is_chinese(character: char) -> bool {
+    matches!(character as u32,
+        0x4e00..=0x9fff
+        | 0x3400..=0x4dbf
+        | 0x20000..=0x2a6df
+        | 0x2a700..=0x2b73f
+        | 0x2b740..=0x2b81f
+        | 0x2b920..=0x2ceaf
+        | 0xf900..=0xfaff
+        | 0x2f800..=0x2fa1f)
+}
+
+/// Whether one of the sorted ranges holds `character`.
+fn contains(ranges: &[(u32, u32)], character: char) -> bool {
+    let value = character as u32;
+    let next = ranges.partition_point(|&(first, _)| first <= value);
+    next > 0 && value <= ranges[next - 1].1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNCASED: Normalizer =
+        Normalizer { tokenize_chinese_chars: true, strip_accents: true, lower_case: true };
+    const CASED: Normalizer =
+        Normalizer { tokenize_chinese_chars: true, strip_accents: false, lower_case: false };
+
+    fn with_sources(normalizer: Normalizer, text: &str) -> Vec<(char, usize, usize)> {
+        let mut all = Vec::new();
+        normalizer.for_each_character(text, |c, source| all.push((c, source.start, source.end)));
+        all
+    }
+
+    #[test]
+    fn cleans_strips_and_lowers() {
+        assert_eq!(UNCASED.normalize("Ça\u{0} va,\u{a0}İstanbul?\r\n"), "ca va, istanbul?  ");
+        assert_eq!(CASED.normalize("Ça\u{200d}\u{fffd} va"), "Ça va");
+        assert_eq!(UNCASED.normalize("ab中c"), "ab 中 c");
+        assert_eq!(UNCASED.normalize("ΟΔΟΣ ẞ"), "οδοσ ß");
+    }
+
+    #[test]
+    fn chinese_characters_stay_together_when_not_asked_for() {
+        let normalizer = Normalizer { tokenize_chinese_chars: false, ..CASED };
+        assert_eq!(normalizer.normalize("中文"), "中文");
+    }
+
+    #[test]
+    fn marks_that_stay_are_put_into_canonical_order() {
+        // U+302E is a spacing mark of class 224, U+1DF6 (class 232) is newer than the tables: both
+        // stay. U+1D165 has class 216.
+        assert_eq!(UNCASED.normalize("a\u{302e}\u{1d165}b"), "a\u{1d165}\u{302e}b");
+        assert_eq!(UNCASED.normalize("a\u{1df6}\u{1d165}b"), "a\u{1df6}\u{1d165}b");
+    }
+
+    #[test]
+    fn sources_are_the_bytes_of_the_original_characters() {
+        assert_eq!(with_sources(UNCASED, "É\u{0}x"), [('e', 0, 2), ('x', 3, 4)]);
+        assert_eq!(
+            with_sources(UNCASED, "한"),
+            [('\u{1112}', 0, 3), ('\u{1161}', 0, 3), ('\u{11ab}', 0, 3)]
+        );
+        assert_eq!(with_sources(CASED, "中"), [(' ', 0, 3), ('中', 0, 3), (' ', 0, 3)]);
+    }
+}

@@ -1,0 +1,194 @@
+//! Learning a WordPiece vocabulary from counted words.
+//!
+//! As `BertWordPieceTokenizer.train` of `tokenizers`, which is byte-pair encoding with `##` before
+//! every piece that does not begin a word: begin with the single characters, and again and again make
+//! one piece of the most frequent pair of neighbours.
+//!
+//! The order of the vocabulary: special tokens; the alphabet by code point; the alphabet with `##` by
+//! code point; merges by rank. Of equally frequent pairs the one whose left piece stands earlier in
+//! the vocabulary is merged first, then the one whose right piece does. Of equally frequent characters
+//! at the alphabet's limit the smaller code point stays. The reference breaks ties by ids too, but
+//! gives the `##` characters ids in the order of a randomly seeded hash map, so each of its runs is
+//! another; this is the run in which that order happens to be sorted.
+
+use super::error::TokenizerError;
+use super::merges::Merges;
+use super::special_tokens::SPECIAL_TOKENS;
+use super::vocabulary::Vocabulary;
+use super::word_counts::WordCounts;
+use super::wordpiece::CONTINUATION_PREFIX;
+use std::collections::{BTreeSet, HashMap};
+
+/// How to learn a vocabulary. The defaults are the reference's, with the original BERT's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrainerOptions {
+    /// The most entries the vocabulary may have, special tokens included.
+    pub vocab_size: usize,
+    /// The least frequency at which a pair is merged.
+    pub min_frequency: u64,
+    /// The most characters the alphabet may have, the frequent ones first. The others become `[UNK]`.
+    pub limit_alphabet: usize,
+}
+
+impl Default for TrainerOptions {
+    fn default() -> Self {
+        Self { vocab_size: 30_522, min_frequency: 2, limit_alphabet: 1000 }
+    }
+}
+
+/// Learns a vocabulary. The result depends on the words, their counts and the options alone. It has
+/// fewer than `vocab_size` entries when no pair is left that is frequent enough.
+///
+/// # Errors
+/// When there is no word, or when `vocab_size` is smaller than the special tokens and the alphabet.
+pub fn learn(words: &WordCounts, options: &TrainerOptions) -> Result<Vocabulary, TokenizerError> {
+    let words = words.sorted();
+    if words.is_empty() {
+        return Err(TokenizerError::NoWords);
+    }
+    let mut pieces = Pieces::default();
+    for token in SPECIAL_TOKENS {
+        pieces.add(token);
+    }
+    let special = pieces.tokens.len();
+    let starts = add_alphabet(&mut pieces, &words, options.limit_alphabet);
+    let continuations = add_continuations(&mut pieces, &words, &starts);
+    let minimum = pieces.tokens.len();
+    if options.vocab_size < minimum {
+        let (vocab_size, alphabet) = (options.vocab_size, minimum - special);
+        return Err(TokenizerError::VocabularySizeTooSmall {
+            vocab_size,
+            special,
+            alphabet,
+            minimum,
+        });
+    }
+
+    // A character outside the alphabet is passed over.
+    let symbols = |word: &str| {
+        let place = |(at, c)| if at == 0 { starts.get(&c) } else { continuations.get(&c) };
+        word.char_indices().filter_map(place).copied().collect()
+    };
+    let mut merges =
+        Merges::new(words.iter().map(|&(word, count)| (symbols(word), count)).collect());
+    while pieces.tokens.len() < options.vocab_size {
+        let Some(candidate) = merges.pop() else { break };
+        if candidate.count < options.min_frequency.max(1) {
+            break;
+        }
+        let (left, right) = candidate.pair.0;
+        let (left, right) = (&pieces.tokens[left as usize], &pieces.tokens[right as usize]);
+        let right = right.strip_prefix(CONTINUATION_PREFIX).unwrap_or(right);
+        let merged = format!("{left}{right}");
+        // Two different merges may make the same piece; it is one entry.
+        let id = pieces.add(&merged);
+        merges.apply(&candidate, id);
+    }
+    Vocabulary::build("the learned vocabulary", "entry", 1, pieces.tokens)
+}
+
+/// The pieces so far, each with its id.
+#[derive(Default)]
+struct Pieces {
+    tokens: Vec<String>,
+    ids: HashMap<String, u32>,
+}
+
+impl Pieces {
+    /// The id of a piece, which is added when it is new.
+    fn add(&mut self, token: &str) -> u32 {
+        if let Some(&id) = self.ids.get(token) {
+            return id;
+        }
+        let id = self.tokens.len() as u32;
+        self.tokens.push(token.to_owned());
+        self.ids.insert(token.to_owned(), id);
+        id
+    }
+}
+
+/// Adds the `limit` most frequent characters, by code point.
+fn add_alphabet(pieces: &mut Pieces, words: &[(&str, u64)], limit: usize) -> HashMap<char, u32> {
+    let mut counts: HashMap<char, u64> = HashMap::new();
+    for (word, count) in words {
+        word.chars().for_each(|character| *counts.entry(character).or_default() += count);
+    }
+    let mut alphabet: Vec<(char, u64)> = counts.into_iter().collect();
+    alphabet.sort_unstable_by_key(|&(character, count)| (std::cmp::Reverse(count), character));
+    alphabet.truncate(limit);
+    alphabet.sort_unstable_by_key(|&(character, _)| character);
+    alphabet.iter().map(|&(c, _)| (c, pieces.add(c.encode_utf8(&mut [0; 4])))).collect()
+}
+
+/// Adds `##` pieces for the characters of the alphabet that stand anywhere but at a word's start, by
+/// code point.
+fn add_continuations(
+    pieces: &mut Pieces,
+    words: &[(&str, u64)],
+    alphabet: &HashMap<char, u32>,
+) -> HashMap<char, u32> {
+    let inner = words.iter().flat_map(|(word, _)| word.chars().skip(1));
+    let inner: BTreeSet<char> = inner.filter(|c| alphabet.contains_key(c)).collect();
+    inner.into_iter().map(|c| (c, pieces.add(&format!("{CONTINUATION_PREFIX}{c}")))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(words: &[(&str, u64)]) -> WordCounts {
+        let mut counts = WordCounts::new();
+        words.iter().for_each(|&(word, count)| counts.add_word(word, count));
+        counts
+    }
+
+    fn tokens(vocabulary: &Vocabulary) -> Vec<&str> {
+        vocabulary.iter().skip(SPECIAL_TOKENS.len()).map(|(_, token)| token).collect()
+    }
+
+    #[test]
+    fn special_tokens_then_alphabet_then_merges_by_frequency() {
+        let words = counts(&[("hug", 10), ("pug", 5), ("pun", 12), ("bun", 4), ("hugs", 5)]);
+        let options = TrainerOptions { vocab_size: 20, ..Default::default() };
+        let vocabulary = learn(&words, &options).unwrap();
+        assert_eq!(vocabulary.iter().take(5).map(|(_, t)| t).collect::<Vec<_>>(), SPECIAL_TOKENS);
+        let expected = "b g h n p s u ##g ##n ##s ##u ##ug ##un hug pun";
+        // ug 20 > un 16; then h+ug 15, p+un 12.
+        assert_eq!(tokens(&vocabulary).join(" "), expected);
+    }
+
+    #[test]
+    fn rare_pairs_are_not_merged() {
+        let words = counts(&[("ab", 3), ("cd", 2)]);
+        let options = TrainerOptions { min_frequency: 3, ..Default::default() };
+        let vocabulary = learn(&words, &options).unwrap();
+        assert_eq!(tokens(&vocabulary).join(" "), "a b c d ##b ##d ab");
+    }
+
+    #[test]
+    fn the_alphabet_keeps_its_most_frequent_characters() {
+        let words = counts(&[("aab", 3), ("xay", 1), ("c", 3)]);
+        let options = TrainerOptions { limit_alphabet: 2, ..Default::default() };
+        // b and c are equally frequent: the smaller code point stays. x and y are passed over, so
+        // "xay" is "##a".
+        assert_eq!(tokens(&learn(&words, &options).unwrap()).join(" "), "a b ##a ##b aa aab");
+    }
+
+    #[test]
+    fn ties_go_to_the_earlier_entries() {
+        let words = counts(&[("cd", 2), ("ab", 2), ("ad", 2)]);
+        let vocabulary = learn(&words, &TrainerOptions::default()).unwrap();
+        assert_eq!(tokens(&vocabulary).join(" "), "a b c d ##b ##d ab ad cd");
+    }
+
+    #[test]
+    fn a_size_below_the_alphabet_says_the_least_that_would_do() {
+        let words = counts(&[("ab", 3)]);
+        let learn =
+            |vocab_size| learn(&words, &TrainerOptions { vocab_size, ..Default::default() });
+        let message = learn(7).unwrap_err().to_string();
+        assert!(message.contains("size of 7") && message.contains("at least 8"), "{message}");
+        assert_eq!(learn(8).unwrap().len(), 8);
+        assert!(super::learn(&WordCounts::new(), &TrainerOptions::default()).is_err());
+    }
+}

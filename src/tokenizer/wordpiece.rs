@@ -1,0 +1,127 @@
+//! Words to pieces: greedy longest match first.
+//!
+//! `WordpieceTokenizer` of Google's `tokenization.py`, `WordPiece` of `tokenizers`: take the longest
+//! piece the vocabulary has at the word's start, then the longest `##` piece where that one ended,
+//! and so on to the end. When some part has no piece, the whole word is `[UNK]`; so is a word of more
+//! than 100 characters.
+
+use super::vocabulary::Vocabulary;
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// What a piece begins with that does not begin a word.
+pub const CONTINUATION_PREFIX: &str = "##";
+
+/// A longer word is `[UNK]`.
+pub const MAX_CHARACTERS_PER_WORD: usize = 100;
+
+/// One piece of a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Its id in the vocabulary.
+    pub id: u32,
+    /// Which characters of the word it covers.
+    pub characters: Range<usize>,
+}
+
+/// The pieces of a vocabulary, ready for matching.
+#[derive(Clone, Debug)]
+pub struct WordPiece {
+    starts: HashMap<Box<str>, u32>,
+    continuations: HashMap<Box<str>, u32>,
+    longest: usize,
+    unk_id: u32,
+    max_characters_per_word: usize,
+}
+
+impl WordPiece {
+    /// The pieces of `vocabulary`, with BERT's limit of 100 characters a word.
+    pub fn new(vocabulary: &Vocabulary) -> Self {
+        Self::with_limit(vocabulary, MAX_CHARACTERS_PER_WORD)
+    }
+
+    /// The same with another limit of characters a word.
+    pub fn with_limit(vocabulary: &Vocabulary, max_characters_per_word: usize) -> Self {
+        let (mut starts, mut continuations) = (HashMap::<Box<str>, u32>::new(), HashMap::new());
+        for (id, token) in vocabulary.iter() {
+            if let Some(piece) = token.strip_prefix(CONTINUATION_PREFIX) {
+                continuations.insert(piece.into(), id);
+            }
+            starts.insert(token.into(), id);
+        }
+        let longest = vocabulary.iter().map(|(_, token)| token.len()).max().unwrap_or(0);
+        let unk_id = vocabulary.unk_id();
+        Self { starts, continuations, longest, unk_id, max_characters_per_word }
+    }
+
+    /// The limit of characters a word.
+    pub fn max_characters_per_word(&self) -> usize {
+        self.max_characters_per_word
+    }
+
+    /// Appends the pieces of one word to `pieces`: one or more of them, covering its characters
+    /// without a gap.
+    ///
+    /// Depends on nothing but the word, so its result may be cached by word.
+    pub fn encode_word(&self, word: &str, pieces: &mut Vec<Piece>) {
+        let old_length = pieces.len();
+        let characters = word.chars().count();
+        let (mut start, mut first_character) = (0, 0);
+        while start < word.len() && characters <= self.max_characters_per_word {
+            let table = if start == 0 { &self.starts } else { &self.continuations };
+            let Some((id, end)) = self.longest_match(table, word, start) else { break };
+            let last_character = first_character + word[start..end].chars().count();
+            pieces.push(Piece { id, characters: first_character..last_character });
+            (start, first_character) = (end, last_character);
+        }
+        if start < word.len() {
+            pieces.truncate(old_length);
+            pieces.push(Piece { id: self.unk_id, characters: 0..characters });
+        }
+    }
+
+    /// The longest entry of `table` that `word` has at byte `start`, and the byte where it ends.
+    fn longest_match(
+        &self,
+        table: &HashMap<Box<str>, u32>,
+        word: &str,
+        start: usize,
+    ) -> Option<(u32, usize)> {
+        let furthest = word.len().min(start + self.longest);
+        (start + 1..=furthest)
+            .rev()
+            .filter(|&end| word.is_char_boundary(end))
+            .find_map(|end| table.get(&word[start..end]).map(|&id| (id, end)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokenizer::SPECIAL_TOKENS;
+
+    fn encode(word: &str) -> Vec<(u32, Range<usize>)> {
+        let own = ["un", "##aff", "##able", "##a", "una", "é", "##é"];
+        let tokens = SPECIAL_TOKENS.iter().chain(&own).map(|token| token.to_string()).collect();
+        let wordpiece = WordPiece::new(&Vocabulary::from_tokens(tokens).unwrap());
+        let mut pieces = vec![Piece { id: 77, characters: 0..0 }];
+        wordpiece.encode_word(word, &mut pieces);
+        assert_eq!(pieces.remove(0).id, 77, "earlier pieces stay");
+        pieces.into_iter().map(|piece| (piece.id, piece.characters)).collect()
+    }
+
+    #[test]
+    fn the_longest_piece_first_even_where_another_way_would_succeed() {
+        assert_eq!(encode("unable"), [(1, 0..6)]); // una + nothing
+        assert_eq!(encode("unaffable"), [(1, 0..9)]);
+        assert_eq!(encode("unaa"), [(9, 0..3), (8, 3..4)]);
+        assert_eq!(encode("unéaff"), [(5, 0..2), (11, 2..3), (6, 3..6)]);
+        assert_eq!(encode("éxé"), [(1, 0..3)]);
+    }
+
+    #[test]
+    fn a_word_of_100_characters_is_cut_and_one_of_101_is_unknown() {
+        assert_eq!(encode(&"é".repeat(100)).len(), 100);
+        assert_eq!(encode(&"é".repeat(101)), [(1, 0..101)]);
+    }
+}
