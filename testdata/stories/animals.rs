@@ -1,5 +1,6 @@
 //! What happens to animals.
 
+use super::people::OUTDOORS;
 use super::template::Script;
 
 /// Animals that people feed.
@@ -8,7 +9,11 @@ const FED: &[&str] = &[
     "donkey", "crow", "squirrel",
 ];
 
-/// Animals that gather food for the winter, or could.
+/// Animals that can be pulled out of a hole.
+const LIGHT: &[&str] =
+    &["fox", "dog", "cat", "hen", "sheep", "duck", "rabbit", "goose", "pig", "squirrel"];
+
+/// Animals that gather food for the winter.
 const GATHERERS: &[&str] = &["squirrel", "mouse", "crow", "hen", "rabbit"];
 
 /// Animals that build a nest of straw.
@@ -21,15 +26,15 @@ const HERD: &[&str] = &["cow", "sheep", "horse", "goose", "pig", "donkey", "hen"
 pub const SCRIPTS: &[Script] = &[
     // The fox and the dog, now.
     Script {
-        only: &[("animal", &["fox"]), ("other", &["dog"])],
+        only: &[("animal", &["fox"]), ("other", &["dog"]), ("place", OUTDOORS)],
         lines: &[
             "?The sun shines on the {place.full}.",
             "The lazy dog sleeps {place.at} the {place} among the {place.many}.",
             "The quick brown fox [jumps|jumps|leaps] over the lazy dog.",
             "The dog wakes up and barks at the fox.",
             "The fox runs from the dog to its den.",
-            "?{person} the {person.job} sees the fox and the dog and laughs.",
-            "{person} gives the dog some bones {place.at} the {place}.",
+            "?{person} sees the fox and the dog and laughs.",
+            "{person} the {person.job} gives the dog some bones.",
             "?The fox eats some berries in its den.",
             "The lazy dog eats the bones and sleeps again.",
         ],
@@ -39,7 +44,7 @@ pub const SCRIPTS: &[Script] = &[
         only: &[("animal", &["fox"]), ("other", &["dog"])],
         lines: &[
             "The lazy dog slept by the {person.home}, and {person} was not there.",
-            "The quick brown fox wanted to eat some {person.food} of {person}.",
+            "The quick brown fox wanted to eat some of {person}'s {person.food}.",
             "The quick brown fox [jumped|jumped|leaped] over the lazy dog.",
             "The dog woke up and barked at the fox.",
             "{person} the {person.job} heard the dog and came home.",
@@ -53,6 +58,7 @@ pub const SCRIPTS: &[Script] = &[
         only: &[
             ("animal", &["fox", "frog", "horse", "rabbit", "squirrel"]),
             ("other", &["dog", "sheep", "pig", "cow", "donkey", "goose"]),
+            ("place", OUTDOORS),
         ],
         lines: &[
             "The {other.full} slept {place.at} the {place.full}.",
@@ -76,7 +82,7 @@ pub const SCRIPTS: &[Script] = &[
             "The mouse squeaked and scurried back to its hole.",
             "?The cat waited at the hole, but the mouse stayed in it.",
             "The cat was sad and meowed, so {person} gave it some milk.",
-            "[Then|Soon] the cat sat on the {word} mat of {person} again.",
+            "[Then|Soon] the cat sat on {person}'s {word} mat again.",
         ],
     },
     // Two on a mat.
@@ -114,9 +120,9 @@ pub const SCRIPTS: &[Script] = &[
     Script {
         only: &[("animal", &["hen", "duck", "goose"])],
         lines: &[
-            "The {animal.full} of {person} the {person.job} lived by the {person.home}.",
-            "On one day the {animal} laid {first} eggs in its {animal.home}.",
-            "On the next day the {animal} laid {second} more.",
+            "The {animal.full} lived with {person} the {person.job} by the {person.home}.",
+            "One day the {animal} laid {first} eggs in its {animal.home}.",
+            "The next day the {animal} laid {second} more.",
             "{person} counted the eggs of the {animal}.",
             "{first} eggs and {second} more make {sum}, so there were {sum} eggs.",
             "?The {animal} {animal.sound}, and {person} gave it some {animal.food}.",
@@ -129,11 +135,12 @@ pub const SCRIPTS: &[Script] = &[
         only: &[
             ("animal", &["fox", "horse", "rabbit", "squirrel", "dog", "cat"]),
             ("other", &["donkey", "duck", "frog", "pig", "hen", "sheep", "mouse"]),
+            ("place", OUTDOORS),
         ],
         lines: &[
-            "The {animal.full} and the {other.full} ran a race to the {place.full}.",
-            "The {animal} was faster and {animal.moved} far in front.",
-            "So the {animal} lay down among the {place.many} and fell asleep.",
+            "The {animal.full} and the {other.full} ran a race.",
+            "The {animal} was faster and [soon|first] came to the {place.full}.",
+            "It lay down among the {place.many} {place.at} the {place} and fell asleep.",
             "The {other} was slow, but it {other.moved} on.",
             "?{person} the {person.job} saw the {animal} sleep and laughed.",
             "When the {animal} woke up, the {other} had won the race.",
@@ -141,7 +148,7 @@ pub const SCRIPTS: &[Script] = &[
             "?The {animal} {animal.sound} and never slept in a race again.",
         ],
     },
-    // Who somebody is.
+    // Waking somebody up.
     Script {
         only: &[],
         lines: &[
@@ -149,7 +156,7 @@ pub const SCRIPTS: &[Script] = &[
             "The {animal} slept in its {animal.home} and ate some {animal.food} every day.",
             "Every morning it {animal.sound} at the window of {person} the {person.job}.",
             "Then {person} woke up and ate some {person.food}.",
-            "One morning the {animal} was ill and stayed in its {animal.home}.",
+            "One [day|morning] the {animal} was ill and stayed in its {animal.home}.",
             "So {person} slept until noon, because no {animal} {animal.sound}.",
             "?{person} looked for the {animal} and found it in its {animal.home}.",
             "{person} brought the {animal} some {animal.food}, and it was well again.",
@@ -157,7 +164,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // In a hole.
     Script {
-        only: &[],
+        only: &[("animal", LIGHT)],
         lines: &[
             "The {animal.full} fell into a deep hole {place.at} the {place}.",
             "It could not get out of the hole and {animal.sound} for help.",
@@ -166,7 +173,7 @@ pub const SCRIPTS: &[Script] = &[
             "{person} went with the {other} to the {place.full}.",
             "{person} pulled the {animal} out of the hole with a rope.",
             "?The {animal} was free and {animal.sound} because it was glad.",
-            "[Now|Since then] the {animal} and the {other} are friends.",
+            "Since then the {animal} and the {other} are [good|best] friends.",
         ],
     },
     // The moon in the water.
@@ -174,11 +181,12 @@ pub const SCRIPTS: &[Script] = &[
         only: &[
             ("animal", &["cat", "dog", "frog", "duck", "fox", "mouse", "goose", "pig"]),
             ("word", &["cheese", "silver", "honey"]),
+            ("place", OUTDOORS),
         ],
         lines: &[
             "In the night the {animal.full} saw the moon in the water.",
             "The {animal} thought that the moon was {word}.",
-            "It jumped into the water, but it did not get the moon.",
+            "It jumped into the water, but it did not get the {word}.",
             "The {animal} got wet and {animal.sound}.",
             "?The water was cold, and the {animal} was sad.",
             "{person} the {person.job} heard the {animal} by the {person.home}.",
@@ -189,7 +197,11 @@ pub const SCRIPTS: &[Script] = &[
     },
     // Sharing in winter.
     Script {
-        only: &[("animal", GATHERERS), ("other", &["fox", "frog", "owl", "sheep", "duck", "pig"])],
+        only: &[
+            ("animal", GATHERERS),
+            ("other", &["fox", "sheep", "duck", "pig", "donkey"]),
+            ("place", OUTDOORS),
+        ],
         lines: &[
             "In the autumn the {animal.full} put some {animal.food} into its {animal.home}.",
             "The {other.full} played {place.at} the {place.full} all autumn.",
@@ -203,23 +215,27 @@ pub const SCRIPTS: &[Script] = &[
     },
     // Not at home in the evening.
     Script {
-        only: &[("animal", HERD)],
+        only: &[("animal", HERD), ("place", OUTDOORS)],
         lines: &[
             "In the evening the {animal.full} was not in its {animal.home}.",
             "{person} the {person.job} took a lamp and looked for the {animal}.",
             "{person} went to the {place.full}, but it was dark.",
-            "[Then|Soon] {person} heard that the {animal} {animal.sound} among the {place.many}.",
+            "[Then|Soon] the {animal} {animal.sound} among the {place.many}, and {person} heard it.",
             "{person} found the {animal} by the light of the lamp.",
             "?The {animal} had lost its way and was glad to see {person}.",
             "{person} took the {animal} back to its {animal.home}.",
             "There the {animal} ate some {animal.food} and slept.",
         ],
     },
-    // A nest in the wind.
+    // A house of straw.
     Script {
-        only: &[("animal", BUILDERS)],
+        only: &[
+            ("animal", BUILDERS),
+            ("place", &["forest", "meadow", "orchard", "garden", "hill", "field", "valley"]),
+        ],
         lines: &[
-            "In the spring the {animal.full} built a house of straw {place.at} the {place.full}.",
+            "In the spring the {animal.full} was {place.at} the {place.full}.",
+            "The {animal} built a house of straw among the {place.many}.",
             "A strong wind came and blew the straw away.",
             "The {animal} was sad and {animal.sound}.",
             "{person} the {person.job} saw the straw and the sad {animal}.",

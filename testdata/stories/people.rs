@@ -12,7 +12,7 @@ const WIND_BLOWN: &[&str] = &["Anna", "Clara", "Ella", "Tom", "Simon", "Peter", 
 const KITCHEN: &[&str] = &["cat", "dog", "hen", "mouse", "pig", "crow", "squirrel", "goose"];
 
 /// Animals that reach the top of a tree.
-const CLIMBERS: &[&str] = &["cat", "owl", "crow", "squirrel"];
+const CLIMBERS: &[&str] = &["owl", "crow", "squirrel"];
 
 /// Animals that fly far.
 const FLYERS: &[&str] = &["owl", "crow", "goose", "duck"];
@@ -20,17 +20,27 @@ const FLYERS: &[&str] = &["owl", "crow", "goose", "duck"];
 /// Animals that pull a cart.
 const PULLERS: &[&str] = &["horse", "donkey", "cow"];
 
+/// Animals that get dirty.
+const DIRTY: &[&str] =
+    &["dog", "pig", "horse", "sheep", "duck", "donkey", "goose", "cow", "hen", "rabbit"];
+
+/// Places where it snows and rains.
+pub const OUTDOORS: &[&str] = &[
+    "forest", "beach", "meadow", "orchard", "garden", "hill", "lake", "market", "field", "river",
+    "valley",
+];
+
 /// The events.
 pub const SCRIPTS: &[Script] = &[
     // Caught by the rain.
     Script {
-        only: &[],
+        only: &[("place", OUTDOORS)],
         lines: &[
             "{person} the {person.job} was walking [to|through] the {place.full}.",
             "[Dark|Grey] clouds came over the {place} and it began to rain.",
             "{person} had no umbrella, so {person.he} got very wet.",
             "?The rain ran down the neck of the poor {person.job}.",
-            "{person} ran back to {person.his} house by the {person.home}.",
+            "{person} ran [home|back] to {person.his} house by the {person.home}.",
             "There {person.he} sat by the fire until {person.his} clothes were dry.",
             "{person} ate some {person.food} and was warm again.",
             "?The next day {person} took an umbrella to the {place}.",
@@ -38,13 +48,13 @@ pub const SCRIPTS: &[Script] = &[
     },
     // One umbrella for two.
     Script {
-        only: &[],
+        only: &[("place", OUTDOORS)],
         lines: &[
             "{person} put on {person.his} coat because it was raining.",
             "{person.he} took {person.his} umbrella and went to the {place.full}.",
-            "{friend} the {friend.job} stood under a tree in the rain.",
+            "{friend} the {friend.job} [stood|waited] under a tree in the rain.",
             "{friend} was wet because {friend.he} had no umbrella.",
-            "{person} held {person.his} umbrella over {friend.him}.",
+            "{person} held {person.his} [big|good] umbrella over {friend}.",
             "So {person} and {friend} walked [home|back] together and {friend} stayed dry.",
             "In the house by the {friend.home} {friend} gave {person} some {friend.food}.",
             "?{person} and {friend} ate it while the rain fell on the roof.",
@@ -59,10 +69,10 @@ pub const SCRIPTS: &[Script] = &[
             "The {animal.full} [jumped|climbed] on the table and pushed the {vessel}.",
             "The {vessel} fell to the floor and broke.",
             "?All the {vessel.full_of} ran over the kitchen floor.",
-            "{person} heard the noise and the {animal} {animal.moved} away.",
+            "{person} heard the noise, and the {animal} {animal.moved} away.",
             "{person} took a broom and swept up the {vessel.material}.",
-            "?The {animal} {animal.sound} sadly, and {person} was not angry.",
-            "{person} bought a new {vessel} at the market.",
+            "?The {animal} {animal.sound} sadly, but {person} was not angry.",
+            "[Soon|Then] {person} bought a new {vessel} at the market.",
         ],
     },
     // Something is lost and found.
@@ -70,8 +80,8 @@ pub const SCRIPTS: &[Script] = &[
         only: &[],
         lines: &[
             "{person} the {person.job} had lost {person.his} {person.colour} {person.thing}.",
-            "{person} looked for the {person.thing} under the bed, but it was not there.",
-            "{friend} the {friend.job} came to help {person.him} look for it.",
+            "{person} looked for the {person.thing} [under|behind] the bed, but it was not there.",
+            "{friend} the {friend.job} came to help {person} look for it.",
             "?{friend} looked behind the door, but there was no {person.thing}.",
             "{person} had been {place.at} the {place} the day before.",
             "So {person} and {friend} went to the {place.full}.",
@@ -86,7 +96,7 @@ pub const SCRIPTS: &[Script] = &[
         lines: &[
             "{person} the {person.job} went to the {place.full} to look for {place.many}.",
             "In the morning {person} found {first} {place.many}.",
-            "In the afternoon {person.he} found {second} more.",
+            "In the [afternoon|evening] {person.he} found {second} more.",
             "{first} and {second} make {sum}, so {person} had {sum} {place.many}.",
             "?{person} put the {place.many} into a basket.",
             "On the way home {person} met {friend} the {friend.job}.",
@@ -134,7 +144,7 @@ pub const SCRIPTS: &[Script] = &[
             "{friend} opened the present and saw the {friend.colour} {friend.thing}.",
             "{friend} was [happy|glad] and thanked {person} for the {friend.thing}.",
             "Then {friend} and {person} ate some {friend.food} together.",
-            "?Now {friend} keeps the {friend.thing} in the house by the {friend.home}.",
+            "?[Now|Since then] {friend} keeps the {friend.thing} in the house by the {friend.home}.",
         ],
     },
     // There and back.
@@ -142,25 +152,25 @@ pub const SCRIPTS: &[Script] = &[
         only: &[("animal", &["horse", "donkey"])],
         lines: &[
             "{person} the {person.job} lived by the {person.home}.",
-            "[One day|One morning] {person} wanted to see the {place.full}.",
+            "One [day|morning] {person} wanted to see the {place.full}.",
             "The way was long, so {person} rode on the {animal.full}.",
             "?The {animal} {animal.moved} all morning and {animal.sound}.",
             "{place.at} the {place} {person} saw many {place.many}.",
-            "{person} took one {place.one} and the {animal} ate some {animal.food}.",
+            "{person} took one {place.one}, and the {animal} ate some {animal.food}.",
             "In the evening {person} rode the {animal} back to the {person.home}.",
-            "?The {animal} slept in its {animal.home} and {person} slept in bed.",
+            "?The {animal} slept in its {animal.home}, and {person} slept in bed.",
             "{person} gave the {place.one} to {person.his} friend {friend}.",
         ],
     },
     // Ill and well again.
     Script {
-        only: &[],
+        only: &[("place", OUTDOORS)],
         lines: &[
             "{person} the {person.job} was ill and lay in bed.",
             "{friend} the {friend.job} heard that {person} was ill.",
-            "{friend} came to the {person.home} with [hot tea|medicine] for {person}.",
+            "{friend} came to the {person.home} with [tea|medicine] for {person}.",
             "{friend} sat by the bed and read {person} a story.",
-            "?{friend} gave {person} some {person.food}, but {person.he} ate none.",
+            "?{friend} gave {person} some {person.food}, but {person} ate none.",
             "The next day {person} was well again and got out of bed.",
             "{person} ate some {person.food} and thanked {friend}.",
             "?Then {person} and {friend} walked to the {place.full}.",
@@ -168,7 +178,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // Snow.
     Script {
-        only: &[("word", &["carrot", "pebble", "mushroom"])],
+        only: &[("place", OUTDOORS), ("word", &["carrot", "pebble", "mushroom"])],
         lines: &[
             "In the night snow fell on the {place.full}.",
             "In the morning all the {place} was white with snow.",
@@ -176,9 +186,9 @@ pub const SCRIPTS: &[Script] = &[
             "?{person} and {friend} were cold, but they laughed.",
             "{person} gave the snowman a {word} for a nose.",
             "{friend} gave the snowman a hat.",
-            "[Then|Soon] the sun came out and the snowman melted.",
-            "Only the {word} and the hat were left in the {place}.",
-            "?{person} took the {word} and {friend} took the hat home.",
+            "[Then|Soon] the sun came out, and the snowman melted.",
+            "Only the {word} and the hat were left {place.at} the {place}.",
+            "?{person} took the {word} home, and {friend} took the hat.",
         ],
     },
     // From seed to supper.
@@ -189,7 +199,7 @@ pub const SCRIPTS: &[Script] = &[
         ],
         lines: &[
             "In the spring {person} the {person.job} planted {word} by the {person.home}.",
-            "{person} gave the {word} water every day and they grew.",
+            "{person} gave the {word} water every day, and they grew.",
             "The {animal.full} saw the {word} and was hungry.",
             "So {person} built a fence, and the {animal} could not eat the {word}.",
             "?The {animal} {animal.sound} at the fence and {animal.moved} away.",
@@ -200,10 +210,10 @@ pub const SCRIPTS: &[Script] = &[
     },
     // The wind takes something.
     Script {
-        only: &[("person", WIND_BLOWN), ("animal", CLIMBERS)],
+        only: &[("person", WIND_BLOWN), ("animal", CLIMBERS), ("place", OUTDOORS)],
         lines: &[
             "{person} the {person.job} was {place.at} the {place.full}.",
-            "A strong wind took the {person.colour} {person.thing} of {person}.",
+            "A strong wind took {person}'s {person.colour} {person.thing}.",
             "The wind carried the {person.thing} into a tall tree.",
             "{person} could not climb the tree and was sad.",
             "The {animal.full} saw {person} and the {person.thing}.",
@@ -235,17 +245,14 @@ pub const SCRIPTS: &[Script] = &[
             "{person.he} lit a candle and opened the door of the house.",
             "It was only the {animal.full}, and it {animal.sound}.",
             "{person} laughed and gave the {animal} some {animal.food}.",
-            "?The {animal} ate the {animal.food} and {animal.sound} again.",
+            "?The {animal} ate the {animal.food} and looked at {person.him}.",
             "Then the {animal} {animal.moved} back to its {animal.home}.",
             "{person} blew out the candle and slept until morning.",
         ],
     },
     // A muddy animal.
     Script {
-        only: &[(
-            "animal",
-            &["dog", "pig", "horse", "sheep", "duck", "donkey", "goose", "cow", "hen"],
-        )],
+        only: &[("animal", DIRTY)],
         lines: &[
             "The {animal.full} played in the mud by the {person.home}.",
             "Now the {animal} was dirty from head to tail.",
@@ -268,7 +275,7 @@ pub const SCRIPTS: &[Script] = &[
             "The {other.full} came to hear {person} too.",
             "The {animal} {animal.sound} and the {other} {other.sound} with the music.",
             "?{person} laughed and played the {person.thing} again.",
-            "In the evening the music of {person} stopped.",
+            "In the [evening|night] {person} was tired, and the music stopped.",
             "The {animal} went to its {animal.home} and the {other} to its {other.home}.",
         ],
     },
@@ -288,7 +295,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // A letter.
     Script {
-        only: &[("animal", FLYERS)],
+        only: &[("animal", FLYERS), ("place", OUTDOORS)],
         lines: &[
             "{person} the {person.job} wrote a letter to {friend} the {friend.job}.",
             "{person} gave the letter to the {animal.full}.",
@@ -297,18 +304,18 @@ pub const SCRIPTS: &[Script] = &[
             "{friend} opened the letter and read it.",
             "In the letter {person} asked {friend} to come and eat {person.food}.",
             "{friend} put on {friend.his} coat and walked to the {person.home}.",
-            "There {person} and {friend} ate the {person.food}.",
+            "There {person} and {friend} ate the {person.food} [together|and laughed].",
             "?They gave the {animal} some {animal.food} for the letter.",
         ],
     },
     // Hide and seek.
     Script {
-        only: &[],
+        only: &[("place", OUTDOORS)],
         lines: &[
             "{person} and {friend} played hide and seek {place.at} the {place.full}.",
             "{person} the {person.job} closed {person.his} eyes and counted.",
             "{friend} the {friend.job} hid behind a tree with the {animal}.",
-            "{person} looked for {friend} among the {place.many}, but {friend.he} was not there.",
+            "{person} looked for {friend} among the {place.many}, but {friend} was not there.",
             "Then the {animal.full} {animal.sound} behind the tree.",
             "So {person} found {friend} and laughed.",
             "?{friend} was not angry with the {animal}.",
@@ -317,12 +324,12 @@ pub const SCRIPTS: &[Script] = &[
     },
     // A cake.
     Script {
-        only: &[],
+        only: &[("word", &["apples", "lemons", "pumpkins", "nuts", "berries", "carrots"])],
         lines: &[
-            "{person} the {person.job} wanted to bake a cake with {place.many}.",
-            "{person} took flour, eggs and sugar and put the {place.many} in.",
+            "{person} the {person.job} wanted to bake a cake with {word}.",
+            "{person} took flour, eggs and sugar and put the {word} in.",
             "Then {person} put the cake into the hot oven.",
-            "?Soon all the house by the {person.home} smelled of cake.",
+            "?Soon all the house by the {person.home} smelled of cake and {word}.",
             "{friend} the {friend.job} smelled the cake and came to {person}.",
             "{person} gave {friend} some of the cake, and it was good.",
             "{friend} and {person} ate until no cake was left.",
@@ -334,9 +341,9 @@ pub const SCRIPTS: &[Script] = &[
         only: &[],
         lines: &[
             "{person} the {person.job} put the supper on the fire.",
-            "Then {friend} the {friend.job} came to the door of {person}.",
+            "Then {friend} the {friend.job} came to {person}'s door.",
             "{person} and {friend} talked about the {place.full} and forgot the supper.",
-            "Soon black smoke came out of the kitchen of {person}.",
+            "[Soon|Then] black smoke came out of {person}'s kitchen.",
             "The supper was burnt, and {person} was sad.",
             "?{person} opened the window, and the smoke went out.",
             "{friend} laughed and took {person} to the house by the {friend.home}.",
@@ -353,7 +360,7 @@ pub const SCRIPTS: &[Script] = &[
             "{friend} lit a big lamp for the boat.",
             "{person} saw the light of the lamp through the fog.",
             "{person} rowed to the light and came to land.",
-            "?{person} was glad to see {friend} and the {friend.home}.",
+            "?{friend} was glad that the light had helped {person}.",
             "{person} thanked {friend} for the lamp with some {person.food}.",
         ],
     },
@@ -361,7 +368,7 @@ pub const SCRIPTS: &[Script] = &[
     Script {
         only: &[
             ("place", &["lake", "river", "beach"]),
-            ("animal", &["dog", "horse", "duck", "pig"]),
+            ("animal", &["dog", "horse", "duck", "pig", "goose"]),
         ],
         lines: &[
             "The sun was hot, and {person} the {person.job} was hot too.",
@@ -393,7 +400,7 @@ pub const SCRIPTS: &[Script] = &[
         only: &[("friend", &["Karl", "Leo"])],
         lines: &[
             "{person} the {person.job} came home from the {place.full}.",
-            "The door of the house by the {person.home} was closed.",
+            "The door of the house by the {person.home} was [closed|locked].",
             "{person} had lost the key of the door {place.at} the {place}.",
             "?{person} looked among the {place.many}, but the key was not there.",
             "{person} went to {friend} the {friend.job} and asked for help.",

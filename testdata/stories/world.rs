@@ -127,7 +127,7 @@ pub const ANIMALS: &[Animal] = &[
     animal("frog", ["small green", "green"], ["croaked", "hopped", "flies", "well"]),
     animal("rabbit", ["timid white", "white"], ["squealed", "bounded", "carrots", "burrow"]),
     animal("goose", ["proud white", "white"], ["honked", "marched", "grain", "yard"]),
-    animal("pig", ["jolly pink", "pink"], ["grunted", "rolled", "turnips", "sty"]),
+    animal("pig", ["jolly pink", "pink"], ["grunted", "shuffled", "turnips", "sty"]),
     animal("donkey", ["patient grey", "grey"], ["brayed", "plodded", "hay", "shed"]),
     animal("crow", ["clever black", "black"], ["cawed", "flapped", "seeds", "nest"]),
     animal("squirrel", ["busy red", "red"], ["chattered", "darted", "nuts", "oak"]),
