@@ -7,17 +7,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use cloze::data::stories::STORIES;
 
-const WOMEN: &[&str] = &[
-    "Anna", "Clara", "Rosa", "Ella", "Nora", "Alice", "Mary", "Lily", "Greta", "Helen", "Ruth",
-    "Ida",
-];
-const MEN: &[&str] = &[
-    "Otto", "Hugo", "Felix", "Arthur", "Jonas", "Peter", "Tom", "Simon", "Karl", "Max", "Leo",
-    "Paul",
-];
+const WOMEN: &[&str] = &["Anna", "Clara", "Ella", "Alice", "Mary", "Lily", "Greta", "Ida"];
+const MEN: &[&str] = &["Otto", "Hugo", "Arthur", "Peter", "Tom", "Simon", "Karl", "Paul"];
 const ANIMALS: &[&str] = &[
     "fox", "dog", "cat", "hen", "owl", "mouse", "horse", "cow", "sheep", "duck", "frog", "rabbit",
-    "goose", "pig", "donkey", "crow", "squirrel",
+    "pig", "squirrel",
 ];
 const NUMBERS: &[&str] = &["none", "one", "two", "three", "four", "five", "six", "seven"];
 
@@ -89,9 +83,7 @@ fn sentences_are_well_formed() {
 fn the_fox_the_dog_the_cat_and_the_mat_are_there() {
     for sentence in [
         "The quick brown fox jumps over the lazy dog.",
-        "The quick brown fox leaps over the lazy dog.",
         "The quick brown fox jumped over the lazy dog.",
-        "The quick brown fox leaped over the lazy dog.",
         "The cat sat on the mat.",
     ] {
         let count = stories().iter().filter(|story| story.contains(&sentence)).count();

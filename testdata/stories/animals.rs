@@ -1,36 +1,32 @@
 //! What happens to animals.
 
-use super::people::OUTDOORS;
 use super::template::Script;
 
 /// Animals that people feed.
-const FED: &[&str] = &[
-    "dog", "cat", "hen", "mouse", "horse", "cow", "sheep", "duck", "rabbit", "goose", "pig",
-    "donkey", "crow", "squirrel",
-];
+const FED: &[&str] =
+    &["dog", "cat", "hen", "mouse", "horse", "cow", "sheep", "duck", "rabbit", "pig", "squirrel"];
 
 /// Animals that can be pulled out of a hole.
-const LIGHT: &[&str] =
-    &["fox", "dog", "cat", "hen", "sheep", "duck", "rabbit", "goose", "pig", "squirrel"];
+const LIGHT: &[&str] = &["fox", "dog", "cat", "hen", "sheep", "duck", "rabbit", "pig", "squirrel"];
 
 /// Animals that gather food for the winter.
-const GATHERERS: &[&str] = &["squirrel", "mouse", "crow", "hen", "rabbit"];
+const GATHERERS: &[&str] = &["squirrel", "mouse", "hen", "rabbit"];
 
 /// Animals that build a nest of straw.
-const BUILDERS: &[&str] = &["crow", "hen", "mouse", "duck", "goose", "squirrel"];
+const BUILDERS: &[&str] = &["hen", "mouse", "duck", "squirrel"];
 
 /// Animals that a person leads home.
-const HERD: &[&str] = &["cow", "sheep", "horse", "goose", "pig", "donkey", "hen", "duck"];
+const HERD: &[&str] = &["cow", "sheep", "horse", "pig", "hen", "duck"];
 
 /// The events.
 pub const SCRIPTS: &[Script] = &[
     // The fox and the dog, now.
     Script {
-        only: &[("animal", &["fox"]), ("other", &["dog"]), ("place", OUTDOORS)],
+        only: &[("animal", &["fox"]), ("other", &["dog"])],
         lines: &[
             "?The sun shines on the {place.full}.",
             "The lazy dog sleeps {place.at} the {place} among the {place.many}.",
-            "The quick brown fox [jumps|jumps|leaps] over the lazy dog.",
+            "The quick brown fox jumps over the lazy dog.",
             "The dog wakes up and barks at the fox.",
             "The fox runs from the dog to its den.",
             "?{person} sees the fox and the dog and laughs.",
@@ -43,22 +39,35 @@ pub const SCRIPTS: &[Script] = &[
     Script {
         only: &[("animal", &["fox"]), ("other", &["dog"])],
         lines: &[
-            "The lazy dog slept by the {person.home}, and {person} was not there.",
+            "The lazy dog slept by the {person.home}, and {person} was {place.at} the {place}.",
             "The quick brown fox wanted to eat some of {person}'s {person.food}.",
-            "The quick brown fox [jumped|jumped|leaped] over the lazy dog.",
+            "The quick brown fox jumped over the lazy dog.",
             "The dog woke up and barked at the fox.",
-            "{person} the {person.job} heard the dog and came home.",
+            "{person} the {person.job} came home from the {place.full}.",
             "The fox ran [back|away] to its den without the {person.food}.",
             "?In its den the fox ate some berries and yelped.",
             "{person} thanked the dog and gave it some bones.",
+        ],
+    },
+    // Every day.
+    Script {
+        only: &[("animal", FED)],
+        lines: &[
+            "The {animal.full} lives by the {person.home} with {person} the {person.job}.",
+            "It sleeps in its {animal.home} and eats some {animal.food} every day.",
+            "In the morning the sun shines, and the {animal} wakes up.",
+            "It sees {person} and jumps over the fence.",
+            "{person} gives the {animal} some {animal.food} and laughs.",
+            "?The {animal} eats the {animal.food} with {person}.",
+            "?Then the {animal} runs to the {place.full} with {person}.",
+            "In the evening the {animal} sleeps in its {animal.home} again.",
         ],
     },
     // Jumping over a sleeper.
     Script {
         only: &[
             ("animal", &["fox", "frog", "horse", "rabbit", "squirrel"]),
-            ("other", &["dog", "sheep", "pig", "cow", "donkey", "goose"]),
-            ("place", OUTDOORS),
+            ("other", &["dog", "sheep", "pig", "cow"]),
         ],
         lines: &[
             "The {other.full} slept {place.at} the {place.full}.",
@@ -80,7 +89,7 @@ pub const SCRIPTS: &[Script] = &[
             "The tiny brown mouse came out of its hole to look for cheese.",
             "The soft grey cat saw the mouse and jumped from the {word} mat.",
             "The mouse squeaked and scurried back to its hole.",
-            "?The cat waited at the hole, but the mouse stayed in it.",
+            "?The cat sat down at the hole, but the mouse stayed in it.",
             "The cat was sad and meowed, so {person} gave it some milk.",
             "[Then|Soon] the cat sat on {person}'s {word} mat again.",
         ],
@@ -89,13 +98,13 @@ pub const SCRIPTS: &[Script] = &[
     Script {
         only: &[
             ("animal", &["cat"]),
-            ("other", &["dog", "hen", "duck", "rabbit", "goose", "pig", "frog", "owl", "crow"]),
+            ("other", &["dog", "hen", "duck", "rabbit", "pig", "frog", "owl"]),
         ],
         lines: &[
             "The cat sat on the mat in the house by the {person.home}.",
             "The {other.full} came in and wanted the mat too.",
             "The {other} {other.sound} at the cat, and the cat meowed.",
-            "?But the soft grey cat did not leave the mat.",
+            "?But the soft grey cat did not get up from the mat.",
             "{person} the {person.job} heard the cat and the {other}.",
             "{person} brought a new mat for the {other}.",
             "Now there were two mats, one for the cat and one for the {other}.",
@@ -118,7 +127,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // Eggs.
     Script {
-        only: &[("animal", &["hen", "duck", "goose"])],
+        only: &[("animal", &["hen", "duck"])],
         lines: &[
             "The {animal.full} lived with {person} the {person.job} by the {person.home}.",
             "One day the {animal} laid {first} eggs in its {animal.home}.",
@@ -134,18 +143,17 @@ pub const SCRIPTS: &[Script] = &[
     Script {
         only: &[
             ("animal", &["fox", "horse", "rabbit", "squirrel", "dog", "cat"]),
-            ("other", &["donkey", "duck", "frog", "pig", "hen", "sheep", "mouse"]),
-            ("place", OUTDOORS),
+            ("other", &["duck", "frog", "pig", "hen", "sheep", "mouse"]),
         ],
         lines: &[
             "The {animal.full} and the {other.full} ran a race.",
-            "The {animal} was faster and [soon|first] came to the {place.full}.",
+            "The {animal} was faster and soon came to the {place.full}.",
             "It lay down among the {place.many} {place.at} the {place} and fell asleep.",
             "The {other} was slow, but it {other.moved} on.",
             "?{person} the {person.job} saw the {animal} sleep and laughed.",
             "When the {animal} woke up, the {other} had won the race.",
             "The {other} {other.sound} because it was happy.",
-            "?The {animal} {animal.sound} and never slept in a race again.",
+            "?The {animal} was sad and {animal.sound}.",
         ],
     },
     // Waking somebody up.
@@ -172,16 +180,15 @@ pub const SCRIPTS: &[Script] = &[
             "The {other} {other.moved} to {person} the {person.job} and {other.sound}.",
             "{person} went with the {other} to the {place.full}.",
             "{person} pulled the {animal} out of the hole with a rope.",
-            "?The {animal} was free and {animal.sound} because it was glad.",
-            "Since then the {animal} and the {other} are [good|best] friends.",
+            "?The {animal} was happy and {animal.sound} and thanked {person}.",
+            "Since then the {animal} and the {other} are friends.",
         ],
     },
     // The moon in the water.
     Script {
         only: &[
-            ("animal", &["cat", "dog", "frog", "duck", "fox", "mouse", "goose", "pig"]),
+            ("animal", &["cat", "dog", "frog", "duck", "fox", "mouse", "pig"]),
             ("word", &["cheese", "silver", "honey"]),
-            ("place", OUTDOORS),
         ],
         lines: &[
             "In the night the {animal.full} saw the moon in the water.",
@@ -197,11 +204,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // Sharing in winter.
     Script {
-        only: &[
-            ("animal", GATHERERS),
-            ("other", &["fox", "sheep", "duck", "pig", "donkey"]),
-            ("place", OUTDOORS),
-        ],
+        only: &[("animal", GATHERERS), ("other", &["fox", "sheep", "duck", "pig"])],
         lines: &[
             "In the autumn the {animal.full} put some {animal.food} into its {animal.home}.",
             "The {other.full} played {place.at} the {place.full} all autumn.",
@@ -215,7 +218,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // Not at home in the evening.
     Script {
-        only: &[("animal", HERD), ("place", OUTDOORS)],
+        only: &[("animal", HERD)],
         lines: &[
             "In the evening the {animal.full} was not in its {animal.home}.",
             "{person} the {person.job} took a lamp and looked for the {animal}.",

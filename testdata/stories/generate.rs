@@ -22,10 +22,13 @@ use template::{Cast, Script, tell};
 /// How many stories there are. Each script gets an equal share of them, give or take one.
 const STORIES: usize = 5400;
 
+/// How often a story that has been told already is cast anew.
+const ATTEMPTS: u64 = 1000;
+
 /// The corpus: one sentence a line, an empty line between stories.
 ///
 /// # Panics
-/// When a script names a role that the world does not have.
+/// When a script names a role that the world does not have, or can be told in too few ways.
 pub fn stories() -> String {
     let scripts: Vec<&Script> = people::SCRIPTS.iter().chain(animals::SCRIPTS).collect();
     let mut told = HashSet::new();
@@ -37,14 +40,14 @@ pub fn stories() -> String {
         Generator::new(0, Purpose::Stories, 0, round as u64).shuffle(&mut order);
         let script = scripts[order[place]];
         // A story that has been told already is cast anew.
-        let story = (1..)
+        let story = (1..=ATTEMPTS)
             .map(|attempt| {
                 let mut random = Generator::new(0, Purpose::Stories, attempt, index);
                 let cast = Cast::draw(script, &mut random);
                 tell(script, &cast, &mut random)
             })
             .find(|story| !told.contains(story))
-            .expect("attempts do not end");
+            .expect("a script that has been told in all its ways: give it more");
         told.insert(story.clone());
         corpus.push(story);
     }

@@ -3,43 +3,36 @@
 use super::template::Script;
 
 /// Those whose thing makes music.
-const MUSICIANS: &[&str] = &["Otto", "Hugo", "Felix", "Lily", "Paul"];
+const MUSICIANS: &[&str] = &["Otto", "Hugo", "Lily", "Paul"];
 
 /// Those whose thing the wind can carry away.
-const WIND_BLOWN: &[&str] = &["Anna", "Clara", "Ella", "Tom", "Simon", "Peter", "Max"];
+const WIND_BLOWN: &[&str] = &["Anna", "Clara", "Tom", "Simon", "Peter"];
 
 /// Animals that come into a kitchen.
-const KITCHEN: &[&str] = &["cat", "dog", "hen", "mouse", "pig", "crow", "squirrel", "goose"];
+const KITCHEN: &[&str] = &["cat", "dog", "hen", "mouse", "pig", "squirrel"];
 
 /// Animals that reach the top of a tree.
-const CLIMBERS: &[&str] = &["owl", "crow", "squirrel"];
+const CLIMBERS: &[&str] = &["owl", "squirrel"];
 
 /// Animals that fly far.
-const FLYERS: &[&str] = &["owl", "crow", "goose", "duck"];
+const FLYERS: &[&str] = &["owl", "duck"];
 
 /// Animals that pull a cart.
-const PULLERS: &[&str] = &["horse", "donkey", "cow"];
+const PULLERS: &[&str] = &["horse", "cow"];
 
 /// Animals that get dirty.
-const DIRTY: &[&str] =
-    &["dog", "pig", "horse", "sheep", "duck", "donkey", "goose", "cow", "hen", "rabbit"];
-
-/// Places where it snows and rains.
-pub const OUTDOORS: &[&str] = &[
-    "forest", "beach", "meadow", "orchard", "garden", "hill", "lake", "market", "field", "river",
-    "valley",
-];
+const DIRTY: &[&str] = &["dog", "pig", "horse", "sheep", "duck", "cow", "hen", "rabbit"];
 
 /// The events.
 pub const SCRIPTS: &[Script] = &[
     // Caught by the rain.
     Script {
-        only: &[("place", OUTDOORS)],
+        only: &[],
         lines: &[
             "{person} the {person.job} was walking [to|through] the {place.full}.",
             "[Dark|Grey] clouds came over the {place} and it began to rain.",
             "{person} had no umbrella, so {person.he} got very wet.",
-            "?The rain ran down the neck of the poor {person.job}.",
+            "?All of {person}'s clothes were cold and wet.",
             "{person} ran [home|back] to {person.his} house by the {person.home}.",
             "There {person.he} sat by the fire until {person.his} clothes were dry.",
             "{person} ate some {person.food} and was warm again.",
@@ -48,7 +41,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // One umbrella for two.
     Script {
-        only: &[("place", OUTDOORS)],
+        only: &[],
         lines: &[
             "{person} put on {person.his} coat because it was raining.",
             "{person.he} took {person.his} umbrella and went to the {place.full}.",
@@ -66,12 +59,12 @@ pub const SCRIPTS: &[Script] = &[
         lines: &[
             "{person} the {person.job} had a {vessel.colour} {vessel} made of {vessel.material}.",
             "The {vessel} was full of {vessel.full_of} and stood on the table.",
-            "The {animal.full} [jumped|climbed] on the table and pushed the {vessel}.",
+            "The {animal.full} jumped on the table and pushed the {vessel}.",
             "The {vessel} fell to the floor and broke.",
             "?All the {vessel.full_of} ran over the kitchen floor.",
             "{person} heard the noise, and the {animal} {animal.moved} away.",
             "{person} took a broom and swept up the {vessel.material}.",
-            "?The {animal} {animal.sound} sadly, but {person} was not angry.",
+            "?The {animal} was sad and {animal.sound}, but {person} was not angry.",
             "[Soon|Then] {person} bought a new {vessel} at the market.",
         ],
     },
@@ -96,11 +89,11 @@ pub const SCRIPTS: &[Script] = &[
         lines: &[
             "{person} the {person.job} went to the {place.full} to look for {place.many}.",
             "In the morning {person} found {first} {place.many}.",
-            "In the [afternoon|evening] {person.he} found {second} more.",
+            "In the evening {person.he} found {second} more.",
             "{first} and {second} make {sum}, so {person} had {sum} {place.many}.",
             "?{person} put the {place.many} into a basket.",
             "On the way home {person} met {friend} the {friend.job}.",
-            "{person} gave {friend} one {place.one}.",
+            "{person} gave {friend} one of the {place.many}.",
             "One from {sum} leaves {sum_less_one}.",
             "So {person} came home with {sum_less_one} {place.many}.",
         ],
@@ -113,7 +106,7 @@ pub const SCRIPTS: &[Script] = &[
             "{person} went to {friend} the {friend.job} to buy some {person.food}.",
             "{friend} asked {person} for {first} coins.",
             "{first} from {sum} leaves {second}, so {person} had {second} left.",
-            "?{person} counted {person.his} money and paid {friend}.",
+            "?{person} counted the coins and gave {friend} {first}.",
             "{person} bought some {animal.food} for the {animal.full} too.",
             "[At home|In the evening] {person} ate the {person.food}.",
             "The {animal} ate the {animal.food} in its {animal.home} and {animal.sound}.",
@@ -126,7 +119,7 @@ pub const SCRIPTS: &[Script] = &[
             "In the morning the sun rose over the house by the {person.home}.",
             "{person} the {person.job} got up and ate some {person.food}.",
             "Then {person} went to work {place.at} the {place.full}.",
-            "?At noon {person.he} rested among the {place.many}.",
+            "?At noon {person.he} sat down among the {place.many}.",
             "In the evening {person} was tired and [walked|went] home from the {place}.",
             "?The {animal} {animal.sound} in its {animal.home} when {person} came by.",
             "{person} lit a candle and looked at {person.his} {person.colour} {person.thing}.",
@@ -140,35 +133,35 @@ pub const SCRIPTS: &[Script] = &[
             "It was the birthday of {friend} the {friend.job}.",
             "{person} wanted to give {friend} a present.",
             "{person} made a {friend.colour} {friend.thing} of {friend.material}.",
-            "?{person} wrapped up the {friend.thing} and went to the {friend.home}.",
+            "?{person} took the {friend.thing} to the house by the {friend.home}.",
             "{friend} opened the present and saw the {friend.colour} {friend.thing}.",
             "{friend} was [happy|glad] and thanked {person} for the {friend.thing}.",
             "Then {friend} and {person} ate some {friend.food} together.",
-            "?[Now|Since then] {friend} keeps the {friend.thing} in the house by the {friend.home}.",
+            "?Since then {friend} and the {friend.colour} {friend.thing} are always together.",
         ],
     },
     // There and back.
     Script {
-        only: &[("animal", &["horse", "donkey"])],
+        only: &[("animal", &["horse"])],
         lines: &[
             "{person} the {person.job} lived by the {person.home}.",
             "One [day|morning] {person} wanted to see the {place.full}.",
             "The way was long, so {person} rode on the {animal.full}.",
             "?The {animal} {animal.moved} all morning and {animal.sound}.",
             "{place.at} the {place} {person} saw many {place.many}.",
-            "{person} took one {place.one}, and the {animal} ate some {animal.food}.",
+            "{person} took some {place.many}, and the {animal} ate some {animal.food}.",
             "In the evening {person} rode the {animal} back to the {person.home}.",
             "?The {animal} slept in its {animal.home}, and {person} slept in bed.",
-            "{person} gave the {place.one} to {person.his} friend {friend}.",
+            "{person} gave the {place.many} to {person.his} friend {friend}.",
         ],
     },
     // Ill and well again.
     Script {
-        only: &[("place", OUTDOORS)],
+        only: &[],
         lines: &[
             "{person} the {person.job} was ill and lay in bed.",
             "{friend} the {friend.job} heard that {person} was ill.",
-            "{friend} came to the {person.home} with [tea|medicine] for {person}.",
+            "{friend} came to the {person.home} with [tea|soup] for {person}.",
             "{friend} sat by the bed and read {person} a story.",
             "?{friend} gave {person} some {person.food}, but {person} ate none.",
             "The next day {person} was well again and got out of bed.",
@@ -178,7 +171,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // Snow.
     Script {
-        only: &[("place", OUTDOORS), ("word", &["carrot", "pebble", "mushroom"])],
+        only: &[("word", &["carrot", "pebble"])],
         lines: &[
             "In the night snow fell on the {place.full}.",
             "In the morning all the {place} was white with snow.",
@@ -194,8 +187,8 @@ pub const SCRIPTS: &[Script] = &[
     // From seed to supper.
     Script {
         only: &[
-            ("word", &["beans", "onions", "melons", "pumpkins", "turnips"]),
-            ("animal", &["crow", "goose", "rabbit", "hen", "mouse", "pig"]),
+            ("word", &["beans", "pumpkins", "turnips", "carrots"]),
+            ("animal", &["rabbit", "hen", "mouse", "pig"]),
         ],
         lines: &[
             "In the spring {person} the {person.job} planted {word} by the {person.home}.",
@@ -210,7 +203,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // The wind takes something.
     Script {
-        only: &[("person", WIND_BLOWN), ("animal", CLIMBERS), ("place", OUTDOORS)],
+        only: &[("person", WIND_BLOWN), ("animal", CLIMBERS)],
         lines: &[
             "{person} the {person.job} was {place.at} the {place.full}.",
             "A strong wind took {person}'s {person.colour} {person.thing}.",
@@ -229,7 +222,7 @@ pub const SCRIPTS: &[Script] = &[
             "{person} and {friend} sat in a boat on the {place.full}.",
             "{person} the {person.job} rowed, and {friend} the {friend.job} sang.",
             "Suddenly water came into the boat through a hole.",
-            "?{friend} stopped singing and cried for help.",
+            "?{friend} was afraid of the water and did not sing.",
             "{person} rowed fast, and {friend} threw the water out of the boat.",
             "They came to land among the {place.many}, and {person} was wet.",
             "{friend} closed the hole in the boat with wood.",
@@ -281,7 +274,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // A cart in the mud.
     Script {
-        only: &[("animal", PULLERS), ("word", &["wood", "stones", "apples", "pumpkins", "flour"])],
+        only: &[("animal", PULLERS), ("word", &["wood", "apples", "pumpkins", "flour"])],
         lines: &[
             "The {animal.full} pulled a cart full of {word} to the {place.full}.",
             "{person} the {person.job} walked beside the {animal}.",
@@ -295,7 +288,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // A letter.
     Script {
-        only: &[("animal", FLYERS), ("place", OUTDOORS)],
+        only: &[("animal", FLYERS)],
         lines: &[
             "{person} the {person.job} wrote a letter to {friend} the {friend.job}.",
             "{person} gave the letter to the {animal.full}.",
@@ -310,7 +303,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // Hide and seek.
     Script {
-        only: &[("place", OUTDOORS)],
+        only: &[],
         lines: &[
             "{person} and {friend} played hide and seek {place.at} the {place.full}.",
             "{person} the {person.job} closed {person.his} eyes and counted.",
@@ -324,7 +317,7 @@ pub const SCRIPTS: &[Script] = &[
     },
     // A cake.
     Script {
-        only: &[("word", &["apples", "lemons", "pumpkins", "nuts", "berries", "carrots"])],
+        only: &[("word", &["apples", "lemons", "pumpkins", "nuts", "berries"])],
         lines: &[
             "{person} the {person.job} wanted to bake a cake with {word}.",
             "{person} took flour, eggs and sugar and put the {word} in.",
@@ -354,7 +347,7 @@ pub const SCRIPTS: &[Script] = &[
     Script {
         only: &[],
         lines: &[
-            "{person} the {person.job} was on the sea in a [small|little] boat.",
+            "{person} the {person.job} was on the sea in a little boat.",
             "Thick fog came over the sea, and {person} could not see the land.",
             "{friend} the {friend.job} stood by the {friend.home} in the fog.",
             "{friend} lit a big lamp for the boat.",
@@ -368,7 +361,7 @@ pub const SCRIPTS: &[Script] = &[
     Script {
         only: &[
             ("place", &["lake", "river", "beach"]),
-            ("animal", &["dog", "horse", "duck", "pig", "goose"]),
+            ("animal", &["dog", "horse", "duck", "pig"]),
         ],
         lines: &[
             "The sun was hot, and {person} the {person.job} was hot too.",
@@ -383,13 +376,13 @@ pub const SCRIPTS: &[Script] = &[
     },
     // A coat is mended.
     Script {
-        only: &[("friend", &["Max", "Peter", "Simon", "Ruth", "Ida"])],
+        only: &[("friend", &["Peter", "Simon", "Ida"])],
         lines: &[
             "{person} the {person.job} tore {person.his} coat {place.at} the {place.full}.",
             "Now there was a big hole in the coat, and {person} was cold.",
             "{person} took the coat to {friend} the {friend.job}.",
             "{friend} took needle and thread and closed the hole in the coat.",
-            "?It was hard work, but {friend} liked to help {person}.",
+            "?{friend} the {friend.job} was glad to help {person}.",
             "{person} put on {person.his} coat and was warm.",
             "{person} thanked {friend} with some {friend.food}.",
             "?Then {person} went back to the {place} in the coat.",
@@ -397,10 +390,10 @@ pub const SCRIPTS: &[Script] = &[
     },
     // A new key.
     Script {
-        only: &[("friend", &["Karl", "Leo"])],
+        only: &[("friend", &["Karl", "Greta"])],
         lines: &[
             "{person} the {person.job} came home from the {place.full}.",
-            "The door of the house by the {person.home} was [closed|locked].",
+            "The door of the house by the {person.home} was closed.",
             "{person} had lost the key of the door {place.at} the {place}.",
             "?{person} looked among the {place.many}, but the key was not there.",
             "{person} went to {friend} the {friend.job} and asked for help.",

@@ -125,7 +125,6 @@ fn of_place(place: &Place, property: &str) -> String {
         "name" => place.name.to_owned(),
         "full" => format!("{} {}", place.like, place.name),
         "at" => place.at.to_owned(),
-        "one" => place.one.to_owned(),
         "many" => place.many.to_owned(),
         _ => panic!("a place has no {property:?}"),
     }
