@@ -120,7 +120,10 @@ fn a_tiny_bert_comes_close_to_the_best_possible_loss() {
     };
     let mut generator = Generator::new(1, Purpose::Testing, 0, 0);
     for _ in 0..STEPS {
-        let r = trainer.step(&[batch(&mut generator)]).unwrap(); if r.step % 50 == 0 { println!("{} {:?} {}", r.step, r.losses, r.grad_norm); }
+        let r = trainer.step(&[batch(&mut generator)]).unwrap();
+        if r.step % 50 == 0 {
+            println!("{} {:?} {}", r.step, r.losses, r.grad_norm);
+        }
     }
 
     let mut held_out = Generator::new(1, Purpose::Testing, 1, 0);

@@ -223,8 +223,9 @@ fn read_json_lines<R: BufRead, E: From<DataError>>(
 }
 
 fn text_field(line: &str) -> Result<String, String> {
-    let value: serde_json::Value = serde_json::from_str(line)
-        .map_err(|error| format!("not JSON ({error}); each line must be an object with a field \"text\""))?;
+    let value: serde_json::Value = serde_json::from_str(line).map_err(|error| {
+        format!("not JSON ({error}); each line must be an object with a field \"text\"")
+    })?;
     match value.get("text") {
         Some(serde_json::Value::String(text)) => Ok(text.clone()),
         Some(_) => Err("the field \"text\" is not a string".into()),
@@ -245,7 +246,10 @@ mod tests {
         Ok(documents)
     }
 
-    fn corpus(files: &[(&str, &[u8])], input: &str) -> (tempfile::TempDir, Result<Corpus, DataError>) {
+    fn corpus(
+        files: &[(&str, &[u8])],
+        input: &str,
+    ) -> (tempfile::TempDir, Result<Corpus, DataError>) {
         let directory = tempfile::tempdir().unwrap();
         for (name, bytes) in files {
             let path = directory.path().join(name);

@@ -11,7 +11,9 @@ pub enum DataError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A path or pattern that matches nothing.
-    #[error("`{0}` matches no file; give a .txt or .jsonl file, a directory that holds some, or a pattern in quotes")]
+    #[error(
+        "`{0}` matches no file; give a .txt or .jsonl file, a directory that holds some, or a pattern in quotes"
+    )]
     NoFile(String),
     /// A pattern that is not one.
     #[error("`{pattern}` is not a pattern: {message}")]

@@ -192,7 +192,12 @@ impl InstanceFile {
                 .iter()
                 .map(|token| {
                     self.vocabulary.id(token).ok_or_else(|| {
-                        self.error(number, format!("masked_lm_labels has `{token}`, which is not in the vocabulary"))
+                        self.error(
+                            number,
+                            format!(
+                                "masked_lm_labels has `{token}`, which is not in the vocabulary"
+                            ),
+                        )
                     })
                 })
                 .collect::<Result<_, _>>()?,
@@ -208,15 +213,24 @@ impl InstanceFile {
         let types = line.token_type_ids.len();
         check(types == length, format!("{length} input_ids but {types} token_type_ids"))?;
         let bad_type = line.token_type_ids.iter().find(|&&id| id > 1);
-        check(bad_type.is_none(), format!("token_type_ids has {bad_type:?}; only 0 and 1 are segments"))?;
+        check(
+            bad_type.is_none(),
+            format!("token_type_ids has {bad_type:?}; only 0 and 1 are segments"),
+        )?;
         let ids = line.input_ids.iter().chain(&labels);
         let bad = ids.copied().find(|&id| id as usize >= vocab_size);
-        check(bad.is_none(), format!("id {} is not below the vocabulary's size, {vocab_size}", bad.unwrap_or(0)))?;
+        check(
+            bad.is_none(),
+            format!("id {} is not below the vocabulary's size, {vocab_size}", bad.unwrap_or(0)),
+        )?;
         let (positions, masks) = (&line.masked_lm_positions, labels.len());
         let fits = positions.len() == masks;
         check(fits, format!("{} masked_lm_positions but {masks} labels", positions.len()))?;
         let most = self.max_predictions_per_seq;
-        check(masks <= most, format!("{masks} masked positions, but --max-predictions-per-seq is {most}"))?;
+        check(
+            masks <= most,
+            format!("{masks} masked positions, but --max-predictions-per-seq is {most}"),
+        )?;
         let sorted = positions.windows(2).all(|pair| pair[0] < pair[1]);
         check(sorted, "masked_lm_positions are not in rising order".into())?;
         let inside = positions.last().is_none_or(|&last| (last as usize) < length);
@@ -303,7 +317,9 @@ mod tests {
         assert!(error("input_ids", [2, 3].into()).contains("2 input_ids but 5 token_type_ids"));
         assert!(error("input_ids", [2; 6].into()).contains("--max-seq-length is 5"));
         assert!(error("masked_lm_positions", [5].into()).contains("not below the length"));
-        assert!(error("masked_lm_positions", [1, 2].into()).contains("2 masked_lm_positions but 1"));
+        assert!(
+            error("masked_lm_positions", [1, 2].into()).contains("2 masked_lm_positions but 1")
+        );
         assert!(error("token_type_ids", [0, 0, 0, 2, 1].into()).contains("segments"));
         assert!(error("is_random_next", "yes".into()).contains("not an instance"));
         assert!(open("\n", false).1.err().unwrap().to_string().contains("holds no instance"));

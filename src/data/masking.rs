@@ -43,12 +43,7 @@ impl Masking {
     }
 
     /// The instance of `pair`: `[CLS] A [SEP] B [SEP]`, masked.
-    pub fn instance(
-        &self,
-        store: &TokenStore,
-        pair: &Pair,
-        generator: &mut Generator,
-    ) -> Instance {
+    pub fn instance(&self, store: &TokenStore, pair: &Pair, generator: &mut Generator) -> Instance {
         let mut input_ids = vec![self.cls_id];
         store.extend(pair.a.clone(), &mut input_ids);
         input_ids.push(self.sep_id);
@@ -60,7 +55,13 @@ impl Masking {
         }
         let (masked_lm_positions, masked_lm_labels) = self.mask(&mut input_ids, generator);
         let is_random_next = pair.is_random_next;
-        Instance { input_ids, token_type_ids, is_random_next, masked_lm_positions, masked_lm_labels }
+        Instance {
+            input_ids,
+            token_type_ids,
+            is_random_next,
+            masked_lm_positions,
+            masked_lm_labels,
+        }
     }
 
     /// Masks `input_ids` in place; returns the positions in order, and the ids that were there.

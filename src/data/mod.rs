@@ -19,6 +19,7 @@ mod pairs;
 mod sampler;
 mod sentences;
 mod store;
+pub mod stories;
 
 pub use batch::Batch;
 pub use corpus::Corpus;

@@ -158,9 +158,7 @@ mod tests {
     }
 
     fn document_of(store: &TokenStore, token: u64) -> usize {
-        (0..store.documents())
-            .find(|&d| tokens(store, store.document(d)).contains(&token))
-            .unwrap()
+        (0..store.documents()).find(|&d| tokens(store, store.document(d)).contains(&token)).unwrap()
     }
 
     #[test]
@@ -194,7 +192,13 @@ mod tests {
             create_pairs(&store, &[0, 1, 2], 0, &settings, &mut generator, &mut pairs);
             let mut covered: Vec<u64> = pairs
                 .iter()
-                .flat_map(|p| p.a.clone().chain(if p.is_random_next == Some(false) { p.b.clone() } else { 0..0 }))
+                .flat_map(|p| {
+                    p.a.clone().chain(if p.is_random_next == Some(false) {
+                        p.b.clone()
+                    } else {
+                        0..0
+                    })
+                })
                 .collect();
             covered.sort_unstable();
             assert_eq!(covered, (0..10).collect::<Vec<_>>(), "{pairs:?}");

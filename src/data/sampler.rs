@@ -121,7 +121,8 @@ impl Sampler {
             create_pairs(store, documents, index, &self.pairs, &mut generator, &mut self.window);
             self.next_document += 1;
         }
-        Generator::new(self.seed, Purpose::InstanceOrder, epoch, document).shuffle(&mut self.window);
+        Generator::new(self.seed, Purpose::InstanceOrder, epoch, document)
+            .shuffle(&mut self.window);
     }
 
     /// The next instance of this pass; `None` at its end.
@@ -209,8 +210,11 @@ mod tests {
         tokens.extend((5..40).map(|i| format!("w{i}")));
         let vocabulary = Vocabulary::from_tokens(tokens).unwrap();
         let pairs = PairSettings { max_seq_length: 12, short_seq_prob: 0.1, no_nsp };
-        let masks =
-            MaskSettings { masked_lm_prob: 0.15, max_predictions_per_seq: 3, whole_word_mask: false };
+        let masks = MaskSettings {
+            masked_lm_prob: 0.15,
+            max_predictions_per_seq: 3,
+            whole_word_mask: false,
+        };
         Sampler::new(store, documents.to_vec(), pairs, masks, &vocabulary, seed, "the text")
     }
 
@@ -258,6 +262,9 @@ mod tests {
         assert_eq!((held_out.len(), all), (2, (0..10).collect()));
         assert_eq!(split_documents(4, 0.05, 2, 7, "x").unwrap().1.len(), 2);
         assert!(split_documents(3, 0.1, 2, 7, "x").is_err());
-        assert_ne!(split_documents(1000, 0.1, 2, 8, "x").unwrap().1, split_documents(1000, 0.1, 2, 7, "x").unwrap().1);
+        assert_ne!(
+            split_documents(1000, 0.1, 2, 8, "x").unwrap().1,
+            split_documents(1000, 0.1, 2, 7, "x").unwrap().1
+        );
     }
 }

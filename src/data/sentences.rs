@@ -51,7 +51,8 @@ impl Lines {
 /// Whether the last character, closing quotes and brackets aside, ends a sentence.
 fn ends_a_sentence(line: &str) -> bool {
     let closing = |c: char| c.is_whitespace() || "\"'”’»)]」』）】".contains(c);
-    line.trim_end_matches(closing).ends_with(['.', '!', '?', '…', ':', ';', '。', '！', '？', '；', '：'])
+    line.trim_end_matches(closing)
+        .ends_with(['.', '!', '?', '…', ':', ';', '。', '！', '？', '；', '：'])
 }
 
 /// The sentences of `text` by Unicode's rules, trimmed.
@@ -79,7 +80,8 @@ mod tests {
         assert_eq!(Lines::judge(&paragraphs), Lines::Paragraphs);
         let chinese = lines("猫坐下。狗跑了。\n天黑了。他们睡了。");
         assert_eq!(Lines::judge(&chinese), Lines::Paragraphs);
-        let wrapped = lines("The cat sat on\nthe mat and slept. Then it\nwoke up and looked at\nthe dog.");
+        let wrapped =
+            lines("The cat sat on\nthe mat and slept. Then it\nwoke up and looked at\nthe dog.");
         assert_eq!(Lines::judge(&wrapped), Lines::Wrapped);
         assert_eq!(Lines::judge(&lines("one two\nthree four\nfive")), Lines::Sentences);
     }
@@ -91,6 +93,9 @@ mod tests {
         let text = lines("The cat\nsat. It\nslept.");
         assert_eq!(Lines::Wrapped.sentences(&text), ["The cat sat.", "It slept."]);
         assert_eq!(Lines::Sentences.sentences(&text), text);
-        assert_eq!(Lines::Paragraphs.sentences(&lines("猫坐下。狗跑了。")), ["猫坐下。", "狗跑了。"]);
+        assert_eq!(
+            Lines::Paragraphs.sentences(&lines("猫坐下。狗跑了。")),
+            ["猫坐下。", "狗跑了。"]
+        );
     }
 }

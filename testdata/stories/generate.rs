@@ -1,0 +1,65 @@
+//! Writes the built-in corpus, `testdata/stories/stories.txt`.
+//!
+//! ```text
+//! cargo run --example generate_stories
+//! ```
+//!
+//! A story is one of the scripts in `people.rs` and `animals.rs`, played by a cast drawn from the
+//! small world in `world.rs`; `template.rs` turns a line of a script into an English sentence. The
+//! same version of this program makes the same bytes everywhere; `tests/stories.rs` holds it to that.
+
+mod animals;
+mod people;
+mod template;
+mod world;
+
+use std::collections::HashSet;
+
+use cloze::tensor::random::{Generator, Purpose};
+
+use template::{Cast, Script, tell};
+
+/// How many stories there are. Each script gets an equal share of them, give or take one.
+const STORIES: usize = 5400;
+
+/// How often a story that has been told already is cast anew.
+const ATTEMPTS: u64 = 1000;
+
+/// The corpus: one sentence a line, an empty line between stories.
+///
+/// # Panics
+/// When a script names a role that the world does not have, or can be told in too few ways.
+pub fn stories() -> String {
+    let scripts: Vec<&Script> = people::SCRIPTS.iter().chain(animals::SCRIPTS).collect();
+    let mut told = HashSet::new();
+    let mut corpus = Vec::with_capacity(STORIES);
+    for index in 0..STORIES as u64 {
+        // Once round all scripts in a new order, then again: so they are evenly mixed.
+        let (round, place) = (index as usize / scripts.len(), index as usize % scripts.len());
+        let mut order: Vec<usize> = (0..scripts.len()).collect();
+        Generator::new(0, Purpose::Stories, 0, round as u64).shuffle(&mut order);
+        let script = scripts[order[place]];
+        // A story that has been told already is cast anew.
+        let story = (1..=ATTEMPTS)
+            .map(|attempt| {
+                let mut random = Generator::new(0, Purpose::Stories, attempt, index);
+                let cast = Cast::draw(script, &mut random);
+                tell(script, &cast, &mut random)
+            })
+            .find(|story| !told.contains(story))
+            .expect("a script that has been told in all its ways: give it more");
+        told.insert(story.clone());
+        corpus.push(story);
+    }
+    corpus.join("\n")
+}
+
+/// Writes the corpus beside this file.
+#[allow(dead_code)] // `tests/stories.rs` includes this file as a module.
+fn main() -> cloze::Result<()> {
+    let path =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/stories/stories.txt");
+    cloze::files::write_atomically(&path, |file| file.write_all(stories().as_bytes()))?;
+    println!("wrote {}", path.display());
+    Ok(())
+}
