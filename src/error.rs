@@ -1,7 +1,11 @@
 //! One error type for the whole library, made of one type per room.
 
+use crate::data::DataError;
 use crate::files::FileError;
+use crate::tasks::TaskError;
+use crate::tensor::threads::PoolError;
 use crate::tokenizer::TokenizerError;
+use crate::train::TrainError;
 
 /// Anything that can go wrong in `cloze`. Every message names the file, line or value at fault and
 /// says what to do.
@@ -14,6 +18,18 @@ pub enum Error {
     /// Vocabularies, tokenizer files, learning a vocabulary.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// Text and instances.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Training.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// Using a pretrained model.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// Threads.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
 }
 
 /// `Result` with this crate's [`Error`](enum@Error).

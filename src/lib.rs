@@ -7,6 +7,8 @@ pub mod data;
 pub mod error;
 pub mod files;
 pub mod model;
+#[cfg(feature = "cli")]
+pub mod report;
 pub mod tasks;
 pub mod tensor;
 pub mod tokenizer;

@@ -69,7 +69,7 @@ fn draw(generator: &mut Generator, probabilities: &[f64]) -> usize {
     probabilities.len() - 1
 }
 
-/// `[CLS] x₁ … x₁₀ [SEP]` with one word masked, never the first or last: both neighbours are there.
+/// `[CLS] x₁ … x₁₀ [SEP]` with three words masked, each between two that are there.
 fn instance(chain: &[[f64; STATES]; STATES], p: &[f64], generator: &mut Generator) -> Instance {
     let mut state = draw(generator, p);
     let mut input_ids = vec![0];
@@ -78,14 +78,16 @@ fn instance(chain: &[[f64; STATES]; STATES], p: &[f64], generator: &mut Generato
         state = draw(generator, &chain[state]);
     }
     input_ids.push(1);
-    let position = generator.between(2, SEQ - 3);
-    let label = std::mem::replace(&mut input_ids[position], 2);
+    let first = generator.between(2, 3);
+    let masked_lm_positions = vec![first as u32, first as u32 + 3, first as u32 + 6];
+    let mask = |&position: &u32| std::mem::replace(&mut input_ids[position as usize], 2);
+    let masked_lm_labels = masked_lm_positions.iter().map(mask).collect();
     Instance {
         input_ids,
         token_type_ids: vec![0; SEQ],
         is_random_next: None,
-        masked_lm_positions: vec![position as u32],
-        masked_lm_labels: vec![label],
+        masked_lm_positions,
+        masked_lm_labels,
     }
 }
 
@@ -101,7 +103,7 @@ fn a_tiny_bert_comes_close_to_the_best_possible_loss() {
     config.initializer_range = 0.15;
     let mut recipe = Recipe {
         max_seq_length: SEQ,
-        max_predictions_per_seq: 1,
+        max_predictions_per_seq: 3,
         train_batch_size: 64,
         no_nsp: true,
         ..Recipe::default()
@@ -112,7 +114,7 @@ fn a_tiny_bert_comes_close_to_the_best_possible_loss() {
     let shape = recipe.batch_shape();
     let mut trainer = Trainer::new(Bert::new(config, 1), recipe).unwrap();
     let batch = |generator: &mut Generator| {
-        let mut batch = Batch::new(shape.batch_size, SEQ, 1);
+        let mut batch = Batch::new(shape.batch_size, SEQ, 3);
         while !batch.is_full() {
             batch.push(&instance(&chain, &p, generator));
         }
@@ -120,10 +122,7 @@ fn a_tiny_bert_comes_close_to_the_best_possible_loss() {
     };
     let mut generator = Generator::new(1, Purpose::Testing, 0, 0);
     for _ in 0..STEPS {
-        let r = trainer.step(&[batch(&mut generator)]).unwrap();
-        if r.step % 50 == 0 {
-            println!("{} {:?} {}", r.step, r.losses, r.grad_norm);
-        }
+        trainer.step(&[batch(&mut generator)]).unwrap();
     }
 
     let mut held_out = Generator::new(1, Purpose::Testing, 1, 0);
@@ -137,7 +136,7 @@ fn a_tiny_bert_comes_close_to_the_best_possible_loss() {
         .unwrap();
     let (loss, best) = (evaluation.masked_lm_loss, optimal_loss(&chain));
     println!("loss {loss:.4}, best possible {best:.4}, uniform {:.4}", (STATES as f64).ln());
-    // 6,400 held-out words: the standard error of the mean is about 0.01, 1.5 % of the optimum.
+    // 19,200 held-out words: the standard error of the mean is about 0.005, 1.5 % of the optimum.
     assert!(loss < 1.05 * best, "loss {loss} is more than 5 % above the best possible {best}");
     assert!(loss > 0.95 * best, "loss {loss} is below the best possible {best}: the test leaks");
 }

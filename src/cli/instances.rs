@@ -1,10 +1,85 @@
 //! `cloze instances`: text ─► training instances (sentence pair + masks) as JSON Lines.
 
+use super::output::write_or_print;
+use cloze::data::{Corpus, MaskSettings, PairSettings, Sampler, TokenStore, to_json};
+use std::path::PathBuf;
+use std::sync::Arc;
+
 /// The options of `cloze instances`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Text: .txt and .jsonl files, directories, patterns in quotes
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    input: Vec<String>,
+    #[command(flatten)]
+    source: super::tokenize::Source,
+    /// Keep case and accents (with --vocab; a model says so itself)
+    #[arg(long, conflicts_with = "model")]
+    cased: bool,
+    /// Tokens of a sequence
+    #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u32).range(5..=65536))]
+    max_seq_length: u32,
+    /// Masked positions of a sequence, at most
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_predictions_per_seq: u32,
+    /// Share of positions that are masked
+    #[arg(long, default_value_t = 0.15, value_name = "P", value_parser = probability)]
+    masked_lm_prob: f64,
+    /// Share of instances with a target length drawn at random
+    #[arg(long, default_value_t = 0.1, value_name = "P", value_parser = probability)]
+    short_seq_prob: f64,
+    /// Mask all pieces of a word together
+    #[arg(long)]
+    whole_word_mask: bool,
+    /// One segment, no pairs
+    #[arg(long)]
+    no_nsp: bool,
+    /// Passes over the text, each with its own pairs and masks
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    dupe_factor: u32,
+    /// What pairs and masks are drawn from
+    #[arg(long, default_value_t = 12345, value_name = "N")]
+    seed: u64,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
+        _ => Err("a probability is a number from 0 to 1".into()),
+    }
+}
 
 /// Runs `cloze instances`.
-pub fn run(_args: Args) -> cloze::Result<()> {
-    todo!()
+pub fn run(args: Args) -> cloze::Result<()> {
+    let corpus = Corpus::from_inputs(&args.input)?;
+    let tokenizer = args.source.tokenizer(args.cased)?;
+    let vocabulary = tokenizer.vocabulary();
+    let encode = |sentence: &str| tokenizer.encode(sentence);
+    let store = TokenStore::build(&corpus, vocabulary.len(), encode, |_| {})?;
+    let documents = (0..store.documents() as u32).collect();
+    let pairs = PairSettings {
+        max_seq_length: args.max_seq_length as usize,
+        short_seq_prob: args.short_seq_prob,
+        no_nsp: args.no_nsp,
+    };
+    let masks = MaskSettings {
+        masked_lm_prob: args.masked_lm_prob,
+        max_predictions_per_seq: args.max_predictions_per_seq as usize,
+        whole_word_mask: args.whole_word_mask,
+    };
+    let (store, name) = (Arc::new(store), corpus.name());
+    let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, args.seed, &name)?;
+    let mut count = 0u64;
+    write_or_print(args.output.as_deref(), |out| {
+        while let Some(instance) = sampler.next_before(args.dupe_factor.into()) {
+            writeln!(out, "{}", to_json(&instance, vocabulary))?;
+            count += 1;
+        }
+        Ok(())
+    })?;
+    eprintln!("{count} instances");
+    Ok(())
 }

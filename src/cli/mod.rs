@@ -4,7 +4,12 @@
 //! Answers go to standard output, talk to standard error. Exit status: 0 done, 1 failed, 2 wrong
 //! usage.
 
+mod eval;
+mod fill_mask;
 mod instances;
+mod next_sentence;
+mod output;
+mod pretrain;
 mod tokenize;
 mod vocab;
 
@@ -21,21 +26,33 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// text ─► run directory: pretrains a BERT
+    Pretrain(Box<pretrain::Args>),
     /// text ─► vocab.txt: learns a WordPiece vocabulary
     Vocab(vocab::Args),
     /// text ─► pieces and ids
     Tokenize(tokenize::Args),
     /// text ─► training instances (sentence pair + masks) as JSON Lines
     Instances(instances::Args),
+    /// model + text ─► masked-LM and next-sentence metrics
+    Eval(eval::Args),
+    /// Fills in the blanks: "The cat sat on the [MASK]."
+    FillMask(fill_mask::Args),
+    /// Judges whether sentence B really followed sentence A
+    NextSentence(next_sentence::Args),
 }
 
 /// Parses the command line, runs the command and turns its result into an exit status.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Pretrain(args) => pretrain::run(*args),
         Command::Vocab(args) => vocab::run(args),
         Command::Tokenize(args) => tokenize::run(args),
         Command::Instances(args) => instances::run(args),
+        Command::Eval(args) => eval::run(args),
+        Command::FillMask(args) => fill_mask::run(args),
+        Command::NextSentence(args) => next_sentence::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -43,5 +60,27 @@ pub fn main() -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Says that a CPU without fused multiply-add gives other bits than the rest of the world.
+fn warn_without_fma() {
+    if !cloze::tensor::kernels::Simd::has_fma() {
+        eprintln!(
+            "warning: this CPU has no fused multiply-add; results will differ in their last bits"
+        );
+    }
+}
+
+/// Says that a head whose name begins with `prefix` was not in the model's file.
+fn warn_of_missing_heads(report: &cloze::model::LoadReport, prefix: &str) {
+    let missing: Vec<&str> = report
+        .initialized
+        .iter()
+        .map(String::as_str)
+        .filter(|name| name.starts_with(prefix))
+        .collect();
+    if !missing.is_empty() {
+        eprintln!("warning: not in the model, so drawn at random: {}", missing.join(", "));
     }
 }

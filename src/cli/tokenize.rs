@@ -1,9 +1,10 @@
 //! `cloze tokenize`: text ─► pieces and ids.
 
+use super::output::print;
 use cloze::files::{self, FileError};
 use cloze::tokenizer::{Options, Tokenizer, TokenizerError, Vocabulary};
 use serde::Serialize;
-use std::io::{self, BufRead, BufWriter, Write};
+use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 
 /// The options of `cloze tokenize`.
@@ -31,13 +32,27 @@ pub struct Args {
 /// Where the vocabulary comes from.
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
-struct Source {
+pub(super) struct Source {
     /// A vocab.txt
     #[arg(long, value_name = "FILE")]
     vocab: Option<PathBuf>,
     /// The directory of a BERT model, ours or from Hugging Face
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
+}
+
+impl Source {
+    /// The tokenizer of the vocabulary or model.
+    pub(super) fn tokenizer(&self, cased: bool) -> Result<Tokenizer, TokenizerError> {
+        match (&self.vocab, &self.model) {
+            (Some(path), _) => Ok(Tokenizer::new(
+                Vocabulary::from_file(path)?,
+                Options { do_lower_case: !cased, ..Options::default() },
+            )),
+            (None, Some(directory)) => Tokenizer::from_directory(directory),
+            (None, None) => unreachable!("clap asks for one of the two"),
+        }
+    }
 }
 
 /// The answer to one line of input.
@@ -50,14 +65,7 @@ struct Encoded<'a> {
 
 /// Runs `cloze tokenize`.
 pub fn run(args: Args) -> cloze::Result<()> {
-    let tokenizer = match (&args.source.vocab, &args.source.model) {
-        (Some(path), _) => Tokenizer::new(
-            Vocabulary::from_file(path)?,
-            Options { do_lower_case: !args.cased, ..Options::default() },
-        ),
-        (None, Some(directory)) => Tokenizer::from_directory(directory)?,
-        (None, None) => unreachable!("clap asks for one of the two"),
-    };
+    let tokenizer = args.source.tokenizer(args.cased)?;
     let answer = |out: &mut dyn Write, text: &str| {
         let mut input_ids = tokenizer.encode(text);
         if args.add_special_tokens {
@@ -166,18 +174,4 @@ fn display_width(text: &str) -> usize {
             | 0x20000..=0x3ffff)
     };
     text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
-}
-
-/// Lets `write` write to standard output. That the reader has gone away (`| head`) is no error.
-pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> cloze::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    let result = write(&mut out).and_then(|()| out.flush());
-    // What is left in the buffer has nowhere to go, and must not be tried again on drop.
-    let _ = out.into_parts();
-    match result {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(FileError::io("write", Path::new("standard output"), error).into())
-        }
-        _ => Ok(()),
-    }
 }

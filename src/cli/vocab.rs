@@ -1,16 +1,19 @@
 //! `cloze vocab`: text ─► vocab.txt: learns a WordPiece vocabulary.
 
-use super::tokenize::print;
+use super::output::print;
+use cloze::data::Corpus;
 use cloze::files;
-use cloze::tokenizer::{Options, TokenizerError, TrainerOptions, WordCounts, learn};
-use std::path::{Path, PathBuf};
+use cloze::tensor::threads::Pool;
+use cloze::tokenizer::{Options, TrainerOptions, learn};
+use cloze::train::count_words;
+use std::path::PathBuf;
 
 /// The options of `cloze vocab`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Text files to learn from
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
-    input: Vec<PathBuf>,
+    /// Text: .txt and .jsonl files, directories, patterns in quotes
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    input: Vec<String>,
     /// The most entries the vocabulary may have, special tokens included
     #[arg(long, default_value_t = 30_522, value_name = "N")]
     vocab_size: usize,
@@ -26,6 +29,9 @@ pub struct Args {
     /// Write the vocabulary to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Threads; never changes the result [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
     /// Answer with one JSON object on standard output
     #[arg(long)]
     json: bool,
@@ -34,10 +40,9 @@ pub struct Args {
 /// Runs `cloze vocab`.
 pub fn run(args: Args) -> cloze::Result<()> {
     let normalizer = Options { do_lower_case: !args.cased, ..Options::default() }.normalizer();
-    let mut words = WordCounts::new();
-    for path in &args.input {
-        for_each_text(path, |text| words.add_text(&normalizer, text))?;
-    }
+    let corpus = Corpus::from_inputs(&args.input)?;
+    let pool = Pool::new(args.threads.unwrap_or(0).into())?;
+    let words = pool.run(|| count_words(&corpus, normalizer))?;
     eprintln!("counted {} words, {} of them distinct", words.total(), words.distinct());
     let options = TrainerOptions {
         vocab_size: args.vocab_size,
@@ -72,17 +77,4 @@ pub fn run(args: Args) -> cloze::Result<()> {
         Some(_) => Ok(()),
         None => vocabulary.write(out),
     })
-}
-
-/// Calls `visit` for each stretch of text of one input.
-//
-// THE LEAD: the one place that reads input; swap in the corpus reader of the `data` room here
-// (directories, globs, .jsonl).
-fn for_each_text(path: &Path, visit: impl FnMut(&str)) -> cloze::Result<()> {
-    let text = files::read_to_string(path)?;
-    if text.is_empty() {
-        return Err(TokenizerError::EmptyInput { path: path.to_owned() }.into());
-    }
-    text.lines().for_each(visit);
-    Ok(())
 }

@@ -104,6 +104,7 @@ impl Sampler {
         let mut generator = Generator::new(self.seed, Purpose::DocumentOrder, epoch, 0);
         generator.shuffle(&mut self.order);
         self.position = Position { epoch, ..Position::default() };
+        self.window.clear();
         self.next_document = 0;
     }
 
@@ -151,6 +152,21 @@ impl Sampler {
             self.start_pass(epoch);
             self.fill_window();
         }
+    }
+
+    /// The next instance of the first `passes` passes; `None` behind them.
+    pub fn next_before(&mut self, passes: u64) -> Option<Instance> {
+        while self.position.epoch < passes {
+            if let Some(instance) = self.next_in_pass() {
+                return Some(instance);
+            }
+            let epoch = self.position.epoch + 1;
+            self.start_pass(epoch);
+            if epoch < passes {
+                self.fill_window();
+            }
+        }
+        None
     }
 
     /// Goes back to the beginning of the first pass and hands out that pass: always the same

@@ -1,8 +1,10 @@
 //! What can go wrong when a pretrained model is used.
 
 use crate::autodiff::GraphError;
+use crate::data::DataError;
 use crate::model::{ConfigError, WeightsError};
 use crate::tokenizer::TokenizerError;
+use crate::train::recipe::RecipeError;
 use std::path::PathBuf;
 
 /// What can go wrong when a pretrained model is used.
@@ -18,6 +20,12 @@ pub enum TaskError {
     /// The model's weights.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// A setting that makes no sense.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// Text that cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// The graph: a configuration that does not hold together.
     #[error(transparent)]
     Graph(#[from] GraphError),

@@ -1,7 +1,7 @@
 //! Fill-mask: what the model puts in place of `[MASK]`, reading both sides.
 
 use super::error::TaskError;
-use super::pretrained::Pretrained;
+use super::pretrained::Model;
 use crate::model::heads::masked_lm_logits;
 use crate::tensor::math;
 use serde::Serialize;
@@ -40,35 +40,35 @@ pub struct Prediction {
 ///
 /// # Errors
 /// [`TaskError::NoMask`], [`TaskError::TooLong`].
-pub fn fill_mask(pretrained: &Pretrained, text: &str, top: usize) -> Result<FilledText, TaskError> {
-    let sequence = pretrained.sequence(text, None)?;
-    let mask_id = pretrained.tokenizer.vocabulary().mask_id();
+pub fn fill_mask(model: Model<'_>, text: &str, top: usize) -> Result<FilledText, TaskError> {
+    let sequence = model.sequence(text, None)?;
+    let mask_id = model.tokenizer.vocabulary().mask_id();
     let positions: Vec<u32> =
         (0..).zip(&sequence.0).filter(|(_, id)| **id == mask_id).map(|(i, _)| i).collect();
     if positions.is_empty() {
         return Err(TaskError::NoMask(text.into()));
     }
-    let logits = pretrained.run(&sequence, &positions, |g, hidden_state, positions| {
-        masked_lm_logits(g, &pretrained.bert.config, hidden_state, positions)
+    let logits = model.run(&sequence, &positions, |g, hidden_state, positions| {
+        masked_lm_logits(g, &model.bert.config, hidden_state, positions)
     })?;
     let masks = positions
         .iter()
-        .zip(logits.chunks_exact(pretrained.bert.config.vocab_size))
+        .zip(logits.chunks_exact(model.bert.config.vocab_size))
         .map(|(&position, logits)| FilledMask {
             position: position as usize,
-            predictions: best(pretrained, logits, top),
+            predictions: best(model, logits, top),
         })
         .collect();
     Ok(FilledText { text: text.into(), masks })
 }
 
 /// The `top` likeliest tokens; of equals, the lower id first.
-fn best(pretrained: &Pretrained, logits: &[f32], top: usize) -> Vec<Prediction> {
+fn best(model: Model<'_>, logits: &[f32], top: usize) -> Vec<Prediction> {
     let probabilities = softmax(logits);
     let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
     ids.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b)));
     ids.truncate(top);
-    let vocabulary = pretrained.tokenizer.vocabulary();
+    let vocabulary = model.tokenizer.vocabulary();
     ids.into_iter()
         .map(|id| Prediction {
             // An embedding table may have more rows than the vocabulary has tokens.

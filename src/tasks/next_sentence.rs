@@ -2,7 +2,7 @@
 
 use super::error::TaskError;
 use super::fill_mask::softmax;
-use super::pretrained::Pretrained;
+use super::pretrained::Model;
 use crate::model::heads::{next_sentence_logits, pooler};
 use serde::Serialize;
 
@@ -24,12 +24,12 @@ pub struct NextSentence {
 /// # Errors
 /// [`TaskError::TooLong`].
 pub fn next_sentence(
-    pretrained: &Pretrained,
+    model: Model<'_>,
     sentence_a: &str,
     sentence_b: &str,
 ) -> Result<NextSentence, TaskError> {
-    let sequence = pretrained.sequence(sentence_a, Some(sentence_b))?;
-    let logits = pretrained.run(&sequence, &[0], |g, hidden_state, first_token| {
+    let sequence = model.sequence(sentence_a, Some(sentence_b))?;
+    let logits = model.run(&sequence, &[0], |g, hidden_state, first_token| {
         let pooled = pooler(g, hidden_state, first_token)?;
         next_sentence_logits(g, pooled)
     })?;

@@ -1,7 +1,7 @@
 //! A pretrained BERT with its tokenizer, read from a directory: ours or any of Hugging Face's.
 
 use super::TaskError;
-use crate::autodiff::{Graph, Integers, Mode, Plan, Tensor};
+use crate::autodiff::{Graph, GraphError, Integers, Mode, Plan, Tensor};
 use crate::model::{Bert, Config, EncoderInputs, LoadReport, encoder};
 use crate::tensor::dropout::Moment;
 use crate::tokenizer::Tokenizer;
@@ -17,6 +17,15 @@ pub struct Pretrained {
     pub report: LoadReport,
 }
 
+/// A BERT and its tokenizer, borrowed: what every task works on.
+#[derive(Clone, Copy)]
+pub struct Model<'a> {
+    /// The model.
+    pub bert: &'a Bert,
+    /// Its tokenizer.
+    pub tokenizer: &'a Tokenizer,
+}
+
 impl Pretrained {
     /// Reads `config.json`, `model.safetensors` and the tokenizer of `directory`.
     ///
@@ -30,6 +39,13 @@ impl Pretrained {
         Ok(Self { bert, tokenizer, report })
     }
 
+    /// What tasks work on.
+    pub fn model(&self) -> Model<'_> {
+        Model { bert: &self.bert, tokenizer: &self.tokenizer }
+    }
+}
+
+impl Model<'_> {
     /// `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`: ids, and 0 or 1 for the sentence.
     ///
     /// # Errors
@@ -65,11 +81,7 @@ impl Pretrained {
         &self,
         (input_ids, token_type_ids): &(Vec<u32>, Vec<u32>),
         rows: &[u32],
-        head: impl FnOnce(
-            &mut Graph<'_>,
-            Tensor,
-            Integers,
-        ) -> Result<Tensor, crate::autodiff::GraphError>,
+        head: impl FnOnce(&mut Graph<'_>, Tensor, Integers) -> Result<Tensor, GraphError>,
     ) -> Result<Vec<f32>, TaskError> {
         let mut g = Graph::new(&self.bert.layout);
         let inputs = EncoderInputs::new(&mut g, 1, input_ids.len());

@@ -1,8 +1,25 @@
-//! Training: the recipe, the optimizer, the schedule, one step, evaluation, the run directory.
+//! Training: from text to a run directory.
+//!
+//! Read in this order: [`Recipe`] (the settings), [`trainer`] (one step), [`optimizer`] and
+//! [`schedule`] (what the step applies), [`evaluation`], [`pretrain`] (a whole run: [`Options`] in,
+//! run directory out).
+
+mod error;
 pub mod evaluation;
 pub mod metrics;
+mod observer;
 pub mod optimizer;
+mod options;
+mod prepare;
+mod pretrain;
 pub mod recipe;
 pub mod run_directory;
 pub mod schedule;
 pub mod trainer;
+
+pub use error::TrainError;
+pub use observer::Observer;
+pub use options::{Input, ModelSource, Options, VocabularySource};
+pub use prepare::count_words;
+pub use pretrain::{Finished, pretrain};
+pub use recipe::Recipe;

@@ -1,0 +1,36 @@
+//! `cloze next-sentence`: did sentence B really follow sentence A?
+
+use super::output::print;
+use cloze::tasks::{Pretrained, next_sentence};
+use std::path::PathBuf;
+
+/// The options of `cloze next-sentence`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The directory of a BERT model, ours or from Hugging Face
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Answer with one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+    /// Sentence A
+    #[arg(value_name = "A")]
+    sentence_a: String,
+    /// Sentence B
+    #[arg(value_name = "B")]
+    sentence_b: String,
+}
+
+/// Runs `cloze next-sentence`.
+pub fn run(args: Args) -> cloze::Result<()> {
+    let pretrained = Pretrained::open(&args.model)?;
+    super::warn_of_missing_heads(&pretrained.report, "cls.seq_relationship");
+    let answer = next_sentence(pretrained.model(), &args.sentence_a, &args.sentence_b)?;
+    print(|out| {
+        if args.json {
+            return writeln!(out, "{}", serde_json::to_string(&answer)?);
+        }
+        let percent = 100.0 * answer.is_next_probability;
+        writeln!(out, "{percent:.1} % that B follows A, {:.1} % that B is random", 100.0 - percent)
+    })
+}

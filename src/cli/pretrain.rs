@@ -1,0 +1,200 @@
+//! `cloze pretrain`: text ─► run directory.
+
+use cloze::report::{Terminal, summary};
+use cloze::tensor::threads::Pool;
+use cloze::train::optimizer::AdamW;
+use cloze::train::recipe::Recipe;
+use cloze::train::schedule::Schedule;
+use cloze::train::{Input, ModelSource, Options, VocabularySource, pretrain};
+use std::path::PathBuf;
+
+/// The options of `cloze pretrain`. Defaults are Google's; without --input and --instances, those of
+/// the built-in corpus.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Text: .txt and .jsonl files, directories, patterns in quotes [default: the built-in stories]
+    #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with = "instances")]
+    input: Vec<String>,
+    /// Held-out text for evaluation
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    eval_input: Vec<String>,
+    /// Share of the documents held out when there is no --eval-input; 0 for none
+    #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = share)]
+    eval_fraction: f64,
+    /// Batches of one evaluation, at most
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    max_eval_steps: usize,
+    /// Train on exactly these instances, as `cloze instances` writes them
+    #[arg(long, value_name = "FILE")]
+    instances: Option<PathBuf>,
+    /// Take the instances in the file's order
+    #[arg(long, requires = "instances")]
+    no_shuffle: bool,
+    /// The run directory
+    #[arg(long, default_value = "run", value_name = "DIR")]
+    output_dir: PathBuf,
+
+    /// Size of the model (tiny, mini, small, medium, base) or the path of a config.json
+    #[arg(long, default_value = "tiny", value_name = "SIZE|FILE")]
+    model: String,
+    /// The vocabulary, a vocab.txt [default: learned from the text]
+    #[arg(long, value_name = "FILE")]
+    vocab: Option<PathBuf>,
+    /// Word pieces to learn, special tokens included [default: 30522; built-in stories: 1024]
+    #[arg(long, value_name = "N", conflicts_with = "vocab")]
+    vocab_size: Option<usize>,
+    /// Keep case and accents
+    #[arg(long)]
+    cased: bool,
+    /// Start from a Hugging Face BERT directory: its config, vocabulary and weights
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "cased"])]
+    init: Option<PathBuf>,
+
+    /// Tokens of a sequence [default: 128; built-in stories: 64]
+    #[arg(long, value_name = "N")]
+    max_seq_length: Option<usize>,
+    /// Masked positions of a sequence, at most [default: 20; built-in stories: 10]
+    #[arg(long, value_name = "N")]
+    max_predictions_per_seq: Option<usize>,
+    /// Share of positions that are masked
+    #[arg(long, default_value_t = 0.15, value_name = "P")]
+    masked_lm_prob: f64,
+    /// Share of instances with a target length drawn at random
+    #[arg(long, default_value_t = 0.1, value_name = "P")]
+    short_seq_prob: f64,
+    /// Mask all pieces of a word together
+    #[arg(long)]
+    whole_word_mask: bool,
+    /// Leave next-sentence prediction out: one segment, no pairs
+    #[arg(long)]
+    no_nsp: bool,
+
+    /// Sequences of one forward pass [default: 32; built-in stories: 64]
+    #[arg(long, value_name = "N")]
+    train_batch_size: Option<usize>,
+    /// Forward passes of one step: a step sees train-batch-size times this many sequences
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    gradient_accumulation_steps: usize,
+    /// Highest learning rate [default: 1e-4; built-in stories: 1e-3]
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f64>,
+    /// Steps [default: 100000; built-in stories: 1200]
+    #[arg(long, value_name = "N")]
+    num_train_steps: Option<u64>,
+    /// Steps of warm-up [default: a tenth of the steps]
+    #[arg(long, value_name = "N")]
+    num_warmup_steps: Option<u64>,
+    /// Decay of weights; not of biases and LayerNorm
+    #[arg(long, default_value_t = 0.01, value_name = "D")]
+    weight_decay: f32,
+    /// Correct Adam's moments for starting at zero; BERT's optimizer does not
+    #[arg(long)]
+    adam_bias_correction: bool,
+    /// Scale gradients down to this norm
+    #[arg(long, default_value_t = 1.0, value_name = "N")]
+    max_grad_norm: f32,
+    /// Dropout of hidden states [default: the model's, 0.1]
+    #[arg(long, value_name = "P")]
+    hidden_dropout_prob: Option<f32>,
+    /// Dropout of attention probabilities [default: the model's, 0.1]
+    #[arg(long, value_name = "P")]
+    attention_probs_dropout_prob: Option<f32>,
+
+    /// Steps between log lines [default: 100; built-in stories: 50]
+    #[arg(long, value_name = "N")]
+    log_every: Option<u64>,
+    /// Steps between evaluations; 0 for the end only [default: a tenth of the steps]
+    #[arg(long, value_name = "N")]
+    eval_every: Option<u64>,
+    /// A text with [MASK] to fill in at every evaluation
+    #[arg(long, value_name = "TEXT")]
+    sample: Option<String>,
+    /// What all randomness is drawn from
+    #[arg(long, default_value_t = 12345, value_name = "N")]
+    seed: u64,
+    /// Threads; never changes the result [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("a share is a number from 0 up to, but not including, 1".into()),
+    }
+}
+
+impl Args {
+    fn options(&self) -> Options {
+        let stories = self.input.is_empty() && self.instances.is_none();
+        let or = |given: Option<usize>, google, ours| {
+            given.unwrap_or(if stories { ours } else { google })
+        };
+        let num_train_steps = self.num_train_steps.unwrap_or(if stories { 1200 } else { 100_000 });
+        let input = match &self.instances {
+            Some(file) => Input::Instances { file: file.clone(), shuffle: !self.no_shuffle },
+            None if stories => Input::Stories,
+            None => Input::Text(self.input.clone()),
+        };
+        let model = match &self.init {
+            Some(directory) => ModelSource::Init(directory.clone()),
+            None => ModelSource::New {
+                model: self.model.clone(),
+                vocabulary: match &self.vocab {
+                    Some(path) => VocabularySource::File(path.clone()),
+                    None => VocabularySource::Learn(or(self.vocab_size, 30_522, 1024)),
+                },
+                cased: self.cased,
+            },
+        };
+        Options {
+            input,
+            eval_input: self.eval_input.clone(),
+            eval_fraction: self.eval_fraction,
+            max_eval_steps: self.max_eval_steps,
+            model,
+            hidden_dropout_prob: self.hidden_dropout_prob,
+            attention_probs_dropout_prob: self.attention_probs_dropout_prob,
+            recipe: Recipe {
+                max_seq_length: or(self.max_seq_length, 128, 64),
+                max_predictions_per_seq: or(self.max_predictions_per_seq, 20, 10),
+                masked_lm_prob: self.masked_lm_prob,
+                short_seq_prob: self.short_seq_prob,
+                whole_word_mask: self.whole_word_mask,
+                no_nsp: self.no_nsp,
+                train_batch_size: or(self.train_batch_size, 32, 64),
+                gradient_accumulation_steps: self.gradient_accumulation_steps,
+                schedule: Schedule {
+                    learning_rate: self.learning_rate.unwrap_or(if stories { 1e-3 } else { 1e-4 }),
+                    num_train_steps,
+                    num_warmup_steps: self.num_warmup_steps.unwrap_or(num_train_steps / 10),
+                },
+                optimizer: AdamW {
+                    weight_decay: self.weight_decay,
+                    bias_correction: self.adam_bias_correction,
+                    ..AdamW::default()
+                },
+                max_grad_norm: self.max_grad_norm,
+                seed: self.seed,
+            },
+            log_every: self.log_every.unwrap_or(if stories { 50 } else { 100 }),
+            eval_every: self.eval_every.unwrap_or((num_train_steps / 10).max(1)),
+            output_dir: self.output_dir.clone(),
+        }
+    }
+}
+
+/// Runs `cloze pretrain`.
+pub fn run(args: Args) -> cloze::Result<()> {
+    super::warn_without_fma();
+    let options = args.options();
+    let stories = options.input == Input::Stories;
+    let fox = "The quick brown fox [MASK] over the lazy dog.";
+    let sample = args.sample.or_else(|| stories.then(|| fox.to_string()));
+    let command = std::env::args().collect::<Vec<_>>().join(" ");
+    let pool = Pool::new(args.threads.unwrap_or(0).into())?;
+    let mut terminal = Terminal::new(sample.clone());
+    let finished = pool.run(|| pretrain(&options, &command, &mut terminal))?;
+    eprint!("{}", summary(&options, &finished, sample.as_deref())?);
+    Ok(())
+}

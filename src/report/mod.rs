@@ -1,0 +1,7 @@
+//! What a person looks at: progress in the terminal, the words at the end of a run.
+
+mod summary;
+mod terminal;
+
+pub use summary::summary;
+pub use terminal::Terminal;

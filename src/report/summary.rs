@@ -1,0 +1,77 @@
+//! The words at the end of a run: what the model now fills in, how well it tells true next sentences
+//! from false ones, where the files are and what to try next.
+
+use super::terminal::show;
+use crate::tasks::{Model, TaskError, fill_mask, next_sentence};
+use crate::train::{Finished, Input, Options};
+use std::fmt::Write;
+
+/// Blanks that the built-in corpus teaches to fill.
+const BLANKS: [&str; 4] = [
+    "The quick brown fox [MASK] over the lazy dog.",
+    "The cat sat on the [MASK].",
+    "The [MASK] barked at the cat.",
+    "Greta ate some rice and thanked [MASK].",
+];
+
+/// A true and a false continuation, in the words of the built-in corpus.
+const PAIRS: [[&str; 2]; 2] = [
+    ["The quick brown fox was hungry.", "The fox went home and slept."],
+    ["The quick brown fox was hungry.", "Greta blew out the candle and slept until morning."],
+];
+
+/// What to say at the end of a run. `sample` is the text that the run filled in as it went.
+///
+/// # Errors
+/// [`TaskError`] when the model cannot be used: never after a run.
+pub fn summary(
+    options: &Options,
+    finished: &Finished,
+    sample: Option<&str>,
+) -> Result<String, TaskError> {
+    let model = Model { bert: &finished.bert, tokenizer: &finished.tokenizer };
+    let stories = options.input == Input::Stories;
+    let mut text = String::new();
+    let mut line = |words: &str| writeln!(text, "{words}").expect("a string takes everything");
+    let blanks: Vec<&str> = if stories { BLANKS.to_vec() } else { sample.into_iter().collect() };
+    if !blanks.is_empty() {
+        line("\nMasked language modelling: a word is hidden and predicted from both sides.");
+        for blank in blanks {
+            line(&format!("    {}", show(&fill_mask(model, blank, 3)?)));
+        }
+    }
+    if stories && !options.recipe.no_nsp {
+        line("\nNext-sentence prediction: did B really follow A?");
+        for [a, b] in PAIRS {
+            let answer = next_sentence(model, a, b)?;
+            let percent = 100.0 * answer.is_next_probability;
+            line(&format!("    {percent:5.1} %  {a} → {b}"));
+        }
+    }
+    if let Some(evaluation) = &finished.evaluation {
+        line(&format!(
+            "\nOn {} held-out instances: {:.1} % of {} masked words right (loss {:.3})",
+            evaluation.instances,
+            100.0 * evaluation.masked_lm_accuracy,
+            evaluation.masked_tokens,
+            evaluation.masked_lm_loss
+        ));
+        if let (Some(accuracy), Some(loss)) =
+            (evaluation.next_sentence_accuracy, evaluation.next_sentence_loss)
+        {
+            line(&format!(
+                "and {:.1} % of next sentences told from random ones (loss {loss:.3}).",
+                100.0 * accuracy
+            ));
+        }
+    }
+    let directory = options.output_dir.display();
+    line(&format!("\nThe model is in `{directory}`; transformers loads it as it is. Try:"));
+    line(&format!("    cloze fill-mask --model {directory} \"The cat sat on the [MASK].\""));
+    line(&format!(
+        "    cloze next-sentence --model {directory} \"The fox was hungry.\" \"It ate some bread.\""
+    ));
+    line(&format!("    cloze eval --model {directory} --input your-text.txt"));
+    line("    cloze pretrain --input your-text.txt --model tiny --output-dir yours");
+    Ok(text)
+}

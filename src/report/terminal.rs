@@ -1,0 +1,157 @@
+//! Progress of a run on standard error: a bar where a person watches, plain lines elsewhere.
+
+use crate::model::Bert;
+use crate::tasks::{FilledText, Model, fill_mask};
+use crate::tokenizer::Tokenizer;
+use crate::train::Observer;
+use crate::train::metrics::{EvaluationMetrics, TrainingMetrics};
+use crate::train::trainer::StepReport;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::Duration;
+
+/// Shows a run as it goes.
+pub struct Terminal {
+    sample: Option<String>,
+    bar: Option<ProgressBar>,
+    num_train_steps: u64,
+    first_step: u64,
+}
+
+impl Terminal {
+    /// `sample` is a text with `[MASK]` that the model fills in at every evaluation.
+    pub fn new(sample: Option<String>) -> Self {
+        Self { sample, bar: None, num_train_steps: 0, first_step: 0 }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+}
+
+impl Observer for Terminal {
+    fn note(&mut self, message: &str) {
+        self.line(message);
+    }
+
+    fn started(&mut self, step: u64, num_train_steps: u64) {
+        (self.first_step, self.num_train_steps) = (step, num_train_steps);
+        if std::io::stderr().is_terminal() {
+            let bar = ProgressBar::new(num_train_steps).with_position(step);
+            let style = "{bar:24} {pos}/{len} {msg} {eta} left";
+            bar.set_style(ProgressStyle::with_template(style).expect("a fixed template"));
+            bar.enable_steady_tick(Duration::from_millis(250));
+            self.bar = Some(bar);
+        }
+    }
+
+    fn stepped(&mut self, report: &StepReport) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(report.step + 1);
+        }
+    }
+
+    fn logged(&mut self, metrics: &TrainingMetrics) {
+        let pair = metrics.next_sentence_accuracy.map_or(String::new(), |accuracy| {
+            format!("  next sentence {:4.1} %", 100.0 * accuracy)
+        });
+        let message = format!(
+            "loss {:.3}  masked words {:4.1} %{pair}  {:.0} tokens/s",
+            metrics.loss,
+            100.0 * metrics.masked_lm_accuracy,
+            metrics.tokens_per_second
+        );
+        if let Some(bar) = &self.bar {
+            bar.set_message(message);
+            return;
+        }
+        let done = (metrics.step - self.first_step).max(1) as f64;
+        let left = metrics.seconds / done * (self.num_train_steps - metrics.step) as f64;
+        let width = self.num_train_steps.to_string().len();
+        eprintln!(
+            "step {:>width$}/{}  {message}  {} left",
+            metrics.step,
+            self.num_train_steps,
+            duration(left)
+        );
+    }
+
+    fn evaluated(&mut self, metrics: &EvaluationMetrics, bert: &Bert, tokenizer: &Tokenizer) {
+        let pair = match (metrics.eval_next_sentence_loss, metrics.eval_next_sentence_accuracy) {
+            (Some(loss), Some(accuracy)) => {
+                format!("   next sentence: loss {loss:.3}, {:.1} % right", 100.0 * accuracy)
+            }
+            _ => String::new(),
+        };
+        self.line(&format!(
+            "held out, step {}   masked words: loss {:.3}, {:.1} % right{pair}",
+            metrics.step,
+            metrics.eval_masked_lm_loss,
+            100.0 * metrics.eval_masked_lm_accuracy
+        ));
+        if let Some(sample) = &self.sample
+            && let Ok(filled) = fill_mask(Model { bert, tokenizer }, sample, 3)
+        {
+            self.line(&format!("    {}", show(&filled)));
+        }
+    }
+
+    fn finished(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// `The cat sat on the [mat 93 % | rug 4 %].`
+pub(super) fn show(filled: &FilledText) -> String {
+    let mut text = String::new();
+    let mut masks = filled.masks.iter();
+    for (i, part) in filled.text.split("[MASK]").enumerate() {
+        if i > 0 {
+            let predictions = masks.next().map_or(String::new(), |mask| {
+                let show = |p: &crate::tasks::Prediction| {
+                    format!("{} {:.0} %", p.token, 100.0 * p.probability)
+                };
+                mask.predictions.iter().map(show).collect::<Vec<_>>().join(" | ")
+            });
+            text += &format!("[{predictions}]");
+        }
+        text += part;
+    }
+    text
+}
+
+/// `1 h 02 min`, `3 min 05 s`, `7 s`.
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::{FilledMask, Prediction};
+
+    #[test]
+    fn a_filled_text_is_shown_in_its_place() {
+        let prediction =
+            |token: &str, probability| Prediction { token: token.into(), token_id: 0, probability };
+        let filled = FilledText {
+            text: "The [MASK] sat.".into(),
+            masks: vec![FilledMask {
+                position: 2,
+                predictions: vec![prediction("cat", 0.9), prediction("dog", 0.071)],
+            }],
+        };
+        assert_eq!(show(&filled), "The [cat 90 % | dog 7 %] sat.");
+        assert_eq!([7.2, 185.0, 3720.0].map(duration), ["7 s", "3 min 05 s", "1 h 02 min"]);
+    }
+}

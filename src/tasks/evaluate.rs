@@ -1,0 +1,82 @@
+//! Evaluation of a pretrained model on text: masked-LM and next-sentence metrics.
+
+use super::error::TaskError;
+use super::pretrained::Model;
+use crate::data::{Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore};
+use crate::train::evaluation::{Evaluation, Evaluator};
+use crate::train::recipe::Recipe;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// How instances are made of the text; the names are those of [`Recipe`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EvalSettings {
+    /// Tokens of a sequence, special tokens included.
+    pub max_seq_length: usize,
+    /// Masked positions of a sequence, at most.
+    pub max_predictions_per_seq: usize,
+    /// Share of positions that are masked.
+    pub masked_lm_prob: f64,
+    /// Share of instances with a target length drawn at random.
+    pub short_seq_prob: f64,
+    /// Whether the pieces of a word are masked together.
+    pub whole_word_mask: bool,
+    /// One segment, no pairs.
+    pub no_nsp: bool,
+    /// Sequences of one forward pass.
+    pub batch_size: usize,
+    /// What pairs and masks are drawn from.
+    pub seed: u64,
+}
+
+/// The metrics of `model` on one pass over `corpus`, with pairs and masks fixed by the seed.
+///
+/// # Errors
+/// [`TaskError`]: settings that make no sense, text that cannot be read.
+pub fn evaluate(
+    model: Model<'_>,
+    corpus: &Corpus,
+    settings: &EvalSettings,
+) -> Result<Evaluation, TaskError> {
+    let recipe = Recipe {
+        max_seq_length: settings.max_seq_length,
+        max_predictions_per_seq: settings.max_predictions_per_seq,
+        masked_lm_prob: settings.masked_lm_prob,
+        short_seq_prob: settings.short_seq_prob,
+        train_batch_size: settings.batch_size,
+        ..Recipe::default()
+    };
+    recipe.validate(&model.bert.config)?;
+    let vocabulary = model.tokenizer.vocabulary();
+    let encode = |sentence: &str| model.tokenizer.encode(sentence);
+    let store = TokenStore::build(corpus, vocabulary.len(), encode, |_| {})?;
+    let documents = (0..store.documents() as u32).collect();
+    let pairs = PairSettings {
+        max_seq_length: settings.max_seq_length,
+        short_seq_prob: settings.short_seq_prob,
+        no_nsp: settings.no_nsp,
+    };
+    let masks = MaskSettings {
+        masked_lm_prob: settings.masked_lm_prob,
+        max_predictions_per_seq: settings.max_predictions_per_seq,
+        whole_word_mask: settings.whole_word_mask,
+    };
+    let (store, name) = (Arc::new(store), corpus.name());
+    let mut sampler =
+        Sampler::new(store, documents, pairs, masks, vocabulary, settings.seed, &name)?;
+    let mut instances = sampler.first_pass();
+    let shape = recipe.batch_shape();
+    let mut next_batch = || {
+        let mut batch =
+            Batch::new(shape.batch_size, shape.max_seq_length, shape.max_predictions_per_seq);
+        batch.clear(vocabulary.pad_id());
+        while !batch.is_full()
+            && let Some(instance) = instances.next()
+        {
+            batch.push(&instance);
+        }
+        Ok::<_, Infallible>((batch.instances > 0).then_some(batch))
+    };
+    let Ok(evaluation) = Evaluator::new(model.bert, shape)?.evaluate(model.bert, &mut next_batch);
+    Ok(evaluation)
+}

@@ -1,0 +1,30 @@
+//! Who watches a run: the terminal, a test, nobody.
+
+use super::metrics::{EvaluationMetrics, TrainingMetrics};
+use super::trainer::StepReport;
+use crate::model::Bert;
+use crate::tokenizer::Tokenizer;
+
+/// Told what happens in a run, as it happens. Every method has a default that does nothing.
+pub trait Observer {
+    /// Something worth saying before or between steps.
+    fn note(&mut self, _message: &str) {}
+
+    /// Training is about to begin (or go on) at step `step` of `num_train_steps`.
+    fn started(&mut self, _step: u64, _num_train_steps: u64) {}
+
+    /// A step was taken.
+    fn stepped(&mut self, _report: &StepReport) {}
+
+    /// A log line was written.
+    fn logged(&mut self, _metrics: &TrainingMetrics) {}
+
+    /// The model, as it is now, was evaluated.
+    fn evaluated(&mut self, _metrics: &EvaluationMetrics, _bert: &Bert, _tokenizer: &Tokenizer) {}
+
+    /// The last step was taken.
+    fn finished(&mut self) {}
+}
+
+/// Nobody.
+impl Observer for () {}

@@ -1,0 +1,309 @@
+//! Before the first step: text, vocabulary, model, instances. Nothing is written here.
+
+use super::error::TrainError;
+use super::observer::Observer;
+use super::options::{Input, ModelSource, Options, VocabularySource};
+use crate::data::stories::STORIES;
+use crate::data::{
+    Batch, Corpus, DataError, Instance, InstanceFile, MaskSettings, PairSettings, Sampler,
+    TokenStore, split_documents,
+};
+use crate::model::{Bert, Config};
+use crate::tensor::threads;
+use crate::tokenizer::{
+    Normalizer, Options as TokenizerOptions, Tokenizer, TrainerOptions, Vocabulary, WordCounts,
+    learn,
+};
+use std::sync::Arc;
+
+/// Everything that a run needs.
+pub struct Prepared {
+    /// The model with its first weights.
+    pub bert: Bert,
+    /// The tokenizer.
+    pub tokenizer: Tokenizer,
+    /// Where training instances come from.
+    pub source: Source,
+    /// Held-out instances, drawn once.
+    pub evaluation: Vec<Batch>,
+}
+
+/// A stream of training instances.
+pub enum Source {
+    /// Drawn from text.
+    Sampler(Box<Sampler>),
+    /// Read from a file.
+    File(Box<InstanceFile>),
+}
+
+impl Source {
+    /// The next instance.
+    ///
+    /// # Errors
+    /// [`DataError`] when a file has changed under us.
+    pub fn next_instance(&mut self) -> Result<Instance, DataError> {
+        match self {
+            Self::Sampler(sampler) => Ok(sampler.next_instance()),
+            Self::File(file) => file.next_instance(),
+        }
+    }
+
+    /// Fills `batch` with the next instances.
+    ///
+    /// # Errors
+    /// As [`Source::next_instance`].
+    pub fn fill(&mut self, batch: &mut Batch, pad_id: u32) -> Result<(), DataError> {
+        batch.clear(pad_id);
+        while !batch.is_full() {
+            batch.push(&self.next_instance()?);
+        }
+        Ok(())
+    }
+}
+
+/// Counts the words of a corpus, document by document, in parallel.
+///
+/// # Errors
+/// [`DataError`] of reading.
+pub fn count_words(corpus: &Corpus, normalizer: Normalizer) -> Result<WordCounts, DataError> {
+    const GROUP: usize = 64;
+    let mut words = WordCounts::new();
+    let mut group: Vec<Vec<String>> = Vec::with_capacity(GROUP);
+    let count = |group: &mut Vec<Vec<String>>, words: &mut WordCounts| {
+        let parts = threads::map(group, |document| {
+            let mut words = WordCounts::new();
+            document.iter().for_each(|sentence| words.add_text(&normalizer, sentence));
+            words
+        });
+        parts.into_iter().for_each(|part| words.merge(part));
+        group.clear();
+    };
+    corpus.for_each_document(|document| {
+        group.push(document);
+        if group.len() == GROUP {
+            count(&mut group, &mut words);
+        }
+        Ok::<_, DataError>(())
+    })?;
+    count(&mut group, &mut words);
+    Ok(words)
+}
+
+/// Reads or learns everything that `options` ask for.
+///
+/// # Errors
+/// [`TrainError`], naming what is at fault.
+pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepared, TrainError> {
+    let corpus = match &options.input {
+        Input::Stories => Some(Corpus::Text("the built-in corpus", STORIES)),
+        Input::Text(inputs) => Some(Corpus::from_inputs(inputs)?),
+        Input::Instances { .. } => None,
+    };
+    let eval_corpus = match options.eval_input.as_slice() {
+        [] => None,
+        inputs => Some(Corpus::from_inputs(inputs)?),
+    };
+    let (bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
+    let recipe = &options.recipe;
+
+    let mut held_out = None;
+    let source = match (&options.input, corpus) {
+        (Input::Instances { file, shuffle }, _) => {
+            let file = InstanceFile::open(
+                file,
+                tokenizer.vocabulary(),
+                recipe.max_seq_length,
+                recipe.max_predictions_per_seq,
+                *shuffle,
+                recipe.seed,
+            )?;
+            observer.note(&format!("{} instances", file.len()));
+            Source::File(Box::new(file))
+        }
+        (_, corpus) => {
+            let corpus = corpus.expect("input other than instances is text");
+            let store = tokenize(&corpus, &tokenizer, observer)?;
+            let all: Vec<u32> = (0..store.documents() as u32).collect();
+            let (training, evaluation) = if eval_corpus.is_some() || options.eval_fraction == 0.0 {
+                (all, Vec::new())
+            } else {
+                let least = if recipe.no_nsp { 1 } else { 2 };
+                let (fraction, name) = (options.eval_fraction, corpus.name());
+                split_documents(store.documents(), fraction, least, recipe.seed, &name)?
+            };
+            if !evaluation.is_empty() {
+                observer.note(&format!("{} of its documents are held out", evaluation.len()));
+                let store = Arc::clone(&store);
+                held_out = Some(sampler(options, store, evaluation, &tokenizer, &corpus.name())?);
+            }
+            let sampler = sampler(options, store, training, &tokenizer, &corpus.name())?;
+            warn_of_random_pairs(&sampler, observer);
+            Source::Sampler(Box::new(sampler))
+        }
+    };
+    if let Some(corpus) = eval_corpus {
+        let store = tokenize(&corpus, &tokenizer, observer)?;
+        let all = (0..store.documents() as u32).collect();
+        held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
+    }
+    let pad_id = tokenizer.vocabulary().pad_id();
+    let evaluation = held_out.map(|mut sampler| {
+        let shape = recipe.batch_shape();
+        let new_batch = || {
+            let mut batch =
+                Batch::new(shape.batch_size, shape.max_seq_length, shape.max_predictions_per_seq);
+            batch.clear(pad_id);
+            batch
+        };
+        let mut batches = Vec::new();
+        for instance in sampler.first_pass().take(options.max_eval_steps * shape.batch_size) {
+            if batches.last().is_none_or(Batch::is_full) {
+                batches.push(new_batch());
+            }
+            batches.last_mut().expect("pushed above").push(&instance);
+        }
+        batches
+    });
+    Ok(Prepared { bert, tokenizer, source, evaluation: evaluation.unwrap_or_default() })
+}
+
+/// The model with its first weights, and its tokenizer.
+fn model(
+    options: &Options,
+    corpus: Option<&Corpus>,
+    observer: &mut dyn Observer,
+) -> Result<(Bert, Tokenizer), TrainError> {
+    let seed = options.recipe.seed;
+    let adjust = |mut config: Config| {
+        config.hidden_dropout_prob =
+            options.hidden_dropout_prob.unwrap_or(config.hidden_dropout_prob);
+        config.attention_probs_dropout_prob =
+            options.attention_probs_dropout_prob.unwrap_or(config.attention_probs_dropout_prob);
+        config
+    };
+    match &options.model {
+        ModelSource::Init(directory) => {
+            let file = directory.join("config.json");
+            let config = adjust(Config::from_file(&file)?);
+            config.validate("the options")?;
+            options.recipe.validate(&config)?;
+            let tokenizer = Tokenizer::from_directory(directory)?;
+            let (tokens, vocab_size) = (tokenizer.vocabulary().len(), config.vocab_size);
+            if tokens > vocab_size {
+                let directory = directory.display().to_string();
+                return Err(TrainError::Vocabulary { directory, tokens, vocab_size });
+            }
+            let (bert, report) = Bert::from_directory(directory, config, seed)?;
+            observer.note(&format!("weights from `{}`", directory.display()));
+            if !report.initialized.is_empty() {
+                let names = report.initialized.join(", ");
+                observer.note(&format!("not there, so drawn from the seed: {names}"));
+            }
+            if !report.ignored.is_empty() {
+                observer.note(&format!(
+                    "not of pretraining, so left out: {}",
+                    report.ignored.join(", ")
+                ));
+            }
+            Ok((bert, tokenizer))
+        }
+        ModelSource::New { model, vocabulary, cased } => {
+            // The settings are checked before the text is read: the size of the vocabulary comes last.
+            let config = adjust(Config::named_or_file(model, 1 << 20)?);
+            config.validate("the options")?;
+            options.recipe.validate(&config)?;
+            let tokenizer_options =
+                TokenizerOptions { do_lower_case: !cased, ..TokenizerOptions::default() };
+            let vocabulary = match (vocabulary, corpus) {
+                (VocabularySource::File(path), _) => Vocabulary::from_file(path)?,
+                (VocabularySource::Learn(_), None) => {
+                    return Err(TrainError::InstancesNeedVocabulary);
+                }
+                (VocabularySource::Learn(vocab_size), Some(corpus)) => {
+                    learn_vocabulary(corpus, tokenizer_options, *vocab_size, observer)?
+                }
+            };
+            let config = Config {
+                vocab_size: vocabulary.len(),
+                pad_token_id: vocabulary.pad_id(),
+                ..config
+            };
+            config.validate(&format!("`{model}` with this vocabulary"))?;
+            let tokenizer = Tokenizer::new(vocabulary, tokenizer_options);
+            Ok((Bert::new(config, seed), tokenizer))
+        }
+    }
+}
+
+fn learn_vocabulary(
+    corpus: &Corpus,
+    options: TokenizerOptions,
+    vocab_size: usize,
+    observer: &mut dyn Observer,
+) -> Result<Vocabulary, TrainError> {
+    let words = count_words(corpus, options.normalizer())?;
+    if words.distinct() == 0 {
+        return Err(DataError::NoSentence(corpus.name()).into());
+    }
+    let vocabulary = learn(&words, &TrainerOptions { vocab_size, ..TrainerOptions::default() })?;
+    observer.note(&format!(
+        "learned a vocabulary of {} word pieces from {} words ({} different)",
+        vocabulary.len(),
+        words.total(),
+        words.distinct()
+    ));
+    Ok(vocabulary)
+}
+
+fn tokenize(
+    corpus: &Corpus,
+    tokenizer: &Tokenizer,
+    observer: &mut dyn Observer,
+) -> Result<Arc<TokenStore>, TrainError> {
+    let vocab_size = tokenizer.vocabulary().len();
+    let encode = |sentence: &str| tokenizer.encode(sentence);
+    let store = TokenStore::build(corpus, vocab_size, encode, |_| {})?;
+    observer.note(&format!(
+        "{}: {} documents, {} sentences, {} tokens",
+        corpus.name(),
+        store.documents(),
+        store.sentences(),
+        store.tokens()
+    ));
+    Ok(Arc::new(store))
+}
+
+fn sampler(
+    options: &Options,
+    store: Arc<TokenStore>,
+    documents: Vec<u32>,
+    tokenizer: &Tokenizer,
+    origin: &str,
+) -> Result<Sampler, DataError> {
+    let recipe = &options.recipe;
+    let pairs = PairSettings {
+        max_seq_length: recipe.max_seq_length,
+        short_seq_prob: recipe.short_seq_prob,
+        no_nsp: recipe.no_nsp,
+    };
+    let masks = MaskSettings {
+        masked_lm_prob: recipe.masked_lm_prob,
+        max_predictions_per_seq: recipe.max_predictions_per_seq,
+        whole_word_mask: recipe.whole_word_mask,
+    };
+    let vocabulary = tokenizer.vocabulary();
+    Sampler::new(store, documents, pairs, masks, vocabulary, recipe.seed, origin)
+}
+
+/// Most pairs are random when most sentences are as long as the target: each is a chunk by itself,
+/// and has no next sentence to keep.
+fn warn_of_random_pairs(sampler: &Sampler, observer: &mut dyn Observer) {
+    let share = sampler.random_share();
+    if share > 0.6 {
+        observer.note(&format!(
+            "warning: {:.0} % of the pairs are random: most sentences are as long as a whole sequence; \
+             a longer --max-seq-length, or text with shorter sentences, gives more true pairs",
+            100.0 * share
+        ));
+    }
+}
