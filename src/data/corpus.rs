@@ -44,7 +44,8 @@ impl Corpus {
                 })?;
                 for found in matches {
                     let found = found.map_err(|error| {
-                        FileError::io("read", &error.path().to_path_buf(), error.into())
+                        let path = error.path().to_path_buf();
+                        FileError::io("read", &path, error.into())
                     })?;
                     if found.is_dir() {
                         add_directory(&found, &mut files)?;

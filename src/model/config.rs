@@ -245,7 +245,7 @@ impl Config {
         check(eps > 0.0 && eps < 1.0, "layer_norm_eps", &eps, "it must be above 0 and below 1")?;
         let range = self.initializer_range;
         check(
-            range >= 0.0 && range < 100.0,
+            (0.0..100.0).contains(&range),
             "initializer_range",
             &range,
             "it must be from 0 to 100",
