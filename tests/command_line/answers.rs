@@ -1,9 +1,7 @@
 //! The command line's contract: JSON on standard output and nothing else there, talk on standard
 //! error, exit status 0 done, 1 failed, 2 wrong usage.
 
-mod common;
-
-use common::{Place, answer, json_lines, keys};
+use crate::place::{Place, answer, json_lines, keys};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::Stdio;

@@ -1,5 +1,4 @@
 //! The binary on a small text, for the tests of the command line.
-#![allow(dead_code)] // each test file uses its part
 
 use serde_json::Value;
 use std::fs;
@@ -149,6 +148,21 @@ impl Place {
         serde_json::from_slice(&self.read(name)).unwrap()
     }
 
+    /// The bytes of a run's `model.safetensors`.
+    pub fn weights(&self, run: &str) -> Vec<u8> {
+        self.read(&format!("{run}/model.safetensors"))
+    }
+
+    /// A run's metrics without what depends on the clock.
+    pub fn metrics(&self, run: &str) -> Vec<Value> {
+        let mut lines = json_lines(&self.read_text(&format!("{run}/metrics.jsonl")));
+        for line in &mut lines {
+            let clock = ["seconds", "tokens_per_second", "eval_seconds"];
+            line.as_object_mut().unwrap().retain(|key, _| !clock.contains(&key.as_str()));
+        }
+        lines
+    }
+
     /// Copies a directory without directories in it.
     pub fn copy(&self, from: &str, to: &str) {
         fs::create_dir(self.path(to)).unwrap();
@@ -200,7 +214,9 @@ impl Place {
         let given: Vec<&str> = arguments.split_whitespace().collect();
         let mut all = vec!["pretrain"];
         for pair in SMALL.chunks(2) {
-            if !given.contains(&pair[0]) && !(pair[0] == "--model" && given.contains(&"--init")) {
+            // --init brings its own model.
+            let replaced = given.contains(&pair[0]);
+            if !replaced && (pair[0] != "--model" || !given.contains(&"--init")) {
                 all.extend(pair);
             }
         }
