@@ -146,7 +146,7 @@ pub fn load(
     // What the file lacks is found before memory is taken for it.
     for entry in layout.entries() {
         match found.get(&entry.name) {
-            Some(name) => check_shape(&path, name, &tensors, entry)?,
+            Some(name) => check(&path, name, &tensors, entry)?,
             None if is_head(&entry.name) => {}
             None => return Err(WeightsError::NoTensor { path, name: entry.name.clone() }),
         }
@@ -186,16 +186,38 @@ fn parameter_name(name: &str, layout: &Layout) -> Option<String> {
     [format!("bert.{name}"), name].into_iter().find(|name| layout.get(name).is_some())
 }
 
-fn check_shape(
+/// Checks shape and type of the tensor `name`.
+fn check(
     path: &Path,
     name: &str,
     tensors: &SafeTensors<'_>,
     entry: &Entry,
 ) -> Result<(), WeightsError> {
-    let (path, name) = (path.to_path_buf(), name.to_string());
-    let got = tensors.tensor(&name).expect("a name of this file").shape().to_vec();
-    let expected = entry.shape.clone();
-    if got == expected { Ok(()) } else { Err(WeightsError::Shape { path, name, got, expected }) }
+    let tensor = tensors.tensor(name).expect("a name of this file");
+    let (path, name, dtype) = (path.to_path_buf(), name.to_string(), tensor.dtype());
+    if tensor.shape() != entry.shape {
+        let (got, expected) = (tensor.shape().to_vec(), entry.shape.clone());
+        return Err(WeightsError::Shape { path, name, got, expected });
+    }
+    match reader(dtype) {
+        Some(_) => Ok(()),
+        None => Err(WeightsError::Type { path, name, dtype }),
+    }
+}
+
+/// How numbers of this type are read.
+fn reader(dtype: Dtype) -> Option<fn(&[u8], &mut [f32])> {
+    Some(match dtype {
+        Dtype::F32 => |bytes, values| convert(bytes, values, f32::from_le_bytes),
+        Dtype::F64 => |bytes, values| convert(bytes, values, |b| f64::from_le_bytes(b) as f32),
+        Dtype::BF16 => |bytes, values| {
+            convert(bytes, values, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16));
+        },
+        Dtype::F16 => |bytes, values| {
+            convert(bytes, values, |b| half_to_f32(u16::from_le_bytes(b)));
+        },
+        _ => return None,
+    })
 }
 
 fn read_tensor(
@@ -204,18 +226,7 @@ fn read_tensor(
     tensor: &TensorView<'_>,
     values: &mut [f32],
 ) -> Result<(), WeightsError> {
-    let bytes = tensor.data();
-    match tensor.dtype() {
-        Dtype::F32 => convert(bytes, values, f32::from_le_bytes),
-        Dtype::F64 => convert(bytes, values, |b| f64::from_le_bytes(b) as f32),
-        Dtype::BF16 => {
-            convert(bytes, values, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16));
-        }
-        Dtype::F16 => convert(bytes, values, |b| half_to_f32(u16::from_le_bytes(b))),
-        dtype => {
-            return Err(WeightsError::Type { path: path.to_path_buf(), name: name.into(), dtype });
-        }
-    }
+    reader(tensor.dtype()).expect("checked before")(tensor.data(), values);
     match values.iter().find(|value| !value.is_finite()) {
         None => Ok(()),
         Some(&value) => {

@@ -340,10 +340,18 @@ fn instances_that_do_not_fit() {
         place.write("i.jsonl", format!("{good}{line}\n"));
         format!("`i.jsonl`, line {}: ", good.lines().count() + 1)
     };
-    let at = bad("input_ids", json!([2, 120, 3]));
-    place.refuses(&[&at, "input_ids"], run(""));
-    let at = bad("masked_lm_positions", json!([31, 2]));
-    place.refuses(&[&at, "masked_lm_positions"], run(""));
+    let mut ids = first["input_ids"].clone();
+    ids[1] = json!(120);
+    let at = bad("input_ids", ids);
+    place.refuses(&[&at, "id 120 is not below the vocabulary's size, 120"], run(""));
+    let mut positions = first["masked_lm_positions"].clone();
+    positions.as_array_mut().unwrap().reverse();
+    let at = bad("masked_lm_positions", positions.clone());
+    place.refuses(&[&at, "masked_lm_positions are not in rising order"], run(""));
+    positions.as_array_mut().unwrap().reverse();
+    *positions.as_array_mut().unwrap().last_mut().unwrap() = json!(32);
+    let at = bad("masked_lm_positions", positions);
+    place.refuses(&[&at, "a masked position is not below the length"], run(""));
     let at = bad("masked_lm_ids", json!([-1]));
     place.refuses(&[&at, "not an instance"], run(""));
     place.write("i.jsonl", "");

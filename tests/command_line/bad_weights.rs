@@ -127,5 +127,8 @@ fn model_directories_that_are_none() {
     refuse_model(&place, &["`bad` holds neither tokenizer.json nor vocab.txt"]);
     // A vocabulary that has more tokens than the model has rows.
     place.write("bad/vocab.txt", place.read_text("run/vocab.txt") + "more\n");
-    refuse_model(&place, &["`bad`: the vocabulary has 121 tokens", "vocab_size is 120"]);
+    refuse_model(
+        &place,
+        &["`bad`: the vocabulary has 121 tokens", "vocab_size is 120", "do not belong together"],
+    );
 }
