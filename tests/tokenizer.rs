@@ -135,3 +135,153 @@ fn ties_fall_as_in_an_ordered_run_of_the_reference() {
     let tokens = learn_fixture(&fixture["words"], 1, None);
     assert_eq!(tokens, strings(&fixture["vocabulary"]));
 }
+
+/// What a person types: `cloze tokenize` and `cloze vocab`.
+#[cfg(feature = "cli")]
+mod command_line {
+    use super::{Value, fixture};
+    use std::fs;
+    use std::io::Write;
+    use std::path::Path;
+    use std::process::{Command, Output, Stdio};
+
+    fn cloze(arguments: &[&str], input: &[u8]) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cloze"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that fails early does not read its input.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        child.wait_with_output().unwrap()
+    }
+
+    fn answers(output: &Output) -> Vec<Value> {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = std::str::from_utf8(&output.stdout).unwrap().lines();
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Standard error of a command that must end with `status` and say nothing on standard output.
+    fn error_of(arguments: &[&str], input: &[u8], status: i32) -> String {
+        let output = cloze(arguments, input);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {message}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        message
+    }
+
+    fn vocab() -> String {
+        fixture("vocab.txt").to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn tokenize_answers_one_json_object_a_line() {
+        let json = ["tokenize", "--vocab", &vocab(), "--json"];
+        let arguments = answers(&cloze(&[&json[..], &["The [MASK]", "caf\u{e9}"]].concat(), b""));
+        assert_eq!(arguments[0]["text"], "The [MASK]");
+        assert_eq!(arguments[0]["tokens"], serde_json::json!(["the", "[MASK]"]));
+        assert_eq!(arguments[0]["input_ids"][1], 4);
+        assert_eq!(arguments[1]["tokens"], serde_json::json!(["caf", "##e"]));
+        assert_eq!(arguments.len(), 2);
+
+        let lines = answers(&cloze(&json, "The [MASK]\r\ncaf\u{e9}".as_bytes()));
+        assert_eq!(lines, arguments);
+
+        let cased = [&json[..], &["--cased", "--add-special-tokens", "Caf\u{e9}"]].concat();
+        let expected = serde_json::json!(["[CLS]", "Caf\u{e9}", "[SEP]"]);
+        assert_eq!(answers(&cloze(&cased, b""))[0]["tokens"], expected);
+    }
+
+    #[test]
+    fn tokenize_shows_ids_below_their_tokens() {
+        let output = cloze(&["tokenize", "--vocab", &vocab(), "The [MASK]"], b"");
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(shown, "The [MASK]\n  the  [MASK]\n  337  4\n\n");
+    }
+
+    #[test]
+    fn a_learned_vocabulary_is_written_and_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        fs::write(path("text.txt"), "the fox and the dog\nthe cat\n").unwrap();
+        let learn = ["vocab", "--input", &path("text.txt"), "--vocab-size", "40"];
+        let output = cloze(&[&learn[..], &["--output", &path("vocab.txt")]].concat(), b"");
+        assert!(output.status.success() && output.stdout.is_empty());
+        assert_eq!(fs::read(path("vocab.txt")).unwrap(), cloze(&learn, b"").stdout);
+
+        let answer = answers(&cloze(&[&learn[..], &["--json"]].concat(), b"")).remove(0);
+        let vocabulary = fs::read_to_string(path("vocab.txt")).unwrap();
+        let lines: Vec<&str> = vocabulary.lines().collect();
+        assert_eq!(answer["tokens"], serde_json::json!(lines));
+        assert_eq!(answer["words"], 7);
+
+        let tokenize = ["tokenize", "--vocab", &path("vocab.txt"), "--json", "the"];
+        assert_eq!(answers(&cloze(&tokenize, b""))[0]["tokens"], serde_json::json!(["the"]));
+    }
+
+    #[test]
+    fn bad_input_is_named_and_nothing_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        fs::write(path("empty.txt"), "").unwrap();
+        fs::write(path("binary.txt"), b"one\ntw\xff").unwrap();
+        fs::write(path("text.txt"), "some text").unwrap();
+        fs::write(path("no_mask.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n").unwrap();
+        fs::write(path("twice.txt"), "[PAD]\na\na\n").unwrap();
+
+        for (input, says) in [
+            ("missing.txt", "cannot read"),
+            ("empty.txt", "is empty"),
+            ("binary.txt", "line 2, byte 6"),
+        ] {
+            let out = path("out.txt");
+            for message in [
+                error_of(&["vocab", "--input", &path(input), "--output", &out], b"", 1),
+                error_of(&["tokenize", "--vocab", &vocab(), "--input", &path(input)], b"", 1),
+            ] {
+                assert!(message.contains(input) && message.contains(says), "{message}");
+            }
+            assert!(!Path::new(&out).exists());
+        }
+        for (file, says) in [("no_mask.txt", "no `[MASK]`"), ("twice.txt", "line 3: the token `a`")]
+        {
+            let message = error_of(&["tokenize", "--vocab", &path(file), "x"], b"", 1);
+            assert!(message.contains(file) && message.contains(says), "{message}");
+        }
+        let too_small = [
+            "vocab",
+            "--input",
+            &path("text.txt"),
+            "--vocab-size",
+            "9",
+            "--output",
+            &path("out.txt"),
+        ];
+        let message = error_of(&too_small, b"", 1);
+        assert!(message.contains("at least"), "{message}");
+        assert!(!Path::new(&path("out.txt")).exists());
+
+        let message = error_of(&["tokenize", "--vocab", &vocab(), "--json"], b"\xff\n", 1);
+        assert!(message.contains("standard input"), "{message}");
+        error_of(&["tokenize", "no vocabulary"], b"", 2);
+        error_of(&["vocab"], b"", 2);
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_is_no_error() {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cloze"))
+            .args(["tokenize", "--vocab", &vocab()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let _ = child.stdin.take().unwrap().write_all("the fox\n".repeat(1000).as_bytes());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    }
+}
