@@ -4,6 +4,7 @@
 //! Answers go to standard output, talk to standard error. Exit status: 0 done, 1 failed, 2 wrong
 //! usage.
 
+mod bench;
 mod eval;
 mod fill_mask;
 mod instances;
@@ -40,6 +41,8 @@ enum Command {
     FillMask(fill_mask::Args),
     /// Judges whether sentence B really followed sentence A
     NextSentence(next_sentence::Args),
+    /// How fast training is on this machine
+    Bench(bench::Args),
 }
 
 /// Parses the command line, runs the command and turns its result into an exit status.
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::FillMask(args) => fill_mask::run(args),
         Command::NextSentence(args) => next_sentence::run(args),
+        Command::Bench(args) => bench::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
