@@ -147,7 +147,7 @@ fn random_batch(settings: &Settings, vocab_size: usize) -> Batch {
         batch.push(&Instance {
             input_ids,
             token_type_ids: (0..seq).map(|t| u32::from(2 * t >= seq)).collect(),
-            is_random_next: Some(batch.instances % 2 == 0),
+            is_random_next: Some(batch.instances.is_multiple_of(2)),
             masked_lm_positions: (0..masks).map(|i| (i * seq / masks) as u32).collect(),
             masked_lm_labels,
         });
