@@ -68,7 +68,7 @@ fn the_whole_gradient_is_that_of_finite_differences() {
         // Along the gradient itself, where the difference is largest against the rounding of an f32
         // loss (about 3e-7 here, so at most 1e-3 of any difference); curvature cancels in the central
         // difference up to its third order.
-        let step = (1e-3 / norm).max(2e-3).min(2e-2);
+        let step = (1e-3 / norm).clamp(2e-3, 2e-2);
         let shifted = |sign: f64| {
             let mut parameters = bert.parameters.clone();
             for (parameter, g) in parameters[entry.range.clone()].iter_mut().zip(gradient) {
