@@ -5,6 +5,7 @@
 
 use super::operation::{MAX_OPERANDS, Operation, Shape};
 use super::parameters::Layout;
+use crate::tensor::memory::OutOfMemory;
 use std::ops::Range;
 
 /// A mistake in building a graph: shapes that do not fit, or a parameter that is not there.
@@ -34,6 +35,9 @@ pub enum GraphError {
     /// One tensor or parameter given twice to an operation, whose gradients would collide.
     #[error("{0} in `{1}` has the same operand twice")]
     SameOperand(&'static str, String),
+    /// A plan that is larger than the memory.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 }
 
 /// A tensor of the graph: the output of an operation.

@@ -5,10 +5,10 @@
 //! buffers whose lives do not meet share memory. Passes then allocate nothing, and how much memory
 //! they take is known before the first.
 
-use super::graph::{Floats, Graph, Integers, Node, Operand, Tensor};
+use super::graph::{Floats, Graph, GraphError, Integers, Node, Operand, Tensor};
 use super::operation::{Backward, Forward, Gradient, Gradients, Input, Inputs, MAX_OPERANDS};
 use crate::tensor::dropout::Moment;
-use crate::tensor::threads;
+use crate::tensor::{memory, threads};
 use std::fmt;
 use std::mem::take;
 
@@ -61,7 +61,10 @@ struct Life {
 
 impl Plan {
     /// Gives every value of `graph` its memory, for the threads of the current pool.
-    pub fn new(graph: Graph<'_>, mode: Mode) -> Self {
+    ///
+    /// # Errors
+    /// [`GraphError::Memory`] when there is not that much.
+    pub fn new(graph: Graph<'_>, mode: Mode) -> Result<Self, GraphError> {
         let Graph { nodes, integers, floats, .. } = graph;
         let n = nodes.len();
         let training = mode == Mode::Training;
@@ -125,14 +128,16 @@ impl Plan {
                 accumulate,
             })
             .collect();
-        Self {
+        let elements = [&blocks, &integers, &floats].into_iter().flatten();
+        memory::check(elements.fold(0, |sum, &length| sum.saturating_add(length)))?;
+        Ok(Self {
             mode,
             nodes,
             places,
             blocks: blocks.into_iter().map(|length| vec![0.0; length]).collect(),
             integers: integers.into_iter().map(|length| vec![0; length]).collect(),
             floats: floats.into_iter().map(|length| vec![0.0; length]).collect(),
-        }
+        })
     }
 
     /// The place of integers given from outside, to be filled before a pass.

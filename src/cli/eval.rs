@@ -18,9 +18,9 @@ pub struct Args {
     /// Tokens of a sequence [default: 128, or what the model has positions for]
     #[arg(long, value_name = "N")]
     max_seq_length: Option<usize>,
-    /// Masked positions of a sequence, at most
-    #[arg(long, default_value_t = 20, value_name = "N")]
-    max_predictions_per_seq: usize,
+    /// Masked positions of a sequence, at most [default: 20, or fewer in shorter sequences]
+    #[arg(long, value_name = "N")]
+    max_predictions_per_seq: Option<usize>,
     /// Share of positions that are masked
     #[arg(long, default_value_t = 0.15, value_name = "P")]
     masked_lm_prob: f64,
@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, default_value_t = 12345, value_name = "N")]
     seed: u64,
     /// Threads; never changes the result [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = super::threads())]
     threads: Option<u16>,
     /// Answer with one JSON object on standard output
     #[arg(long)]
@@ -54,9 +54,10 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let pretrained = Pretrained::open(&args.model)?;
     super::warn_of_missing_heads(&pretrained.report, "");
     let positions = pretrained.bert.config.max_position_embeddings;
+    let max_seq_length = args.max_seq_length.unwrap_or(positions.min(128));
     let settings = EvalSettings {
-        max_seq_length: args.max_seq_length.unwrap_or(positions.min(128)),
-        max_predictions_per_seq: args.max_predictions_per_seq,
+        max_seq_length,
+        max_predictions_per_seq: args.max_predictions_per_seq.unwrap_or(max_seq_length.min(20)),
         masked_lm_prob: args.masked_lm_prob,
         short_seq_prob: args.short_seq_prob,
         whole_word_mask: args.whole_word_mask,

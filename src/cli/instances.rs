@@ -1,6 +1,6 @@
 //! `cloze instances`: text ─► training instances (sentence pair + masks) as JSON Lines.
 
-use super::output::write_or_print;
+use super::output::{check_place, write_or_print};
 use cloze::data::{Corpus, MaskSettings, PairSettings, Sampler, TokenStore, to_json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -54,6 +54,7 @@ fn probability(text: &str) -> Result<f64, String> {
 
 /// Runs `cloze instances`.
 pub fn run(args: Args) -> cloze::Result<()> {
+    check_place(args.output.as_deref())?;
     let corpus = Corpus::from_inputs(&args.input)?;
     let tokenizer = args.source.tokenizer(args.cased)?;
     let vocabulary = tokenizer.vocabulary();

@@ -14,7 +14,8 @@ mod pretrain;
 mod tokenize;
 mod vocab;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Plain text in, pretrained BERT out, on a CPU.
@@ -28,18 +29,25 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// text ─► run directory: pretrains a BERT
+    #[command(allow_negative_numbers = true)]
     Pretrain(Box<pretrain::Args>),
     /// text ─► vocab.txt: learns a WordPiece vocabulary
+    #[command(allow_negative_numbers = true)]
     Vocab(vocab::Args),
     /// text ─► pieces and ids
+    #[command(allow_negative_numbers = true)]
     Tokenize(tokenize::Args),
     /// text ─► training instances (sentence pair + masks) as JSON Lines
+    #[command(allow_negative_numbers = true)]
     Instances(instances::Args),
     /// model + text ─► masked-LM and next-sentence metrics
+    #[command(allow_negative_numbers = true)]
     Eval(eval::Args),
     /// Fills in the blanks: "The cat sat on the [MASK]."
+    #[command(allow_negative_numbers = true)]
     FillMask(fill_mask::Args),
     /// Judges whether sentence B really followed sentence A
+    #[command(allow_negative_numbers = true)]
     NextSentence(next_sentence::Args),
     /// How fast training is on this machine
     Bench(bench::Args),
@@ -48,6 +56,11 @@ enum Command {
 /// Parses the command line, runs the command and turns its result into an exit status.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Paths go into messages, JSON and run.json.
+    if let Some(argument) = std::env::args_os().find(|argument| argument.to_str().is_none()) {
+        let message = format!("{argument:?} is not UTF-8; rename what it names\n");
+        Cli::command().error(ErrorKind::InvalidUtf8, message).exit();
+    }
     let result = match cli.command {
         Command::Pretrain(args) => pretrain::run(*args),
         Command::Vocab(args) => vocab::run(args),
@@ -65,6 +78,11 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// For `--threads`; more than these only stand in each other's way.
+fn threads() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..=1024)
 }
 
 /// Says that a CPU without fused multiply-add gives other bits than the rest of the world.

@@ -18,6 +18,20 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> clo
     }
 }
 
+/// Checks that a file can be at `path`, before the work that it is for.
+pub(super) fn check_place(path: Option<&Path>) -> cloze::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    if path.is_dir() {
+        return Err(FileError::io("write", path, io::ErrorKind::IsADirectory.into()).into());
+    }
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => std::fs::read_dir(parent)
+            .map(drop)
+            .map_err(|error| FileError::io("write into", parent, error).into()),
+        _ => Ok(()),
+    }
+}
+
 /// Lets `write` write to the file `path`, whole or not at all; to standard output without one.
 pub(super) fn write_or_print(
     path: Option<&Path>,

@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     instances: Option<PathBuf>,
     /// Take the instances in the file's order
-    #[arg(long, requires = "instances")]
+    #[arg(long, requires = "instances", conflicts_with = "input")]
     no_shuffle: bool,
     /// The run directory
     #[arg(long, default_value = "run", value_name = "DIR")]
@@ -53,7 +53,8 @@ pub struct Args {
     /// Tokens of a sequence [default: 128; built-in stories: 48]
     #[arg(long, value_name = "N")]
     max_seq_length: Option<usize>,
-    /// Masked positions of a sequence, at most [default: 20; built-in stories: 10]
+    /// Masked positions of a sequence, at most [default: 20, or fewer in shorter sequences; built-in
+    /// stories: 10]
     #[arg(long, value_name = "N")]
     max_predictions_per_seq: Option<usize>,
     /// Share of positions that are masked
@@ -107,13 +108,13 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     eval_every: Option<u64>,
     /// A text with [MASK] to fill in at every evaluation [default: a held-out sentence]
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = sample)]
     sample: Option<String>,
     /// What all randomness is drawn from
     #[arg(long, default_value_t = 12345, value_name = "N")]
     seed: u64,
     /// Threads; never changes the result [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = super::threads())]
     threads: Option<u16>,
 }
 
@@ -124,6 +125,25 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+fn sample(text: &str) -> Result<String, String> {
+    if text.contains("[MASK]") {
+        return Ok(text.into());
+    }
+    Err("there is no [MASK] in it; write [MASK] where a word is to be filled in".into())
+}
+
+/// The command as a shell would take it again.
+fn command() -> String {
+    let quote = |argument: String| {
+        let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
+        if !argument.is_empty() && argument.chars().all(plain) {
+            return argument;
+        }
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    };
+    std::env::args().map(quote).collect::<Vec<_>>().join(" ")
+}
+
 impl Args {
     fn options(&self) -> Options {
         let stories = self.input.is_empty() && self.instances.is_none();
@@ -132,6 +152,7 @@ impl Args {
         };
         // Two minutes over a small world cannot overfit.
         let no_dropout = stories.then_some(0.0);
+        let max_seq_length = or(self.max_seq_length, 128, 48);
         let num_train_steps = self.num_train_steps.unwrap_or(if stories { 3600 } else { 100_000 });
         let input = match &self.instances {
             Some(file) => Input::Instances { file: file.clone(), shuffle: !self.no_shuffle },
@@ -158,8 +179,12 @@ impl Args {
             hidden_dropout_prob: self.hidden_dropout_prob.or(no_dropout),
             attention_probs_dropout_prob: self.attention_probs_dropout_prob.or(no_dropout),
             recipe: Recipe {
-                max_seq_length: or(self.max_seq_length, 128, 48),
-                max_predictions_per_seq: or(self.max_predictions_per_seq, 20, 10),
+                max_seq_length,
+                max_predictions_per_seq: or(
+                    self.max_predictions_per_seq,
+                    max_seq_length.min(20),
+                    max_seq_length.min(10),
+                ),
                 masked_lm_prob: self.masked_lm_prob,
                 short_seq_prob: self.short_seq_prob,
                 whole_word_mask: self.whole_word_mask,
@@ -193,10 +218,9 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let stories = options.input == Input::Stories;
     let fox = "The quick brown fox [MASK] over the lazy dog.";
     let sample = args.sample.or_else(|| stories.then(|| fox.to_string()));
-    let command = std::env::args().collect::<Vec<_>>().join(" ");
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     let mut terminal = Terminal::new(sample);
-    let finished = pool.run(|| pretrain(&options, &command, &mut terminal))?;
-    eprint!("{}", summary(&options, &finished, terminal.sample())?);
+    let finished = pool.run(|| pretrain(&options, &command(), &mut terminal))?;
+    eprint!("{}", summary(&options, &finished, terminal.sample()));
     Ok(())
 }

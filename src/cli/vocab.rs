@@ -1,6 +1,6 @@
 //! `cloze vocab`: text ─► vocab.txt: learns a WordPiece vocabulary.
 
-use super::output::print;
+use super::output::{check_place, print};
 use cloze::data::Corpus;
 use cloze::files;
 use cloze::tensor::threads::Pool;
@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Threads; never changes the result [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = super::threads())]
     threads: Option<u16>,
     /// Answer with one JSON object on standard output
     #[arg(long)]
@@ -39,6 +39,7 @@ pub struct Args {
 
 /// Runs `cloze vocab`.
 pub fn run(args: Args) -> cloze::Result<()> {
+    check_place(args.output.as_deref())?;
     let normalizer = Options { do_lower_case: !args.cased, ..Options::default() }.normalizer();
     let corpus = Corpus::from_inputs(&args.input)?;
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;

@@ -27,7 +27,7 @@ impl Corpus {
     /// twice.
     ///
     /// # Errors
-    /// [`DataError::NoFile`], [`DataError::Pattern`].
+    /// [`DataError::NoFile`], [`DataError::NotAFile`], [`DataError::Pattern`].
     pub fn from_inputs(inputs: &[String]) -> Result<Self, DataError> {
         let mut files = Vec::new();
         for input in inputs {
@@ -58,7 +58,11 @@ impl Corpus {
                 return Err(DataError::NoFile(input.clone()));
             }
         }
-        Ok(Self::Files(files))
+        // A pipe would be empty the second time.
+        match files.iter().find(|path| path.exists() && !path.is_file()) {
+            Some(path) => Err(DataError::NotAFile(path.clone())),
+            None => Ok(Self::Files(files)),
+        }
     }
 
     /// The name of the corpus in messages.

@@ -39,16 +39,34 @@ pub enum DataError {
     /// Too few documents for pairs.
     #[error(
         "{origin} holds {documents} document(s), but next-sentence prediction draws random sentences \
-         from other documents{split}; separate documents by blank lines, or leave it out with --no-nsp"
+         from other documents; separate documents by blank lines, or leave it out with --no-nsp"
     )]
     TooFewDocuments {
         /// Where the text came from.
         origin: String,
         /// How many documents there are.
         documents: usize,
-        /// Why more are needed.
-        split: &'static str,
     },
+    /// Too few documents to hold some out.
+    #[error(
+        "{origin} holds {documents} document(s), but {least} are needed to hold some out for \
+         evaluation; separate documents by blank lines, give other text with --eval-input, or hold out \
+         none with --eval-fraction 0"
+    )]
+    NothingToHoldOut {
+        /// Where the text came from.
+        origin: String,
+        /// How many documents there are.
+        documents: usize,
+        /// How many are needed.
+        least: usize,
+    },
+    /// A path that is neither a file nor a directory.
+    #[error(
+        "`{}` is not a regular file: text is read more than once; write it to a file first",
+        .0.display()
+    )]
+    NotAFile(PathBuf),
     /// A file of instances without one.
     #[error("`{}` holds no instance", .0.display())]
     NoInstance(PathBuf),

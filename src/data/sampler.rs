@@ -66,7 +66,7 @@ impl Sampler {
         }
         if documents.len() < 2 && !pairs.no_nsp {
             let documents = documents.len();
-            return Err(DataError::TooFewDocuments { origin: origin.into(), documents, split: "" });
+            return Err(DataError::TooFewDocuments { origin: origin.into(), documents });
         }
         let masking = Masking::new(masks, vocabulary);
         let mut sampler = Self {
@@ -185,23 +185,25 @@ impl Sampler {
 }
 
 /// Splits documents into those for training and those held out: `fraction` of them, drawn from the
-/// seed, at least `least` on each side.
+/// seed, with at least two (for pairs; with `no_nsp`, one) on each side.
 ///
 /// # Errors
-/// [`DataError::TooFewDocuments`] when there are not enough for both sides.
+/// [`DataError::NothingToHoldOut`] when there are not enough for both sides;
+/// [`DataError::TooFewDocuments`] when there are not even two for pairs.
 pub fn split_documents(
     documents: usize,
     fraction: f64,
-    least: usize,
+    no_nsp: bool,
     seed: u64,
     origin: &str,
 ) -> Result<(Vec<u32>, Vec<u32>), DataError> {
+    let origin = origin.to_string();
+    if documents < 2 && !no_nsp {
+        return Err(DataError::TooFewDocuments { origin, documents });
+    }
+    let least = if no_nsp { 1 } else { 2 };
     if documents < 2 * least {
-        return Err(DataError::TooFewDocuments {
-            origin: origin.into(),
-            documents,
-            split: ", in training and in evaluation, which some are held out for (--eval-fraction 0 holds out none)",
-        });
+        return Err(DataError::NothingToHoldOut { origin, documents, least: 2 * least });
     }
     let mut order: Vec<u32> = (0..documents as u32).collect();
     Generator::new(seed, Purpose::HeldOut, 0, 0).shuffle(&mut order);
@@ -272,15 +274,19 @@ mod tests {
 
     #[test]
     fn splits_are_disjoint_and_whole() {
-        let (training, held_out) = split_documents(10, 0.2, 2, 7, "x").unwrap();
+        let (training, held_out) = split_documents(10, 0.2, false, 7, "x").unwrap();
         let mut all = [training.clone(), held_out.clone()].concat();
         all.sort_unstable();
         assert_eq!((held_out.len(), all), (2, (0..10).collect()));
-        assert_eq!(split_documents(4, 0.05, 2, 7, "x").unwrap().1.len(), 2);
-        assert!(split_documents(3, 0.1, 2, 7, "x").is_err());
+        assert_eq!(split_documents(4, 0.05, false, 7, "x").unwrap().1.len(), 2);
+        let error = |documents, no_nsp| {
+            split_documents(documents, 0.1, no_nsp, 7, "x").unwrap_err().to_string()
+        };
+        assert!(error(3, false).contains("4 are needed"), "{}", error(3, false));
+        assert!(error(1, false).contains("--no-nsp") && !error(1, true).contains("--no-nsp"));
         assert_ne!(
-            split_documents(1000, 0.1, 2, 8, "x").unwrap().1,
-            split_documents(1000, 0.1, 2, 7, "x").unwrap().1
+            split_documents(1000, 0.1, false, 8, "x").unwrap().1,
+            split_documents(1000, 0.1, false, 7, "x").unwrap().1
         );
     }
 }

@@ -168,7 +168,7 @@ impl PretrainingPlan {
                 g.keep(tensor);
             }
         }
-        let mut plan = Plan::new(std::mem::replace(g, Graph::new(&bert.layout)), mode);
+        let mut plan = Plan::new(std::mem::replace(g, Graph::new(&bert.layout)), mode)?;
         for (sequence, row) in plan.integers_mut(inputs.first_tokens).iter_mut().enumerate() {
             *row = (sequence * max_seq_length) as u32;
         }

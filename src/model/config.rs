@@ -89,6 +89,9 @@ pub struct Config {
     #[serde(default)]
     /// Whether attention looks only back: never.
     pub is_decoder: bool,
+    /// Whether the decoder of the masked-LM head is the word embeddings: always.
+    #[serde(default = "tied")]
+    pub tie_word_embeddings: bool,
 }
 
 fn bert() -> [String; 1] {
@@ -114,6 +117,9 @@ fn initial_range() -> f32 {
 }
 fn epsilon() -> f32 {
     1e-12
+}
+fn tied() -> bool {
+    true
 }
 fn absolute() -> String {
     "absolute".into()
@@ -145,6 +151,7 @@ impl Config {
             pad_token_id: 0,
             position_embedding_type: absolute(),
             is_decoder: false,
+            tie_word_embeddings: true,
         }
     }
 
@@ -177,11 +184,16 @@ impl Config {
     /// [`ConfigError`].
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         let text = files::read_to_string(path)?;
-        let config: Self = serde_json::from_str(&text).map_err(|error| ConfigError::Json {
-            path: path.to_path_buf(),
-            line: error.line(),
-            message: error.to_string(),
-        })?;
+        let error = |line, message| ConfigError::Json { path: path.to_path_buf(), line, message };
+        // serde would take an array for the fields in their order.
+        if text.trim_start().starts_with('[') {
+            return Err(error(
+                1,
+                "an array, but a configuration is an object {\"hidden_size\": …}".into(),
+            ));
+        }
+        let config: Self =
+            serde_json::from_str(&text).map_err(|e| error(e.line(), e.to_string()))?;
         config.validate(&format!("`{}`", path.display()))?;
         Ok(config)
     }
@@ -215,11 +227,13 @@ impl Config {
             ("num_attention_heads", self.num_attention_heads),
             ("intermediate_size", self.intermediate_size),
             ("max_position_embeddings", self.max_position_embeddings),
-            ("type_vocab_size", self.type_vocab_size),
         ] {
             // Bounded so that no product of two overflows.
             check((1..=1 << 24).contains(&value), key, &value, "it must be from 1 to 16777216")?;
         }
+        let types = self.type_vocab_size;
+        let needed = "sentence A and B take 2, and more than 16777216 are not supported";
+        check((2..=1 << 24).contains(&types), "type_vocab_size", &types, needed)?;
         let layers = self.num_hidden_layers;
         check(layers <= 1024, "num_hidden_layers", &layers, "at most 1024 are supported")?;
         check(
@@ -235,6 +249,9 @@ impl Config {
         let needed = "only absolute is supported";
         check(position == "absolute", "position_embedding_type", position, needed)?;
         check(!self.is_decoder, "is_decoder", &true, "only encoders are supported")?;
+        let tied = self.tie_word_embeddings;
+        let needed = "only a decoder tied to the word embeddings is supported";
+        check(tied, "tie_word_embeddings", &tied, needed)?;
         for (key, rate) in [
             ("hidden_dropout_prob", self.hidden_dropout_prob),
             ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
@@ -299,6 +316,9 @@ mod tests {
         assert!(error(|v| v["layer_norm_eps"] = 0.into()).contains("layer_norm_eps is 0"));
         assert!(error(|v| v["pad_token_id"] = 100.into()).contains("pad_token_id is 100"));
         assert!(error(|v| v["is_decoder"] = true.into()).contains("is_decoder"));
+        assert!(error(|v| v["tie_word_embeddings"] = false.into()).contains("tie_word_embeddings"));
+        assert!(error(|v| v["type_vocab_size"] = 1.into()).contains("type_vocab_size is 1"));
+        assert!(error(|v| *v = serde_json::json!([["BertForPreTraining"]])).contains("an array"));
         assert!(
             error(|v| drop(v.as_object_mut().unwrap().remove("vocab_size"))).contains("vocab_size")
         );

@@ -9,6 +9,7 @@ use super::config::Config;
 use super::parameters::{initialize, layout};
 use crate::autodiff::{Entry, Layout};
 use crate::files::{self, FileError};
+use crate::tensor::memory::{self, OutOfMemory};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -68,6 +69,19 @@ pub enum WeightsError {
         /// The parameter.
         name: String,
     },
+    /// A number that is not finite: what a run that diverged, or a damaged file, leaves.
+    #[error("`{}`: tensor `{name}` holds {value}; a model needs finite numbers", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name in the file.
+        name: String,
+        /// The number.
+        value: f32,
+    },
+    /// More parameters than there is memory for.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// Two tensors that are the same parameter.
     #[error("`{}` has `{name}` twice, under different names", path.display())]
     Twice {
@@ -129,17 +143,24 @@ pub fn load(
         found.insert(BIAS.into(), DECODER_BIAS);
     }
 
+    // What the file lacks is found before memory is taken for it.
+    for entry in layout.entries() {
+        match found.get(&entry.name) {
+            Some(name) => check_shape(&path, name, &tensors, entry)?,
+            None if is_head(&entry.name) => {}
+            None => return Err(WeightsError::NoTensor { path, name: entry.name.clone() }),
+        }
+    }
+    memory::check(layout.len())?;
     let mut parameters = vec![0.0; layout.len()];
     for (index, entry) in layout.entries().iter().enumerate() {
         let values = &mut parameters[entry.range.clone()];
         if let Some(&name) = found.get(&entry.name) {
             let tensor = tensors.tensor(name).expect("a name of this file");
-            read_tensor(&path, name, &tensor, entry, values)?;
-        } else if is_head(&entry.name) {
+            read_tensor(&path, name, &tensor, values)?;
+        } else {
             initialize(&layout, config, index, seed, values);
             report.initialized.push(entry.name.clone());
-        } else {
-            return Err(WeightsError::NoTensor { path, name: entry.name.clone() });
         }
     }
     Ok((parameters, report))
@@ -165,21 +186,24 @@ fn parameter_name(name: &str, layout: &Layout) -> Option<String> {
     [format!("bert.{name}"), name].into_iter().find(|name| layout.get(name).is_some())
 }
 
+fn check_shape(
+    path: &Path,
+    name: &str,
+    tensors: &SafeTensors<'_>,
+    entry: &Entry,
+) -> Result<(), WeightsError> {
+    let (path, name) = (path.to_path_buf(), name.to_string());
+    let got = tensors.tensor(&name).expect("a name of this file").shape().to_vec();
+    let expected = entry.shape.clone();
+    if got == expected { Ok(()) } else { Err(WeightsError::Shape { path, name, got, expected }) }
+}
+
 fn read_tensor(
     path: &Path,
     name: &str,
     tensor: &TensorView<'_>,
-    entry: &Entry,
     values: &mut [f32],
 ) -> Result<(), WeightsError> {
-    if tensor.shape() != entry.shape {
-        return Err(WeightsError::Shape {
-            path: path.to_path_buf(),
-            name: name.into(),
-            got: tensor.shape().to_vec(),
-            expected: entry.shape.clone(),
-        });
-    }
     let bytes = tensor.data();
     match tensor.dtype() {
         Dtype::F32 => convert(bytes, values, f32::from_le_bytes),
@@ -192,7 +216,12 @@ fn read_tensor(
             return Err(WeightsError::Type { path: path.to_path_buf(), name: name.into(), dtype });
         }
     }
-    Ok(())
+    match values.iter().find(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(&value) => {
+            Err(WeightsError::NotFinite { path: path.to_path_buf(), name: name.into(), value })
+        }
+    }
 }
 
 fn convert<const N: usize>(bytes: &[u8], values: &mut [f32], read: impl Fn([u8; N]) -> f32) {

@@ -2,7 +2,7 @@
 //! from false ones, where the files are and what to try next.
 
 use super::terminal::show;
-use crate::tasks::{Model, TaskError, fill_mask, next_sentence};
+use crate::tasks::{Model, fill_mask, next_sentence};
 use crate::train::{Finished, Input, Options};
 use std::fmt::Write;
 
@@ -22,32 +22,26 @@ const PAIRS: [[&str; 2]; 4] = [
     ["The cup fell to the floor and broke.", "The dog woke up and barked at the fox."],
 ];
 
-/// What to say at the end of a run. `sample` is the text that the run filled in as it went.
-///
-/// # Errors
-/// [`TaskError`] when the model cannot be used: never after a run.
-pub fn summary(
-    options: &Options,
-    finished: &Finished,
-    sample: Option<&str>,
-) -> Result<String, TaskError> {
+/// What to say at the end of a run. `sample` is the text that the run filled in as it went. A text
+/// that is too long for the model is left out.
+pub fn summary(options: &Options, finished: &Finished, sample: Option<&str>) -> String {
     let model = Model { bert: &finished.bert, tokenizer: &finished.tokenizer };
     let stories = options.input == Input::Stories;
     let mut text = String::new();
     let mut line = |words: &str| writeln!(text, "{words}").expect("a string takes everything");
     let blanks: Vec<&str> = if stories { BLANKS.to_vec() } else { sample.into_iter().collect() };
-    if !blanks.is_empty() {
+    let filled: Vec<_> = blanks.iter().flat_map(|blank| fill_mask(model, blank, 3)).collect();
+    if !filled.is_empty() {
         line("\nMasked language modelling: a word is hidden and predicted from both sides.");
-        for blank in blanks {
-            line(&format!("    {}", show(&fill_mask(model, blank, 3)?)));
+        for filled in filled {
+            line(&format!("    {}", show(&filled)));
         }
     }
     if stories && !options.recipe.no_nsp {
         line("\nNext-sentence prediction: did B really follow A?");
-        for [a, b] in PAIRS {
-            let answer = next_sentence(model, a, b)?;
+        for answer in PAIRS.iter().flat_map(|[a, b]| next_sentence(model, a, b)) {
             let percent = 100.0 * answer.is_next_probability;
-            line(&format!("    {percent:5.1} %  {a} → {b}"));
+            line(&format!("    {percent:5.1} %  {} → {}", answer.sentence_a, answer.sentence_b));
         }
     }
     if let Some(evaluation) = &finished.evaluation {
@@ -75,5 +69,5 @@ pub fn summary(
     ));
     line(&format!("    cloze eval --model {directory} --input your-text.txt"));
     line("    cloze pretrain --input your-text.txt --model tiny --output-dir yours");
-    Ok(text)
+    text
 }

@@ -4,7 +4,7 @@ use super::error::TaskError;
 use super::pretrained::Model;
 use crate::data::{Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore};
 use crate::train::evaluation::{Evaluation, Evaluator};
-use crate::train::recipe::Recipe;
+use crate::train::recipe::{Recipe, RecipeError};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -46,7 +46,10 @@ pub fn evaluate(
         train_batch_size: settings.batch_size,
         ..Recipe::default()
     };
-    recipe.validate(&model.bert.config)?;
+    recipe.validate(&model.bert.config).map_err(|error| match error.option {
+        "--train-batch-size" => RecipeError { option: "--eval-batch-size", ..error },
+        _ => error,
+    })?;
     let vocabulary = model.tokenizer.vocabulary();
     let encode = |sentence: &str| model.tokenizer.encode(sentence);
     let store = TokenStore::build(corpus, vocabulary.len(), encode, |_| {})?;

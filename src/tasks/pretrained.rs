@@ -90,7 +90,7 @@ impl Model<'_> {
         let last = *hidden_states.last().expect("at least the embeddings");
         let output = head(&mut g, last, row_input)?;
         g.keep(output);
-        let mut plan = Plan::new(g, Mode::Evaluation);
+        let mut plan = Plan::new(g, Mode::Evaluation)?;
         plan.integers_mut(inputs.input_ids).copy_from_slice(input_ids);
         plan.integers_mut(inputs.token_type_ids).copy_from_slice(token_type_ids);
         plan.integers_mut(inputs.attention_mask).fill(1);

@@ -7,11 +7,14 @@
 //! - [`random`]: pure functions of (seed, purpose, epoch or step, index).
 //! - [`dropout`]: a counter-based mask that the backward pass computes again.
 //! - [`threads`]: tasks own their outputs.
+//!
+//! Beside them, [`memory`] refuses what cannot fit.
 
 pub mod dropout;
 pub mod kernels;
 pub mod math;
 pub mod matmul;
+pub mod memory;
 pub mod random;
 pub mod threads;
 

@@ -7,6 +7,7 @@ use crate::autodiff::GraphError;
 use crate::data::DataError;
 use crate::files::FileError;
 use crate::model::{ConfigError, WeightsError};
+use crate::tensor::memory::OutOfMemory;
 use crate::tokenizer::TokenizerError;
 
 /// What can go wrong in training.
@@ -37,6 +38,9 @@ pub enum TrainError {
     /// Shapes that do not fit.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// More memory than there is.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// A loss that is not finite.
     #[error(transparent)]
     Diverged(#[from] Diverged),

@@ -38,6 +38,8 @@ pub struct TrainingMetrics {
 pub struct EvaluationMetrics {
     /// The step after which the model was evaluated, counted from 1; 0 before the first.
     pub step: u64,
+    /// Masked-LM loss + next-sentence loss.
+    pub eval_loss: f64,
     /// [`Evaluation::masked_lm_loss`].
     pub eval_masked_lm_loss: f64,
     /// [`Evaluation::masked_lm_accuracy`].
@@ -61,6 +63,7 @@ impl EvaluationMetrics {
     pub fn new(step: u64, evaluation: &Evaluation, seconds: f64) -> Self {
         Self {
             step,
+            eval_loss: evaluation.masked_lm_loss + evaluation.next_sentence_loss.unwrap_or(0.0),
             eval_masked_lm_loss: evaluation.masked_lm_loss,
             eval_masked_lm_accuracy: evaluation.masked_lm_accuracy,
             eval_next_sentence_loss: evaluation.next_sentence_loss,

@@ -8,8 +8,8 @@ use crate::data::{
     Batch, Corpus, DataError, Instance, InstanceFile, MaskSettings, PairSettings, Sampler,
     TokenStore, split_documents,
 };
-use crate::model::{Bert, Config};
-use crate::tensor::threads;
+use crate::model::{Bert, Config, layout};
+use crate::tensor::{memory, threads};
 use crate::tokenizer::{
     Normalizer, Options as TokenizerOptions, Tokenizer, TrainerOptions, Vocabulary, WordCounts,
     learn,
@@ -127,9 +127,9 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
             let (training, evaluation) = if eval_corpus.is_some() || options.eval_fraction == 0.0 {
                 (all, Vec::new())
             } else {
-                let least = if recipe.no_nsp { 1 } else { 2 };
                 let (fraction, name) = (options.eval_fraction, corpus.name());
-                split_documents(store.documents(), fraction, least, recipe.seed, &name)?
+                let (documents, no_nsp) = (store.documents(), recipe.no_nsp);
+                split_documents(documents, fraction, no_nsp, recipe.seed, &name)?
             };
             if !evaluation.is_empty() {
                 observer.note(&format!("{} of its documents are held out", evaluation.len()));
@@ -156,7 +156,9 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
             batch
         };
         let mut batches = Vec::new();
-        for instance in sampler.first_pass().take(options.max_eval_steps * shape.batch_size) {
+        for instance in
+            sampler.first_pass().take(options.max_eval_steps.saturating_mul(shape.batch_size))
+        {
             if batches.last().is_none_or(Batch::is_full) {
                 batches.push(new_batch());
             }
@@ -229,6 +231,8 @@ fn model(
                 ..config
             };
             config.validate(&format!("`{model}` with this vocabulary"))?;
+            // Parameters, gradients and both moments.
+            memory::check(layout(&config).len().saturating_mul(4))?;
             let tokenizer = Tokenizer::new(vocabulary, tokenizer_options);
             Ok((Bert::new(config, seed), tokenizer))
         }

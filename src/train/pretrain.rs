@@ -10,8 +10,10 @@ use super::run_directory::RunDirectory;
 use super::trainer::Trainer;
 use crate::data::Batch;
 use crate::files::FileError;
-use crate::model::{Bert, weights};
+use crate::model::{Bert, Config, weights};
+use crate::tensor::memory;
 use crate::tokenizer::Tokenizer;
+use serde::Serialize;
 use std::convert::Infallible;
 use std::time::Instant;
 
@@ -49,6 +51,8 @@ pub fn pretrain(
         trainer.bert.layout.len(),
         trainer.bytes() as f64 / 1e6
     ));
+    // Nothing but the parameters has been touched so far, so nothing else has been taken.
+    memory::check(trainer.bytes() / 4 - trainer.bert.layout.len())?;
 
     directory.create()?;
     write_description(&directory, options, command, &trainer.bert, &tokenizer)?;
@@ -107,6 +111,15 @@ fn evaluate(evaluator: &mut Evaluator, bert: &Bert, batches: &[Batch]) -> Evalua
     evaluation
 }
 
+/// `run.json`.
+#[derive(Serialize)]
+struct Description<'a> {
+    cloze_version: &'static str,
+    command: &'a str,
+    options: &'a Options,
+    config: &'a Config,
+}
+
 /// Everything but weights and metrics: what Hugging Face reads, and `run.json`.
 fn write_description(
     directory: &RunDirectory,
@@ -117,12 +130,12 @@ fn write_description(
 ) -> Result<(), TrainError> {
     directory.write("config.json", &bert.config.to_json())?;
     tokenizer.save_pretrained(directory.path(), bert.config.max_position_embeddings)?;
-    let run = serde_json::json!({
-        "cloze_version": env!("CARGO_PKG_VERSION"),
-        "command": command,
-        "options": options,
-        "config": bert.config,
-    });
+    let run = Description {
+        cloze_version: env!("CARGO_PKG_VERSION"),
+        command,
+        options,
+        config: &bert.config,
+    };
     let mut text = serde_json::to_string_pretty(&run).expect("numbers and strings");
     text.push('\n');
     directory.write("run.json", &text).map_err(|error: FileError| error.into())

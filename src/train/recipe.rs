@@ -108,6 +108,10 @@ impl Recipe {
         ] {
             check((1..=1 << 20).contains(&value), option, &value, "it must be from 1 to 1048576")?;
         }
+        let most = (1 << 31) / seq;
+        let needed = format!("with sequences of {seq} tokens it must be at most {most}");
+        let batch = self.train_batch_size;
+        check(batch <= most, "--train-batch-size", &batch, &needed)?;
         let Schedule { learning_rate, num_train_steps, num_warmup_steps } = self.schedule;
         let fits = learning_rate.is_finite() && learning_rate >= 0.0;
         check(fits, "--learning-rate", &learning_rate, "it must be a number not below 0")?;

@@ -29,21 +29,37 @@ pub enum RunDirectoryError {
         /// The file that was found.
         file: &'static str,
     },
+    /// It is a file.
+    #[error("`{}` is a file, not a directory; give another --output-dir", .0.display())]
+    NotADirectory(PathBuf),
     /// A file cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
 }
 
 /// Files of ours and of Hugging Face's that a run would overwrite.
-const OWN_FILES: [&str; 6] =
-    ["run.json", "config.json", "model.safetensors", "vocab.txt", "metrics.jsonl", "checkpoint"];
+const OWN_FILES: [&str; 9] = [
+    "run.json",
+    "config.json",
+    "model.safetensors",
+    "vocab.txt",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "metrics.jsonl",
+    "checkpoint",
+];
 
 impl RunDirectory {
     /// A directory that is to take a new run; nothing is created yet.
     ///
     /// # Errors
-    /// [`RunDirectoryError::Occupied`] when it holds a run or a model.
+    /// [`RunDirectoryError::Occupied`] when it holds a run or a model,
+    /// [`RunDirectoryError::NotADirectory`] when it is a file.
     pub fn new(path: &Path) -> Result<Self, RunDirectoryError> {
+        if path.exists() && !path.is_dir() {
+            return Err(RunDirectoryError::NotADirectory(path.to_path_buf()));
+        }
         for file in OWN_FILES {
             if path.join(file).exists() {
                 return Err(RunDirectoryError::Occupied { path: path.to_path_buf(), file });
