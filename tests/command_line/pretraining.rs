@@ -1,0 +1,382 @@
+//! `cloze pretrain` from text to a directory that every command reads: what is in the directory, and
+//! what the options do.
+
+use crate::place::{CONFIG, Place, TEXT, json_lines, keys};
+use safetensors::SafeTensors;
+use serde_json::{Value, json};
+
+/// The bytes of one tensor.
+fn tensor(bytes: &[u8], name: &str) -> Vec<u8> {
+    SafeTensors::deserialize(bytes).unwrap().tensor(name).unwrap().data().to_vec()
+}
+
+#[test]
+fn the_run_directory_is_whole() {
+    let place = Place::new();
+    let options = "--input text.txt --vocab-size 120 --output-dir a/run --seed 7 --log-every 1";
+    place.pretrain(options).ok();
+    let mut files: Vec<_> = std::fs::read_dir(place.path("a/run"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let expected = [
+        "config.json",
+        "metrics.jsonl",
+        "model.safetensors",
+        "run.json",
+        "special_tokens_map.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "vocab.txt",
+    ];
+    assert_eq!(files, expected);
+
+    let config = place.read_json("a/run/config.json");
+    for (key, value) in [
+        ("architectures", json!(["BertForPreTraining"])),
+        ("model_type", json!("bert")),
+        ("vocab_size", json!(120)),
+        ("hidden_size", json!(16)),
+        ("num_hidden_layers", json!(1)),
+        ("num_attention_heads", json!(2)),
+        ("intermediate_size", json!(32)),
+        ("hidden_act", json!("gelu")),
+        ("hidden_dropout_prob", json!(0.1)),
+        ("max_position_embeddings", json!(64)),
+        ("type_vocab_size", json!(2)),
+        ("layer_norm_eps", json!(1e-12)),
+        ("pad_token_id", json!(0)),
+    ] {
+        assert_eq!(config[key], value, "{key}");
+    }
+    assert_eq!(place.read_text("a/run/vocab.txt").lines().count(), 120);
+
+    let run = place.read_json("a/run/run.json");
+    assert_eq!(run["cloze_version"], env!("CARGO_PKG_VERSION"));
+    let command = run["command"].as_str().unwrap();
+    assert!(command.contains(" pretrain ") && command.ends_with(options), "{command}");
+    assert_eq!(run["config"], config);
+    let options = &run["options"];
+    assert_eq!(options["input"], json!({"Text": ["text.txt"]}));
+    assert_eq!(options["output_dir"], "a/run");
+    let recipe = &options["recipe"];
+    for (key, value) in [
+        ("max_seq_length", json!(32)),
+        ("max_predictions_per_seq", json!(20)),
+        ("masked_lm_prob", json!(0.15)),
+        ("train_batch_size", json!(4)),
+        ("seed", json!(7)),
+        ("max_grad_norm", json!(1.0)),
+    ] {
+        assert_eq!(recipe[key], value, "{key}");
+    }
+    assert_eq!(recipe["schedule"]["num_train_steps"], 4);
+    assert_eq!(recipe["schedule"]["learning_rate"], 0.01);
+    assert_eq!(recipe["optimizer"]["weight_decay"], 0.01);
+}
+
+#[test]
+fn metrics_have_their_names() {
+    let place = Place::with_vocab();
+    let options = "--log-every 2 --eval-every 3 --num-train-steps 5 --num-warmup-steps 2";
+    place.pretrain(&format!("--input text.txt --vocab vocab.txt --output-dir run {options}")).ok();
+    let lines = json_lines(&place.read_text("run/metrics.jsonl"));
+    let steps = |kind: &str| -> Vec<u64> {
+        let of_kind = lines.iter().filter(|line| line.get(kind).is_some());
+        of_kind.map(|line| line["step"].as_u64().unwrap()).collect()
+    };
+    assert_eq!((steps("loss"), steps("eval_loss")), (vec![2, 4, 5], vec![3, 5]));
+    for line in &lines {
+        let names: &[&str] = if line.get("loss").is_some() {
+            &[
+                "step",
+                "loss",
+                "masked_lm_loss",
+                "masked_lm_accuracy",
+                "next_sentence_loss",
+                "next_sentence_accuracy",
+                "learning_rate",
+                "grad_norm",
+                "tokens",
+                "seconds",
+                "tokens_per_second",
+            ]
+        } else {
+            &[
+                "step",
+                "eval_loss",
+                "eval_masked_lm_loss",
+                "eval_masked_lm_accuracy",
+                "eval_next_sentence_loss",
+                "eval_next_sentence_accuracy",
+                "eval_instances",
+                "eval_masked_tokens",
+                "eval_seconds",
+            ]
+        };
+        assert_eq!(keys(line), names);
+        assert!(names.iter().all(|name| line[name].as_f64().unwrap() >= 0.0), "{line}");
+        let eval = if line.get("loss").is_some() { "" } else { "eval_" };
+        let number = |name: &str| line[format!("{eval}{name}")].as_f64().unwrap();
+        let sum = number("masked_lm_loss") + number("next_sentence_loss");
+        assert!((number("loss") - sum).abs() < 1e-6);
+    }
+    let training: Vec<&Value> = lines.iter().filter(|line| line.get("loss").is_some()).collect();
+    // Warm-up over steps 0 and 1, then 0.01 × (1 − step / 5): of steps 1, 3 and 4, counted from 0.
+    let rates = training.iter().map(|line| line["learning_rate"].as_f64().unwrap());
+    for (rate, expected) in rates.zip([0.005, 0.004, 0.002]) {
+        assert!((rate - expected).abs() < 1e-8, "{rate} for {expected}");
+    }
+    let tokens: Vec<u64> = training.iter().map(|line| line["tokens"].as_u64().unwrap()).collect();
+    assert!(tokens.is_sorted() && tokens[0] > 0 && tokens[2] <= 5 * 4 * 32, "{tokens:?}");
+}
+
+#[test]
+fn every_command_reads_a_run() {
+    let place = Place::with_run();
+    place.cloze("fill-mask --model run --json [MASK]").json();
+    place.cloze("next-sentence --model run --json A B").json();
+    place.cloze("tokenize --model run --json A").json();
+    place.cloze("instances --input text.txt --model run --max-seq-length 32").ok();
+    // Held-out text in training is evaluated as `eval` evaluates it.
+    let options = "--vocab vocab.txt --eval-input text.txt --eval-every 0 --output-dir other";
+    place.pretrain(&format!("--input text.txt {options}")).ok();
+    let lines = place.metrics("other");
+    let last = lines.last().unwrap();
+    let eval = place.cloze("eval --model other --input text.txt --max-seq-length 32 --json").json();
+    assert_eq!(eval["instances"], last["eval_instances"]);
+    assert_eq!(eval["masked_tokens"], last["eval_masked_tokens"]);
+    for name in ["masked_lm_loss", "masked_lm_accuracy", "next_sentence_loss"] {
+        let (a, b) = (eval[name].as_f64().unwrap(), last[format!("eval_{name}")].as_f64().unwrap());
+        assert!((a - b).abs() < 1e-6, "{name}: {a} and {b}");
+    }
+}
+
+#[test]
+fn training_goes_on_from_a_run() {
+    let place = Place::with_run();
+    let answer =
+        place.pretrain("--init run --input text.txt --learning-rate 0 --output-dir same").ok();
+    assert!(answer.stderr.contains("weights from `run`"), "{}", answer.stderr);
+    assert!(place.weights("same") == place.weights("run"), "nothing was learned at rate 0");
+    for file in ["vocab.txt", "config.json", "tokenizer.json"] {
+        assert!(
+            place.read(&format!("same/{file}")) == place.read(&format!("run/{file}")),
+            "{file}"
+        );
+    }
+    place.pretrain("--init run --input text.txt --output-dir further").ok();
+    let [run, further] = ["run", "further"].map(|run| place.weights(run));
+    assert!(run != further);
+    // Dropout can be set anew.
+    place.pretrain("--init run --input text.txt --hidden-dropout-prob 0 --output-dir dry").ok();
+    assert_eq!(place.read_json("dry/config.json")["hidden_dropout_prob"], 0.0);
+    assert!(place.weights("dry") != further);
+}
+
+#[test]
+fn missing_heads_are_initialised_and_said_so() {
+    let place = Place::new();
+    let bare = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/hugging_face/bare");
+    let options = "--input text.txt --max-seq-length 16 --output-dir out";
+    let answer = place.pretrain(&format!("--init {bare} {options}")).ok();
+    let said = answer.stderr.lines().find(|line| line.starts_with("not there")).unwrap();
+    assert!(said.contains("cls.predictions.bias") && said.contains("cls.seq_relationship.weight"));
+    assert!(!said.contains("pooler"), "{said}");
+    place.cloze("fill-mask --model out --json [MASK]").json();
+}
+
+#[test]
+fn training_on_exactly_the_instances_of_a_file() {
+    let place = Place::with_vocab();
+    let make = "instances --input text.txt --vocab vocab.txt --max-seq-length 32 --output i.jsonl";
+    place.cloze(make).ok();
+    let text = place.read_text("i.jsonl");
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.reverse();
+    place.write("reversed.jsonl", lines.join("\n"));
+    let train = |file: &str, options: &str, run: &str| {
+        let options = format!("--vocab vocab.txt --instances {file} {options} --output-dir {run}");
+        let answer = place.pretrain(&options).ok();
+        assert!(answer.stderr.contains(&format!("{} instances", lines.len())), "{}", answer.stderr);
+        place.weights(run)
+    };
+    let first = train("i.jsonl", "--no-shuffle", "first");
+    assert!(train("i.jsonl", "--no-shuffle", "again") == first, "the same file, the same bytes");
+    assert!(train("reversed.jsonl", "--no-shuffle", "reversed") != first, "the order counts");
+    assert!(train("i.jsonl", "", "shuffled") != first, "shuffled unless told not to");
+    // Four steps of four see the first sixteen instances: one step's worth more changes nothing.
+    let head: String = text.lines().take(16).map(|line| format!("{line}\n")).collect();
+    assert!(lines.len() >= 20, "{}", lines.len());
+    place.write("i.jsonl", head);
+    let options = "--vocab vocab.txt --instances i.jsonl --no-shuffle --output-dir head";
+    place.pretrain(options).ok();
+    assert!(place.weights("head") == first, "the file's first instances, and no others");
+}
+
+#[test]
+fn accumulated_gradients_are_those_of_the_large_batch() {
+    let place = Place::with_vocab();
+    let train = |batch: &str, run: &str| {
+        // Without dropout the sums are the same, rounding aside.
+        let options = "--hidden-dropout-prob 0 --attention-probs-dropout-prob 0 --log-every 1";
+        let options = format!("--vocab vocab.txt {options} {batch} --output-dir {run}");
+        place.pretrain(&format!("--input text.txt {options}")).ok();
+        place.metrics(run)
+    };
+    let large = train("--train-batch-size 8", "large");
+    let small = train("--train-batch-size 2 --gradient-accumulation-steps 4", "small");
+    let less = train("--train-batch-size 2", "less");
+    let losses = |lines: &[Value]| -> Vec<f64> {
+        lines.iter().filter_map(|line| line.get("loss")?.as_f64()).collect()
+    };
+    let tokens = |lines: &[Value]| lines.iter().find_map(|line| line.get("tokens")?.as_u64());
+    assert_eq!(tokens(&large), tokens(&small));
+    assert!(tokens(&less) < tokens(&small));
+    for (a, b) in losses(&large).iter().zip(losses(&small)) {
+        assert!((a - b).abs() < 1e-4, "{a} and {b}");
+    }
+    assert_eq!(losses(&small).len(), 4);
+}
+
+#[test]
+fn without_next_sentence_prediction() {
+    let place = Place::with_run();
+    place.write("one.txt", TEXT.replace("\n\n", "\n"));
+    // One document is enough; its pooler and next-sentence head stay as they were.
+    let options = "--no-nsp --eval-fraction 0 --output-dir out";
+    place.pretrain(&format!("--init run --input one.txt {options}")).ok();
+    let [before, after] = [place.weights("run"), place.weights("out")];
+    for name in [
+        "bert.pooler.dense.weight",
+        "bert.pooler.dense.bias",
+        "cls.seq_relationship.weight",
+        "cls.seq_relationship.bias",
+    ] {
+        assert!(tensor(&before, name) == tensor(&after, name), "{name}");
+    }
+    let name = "cls.predictions.transform.dense.weight";
+    assert!(tensor(&before, name) != tensor(&after, name));
+
+    place.pretrain("--init run --input text.txt --no-nsp --output-dir held-out").ok();
+    for line in place.metrics("out").iter().chain(&place.metrics("held-out")) {
+        assert!(keys(line).iter().all(|key| !key.contains("next_sentence")), "{line}");
+    }
+    assert!(place.metrics("held-out").iter().any(|line| line.get("eval_loss").is_some()));
+}
+
+#[test]
+fn held_out_text_is_a_matter_of_options() {
+    let place = Place::with_vocab();
+    let train = |options: &str, run: &str| {
+        let options = format!("--vocab vocab.txt {options} --output-dir {run}");
+        let answer = place.pretrain(&format!("--input text.txt {options}")).ok();
+        let lines = place.metrics(run);
+        let evaluations = lines.iter().filter_map(|line| line.get("eval_instances")?.as_u64());
+        (evaluations.collect::<Vec<_>>(), answer.stderr)
+    };
+    let (evaluations, said) = train("", "default");
+    assert!(evaluations.len() == 4 && said.contains("2 of its documents are held out"), "{said}");
+    let (evaluations, said) = train("--eval-fraction 0.5", "half");
+    assert!(evaluations.len() == 4 && said.contains("6 of its documents are held out"), "{said}");
+    let (evaluations, said) = train("--eval-fraction 0", "none");
+    assert!(evaluations.is_empty() && !said.contains("held out"), "{said}");
+    let (evaluations, said) = train("--eval-input text.txt --eval-every 0", "other");
+    assert!(evaluations.len() == 1 && !said.contains("of its documents"), "{said}");
+    let most = "--eval-input text.txt --eval-every 0 --max-eval-steps";
+    assert_eq!(train(&format!("{most} 1"), "least").0, [4], "one batch of four");
+    let all = train(&format!("{most} 18446744073709551615"), "most").0;
+    assert!(all == evaluations && all[0] > 4, "{all:?}");
+}
+
+#[test]
+fn options_of_text_and_masks_take_part() {
+    let place = Place::new();
+    let train = |options: &str, run: &str| {
+        let options = format!("--vocab-size 120 {options} --output-dir {run}");
+        place.pretrain(&format!("--input text.txt {options}")).ok();
+        place.weights(run)
+    };
+    let base = train("", "base");
+    for (number, option) in [
+        "--whole-word-mask",
+        "--masked-lm-prob 0.3",
+        "--short-seq-prob 1",
+        "--max-predictions-per-seq 1",
+        "--weight-decay 0.5",
+        "--adam-bias-correction",
+        "--max-grad-norm 0.01",
+        "--hidden-dropout-prob 0",
+        "--attention-probs-dropout-prob 0.5",
+        "--num-warmup-steps 3",
+        "--seed 1",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert!(train(option, &number.to_string()) != base, "{option}");
+    }
+    // What is only looked at does not.
+    assert!(train("--log-every 1 --eval-every 1", "watched") == base);
+}
+
+#[test]
+fn cased_vocabularies_stay_cased() {
+    let place = Place::new();
+    place.pretrain("--input text.txt --vocab-size 200 --cased --output-dir cased").ok();
+    place.pretrain("--input text.txt --vocab-size 200 --output-dir uncased").ok();
+    let upper = |run: &str| {
+        let vocabulary = place.read_text(&format!("{run}/vocab.txt"));
+        vocabulary.lines().skip(5).any(|token| token.chars().any(char::is_uppercase))
+    };
+    assert!(upper("cased") && !upper("uncased"));
+    assert_eq!(place.read_json("cased/tokenizer_config.json")["do_lower_case"], false);
+    let tokens = |run: &str| {
+        place.run(&["tokenize", "--model", run, "--json", "The the"]).json()["tokens"].clone()
+    };
+    assert_eq!(tokens("uncased"), json!(["the", "the"]));
+    assert_eq!(tokens("cased"), json!(["The", "the"]));
+}
+
+#[test]
+fn json_lines_are_the_same_text() {
+    let place = Place::with_vocab();
+    let line = |document: &str| json!({"text": document.trim(), "id": 1}).to_string();
+    let lines: Vec<String> = TEXT.split("\n\n").map(line).collect();
+    place.write("more/text.jsonl", lines.join("\n"));
+    for (input, run) in
+        [("text.txt", "text"), ("more/text.jsonl", "json"), ("more/*.jsonl", "glob")]
+    {
+        place.pretrain(&format!("--input {input} --vocab vocab.txt --output-dir {run}")).ok();
+    }
+    assert!(place.weights("json") == place.weights("text"));
+    assert!(place.weights("glob") == place.weights("text"));
+    // Several inputs are one text.
+    let documents: Vec<&str> = TEXT.split("\n\n").collect();
+    place.write("parts/a.txt", documents[..6].join("\n\n"));
+    place.write("parts/b.txt", documents[6..].join("\n\n"));
+    for (input, run) in [("parts/a.txt parts/b.txt", "files"), ("parts", "directory")] {
+        place.pretrain(&format!("--vocab vocab.txt --output-dir {run} --input {input}")).ok();
+        assert!(place.weights(run) == place.weights("text"), "{run}");
+    }
+}
+
+#[test]
+fn a_line_of_a_megabyte_is_text_too() {
+    let place = Place::with_vocab();
+    let long = format!("{}\n\n{}\n\n{TEXT}", "a".repeat(1 << 20), "The cat sat. ".repeat(1 << 16));
+    place.write("long.txt", long);
+    let options = "--input long.txt --vocab vocab.txt --num-train-steps 2 --output-dir out";
+    place.pretrain(options).ok();
+}
+
+/// The summary's sentences are longer than this model reads; the run ends well without them.
+#[test]
+fn the_stories_train_a_model_of_few_positions() {
+    let place = Place::with_vocab();
+    place.write("few.json", CONFIG.replace("64", "8"));
+    let options = "--model few.json --vocab vocab.txt --max-seq-length 8 --num-train-steps 1";
+    let answer = place.pretrain(&format!("{options} --max-eval-steps 1 --output-dir out")).ok();
+    assert!(answer.stderr.contains("The model is in `out`"), "{}", answer.stderr);
+}
