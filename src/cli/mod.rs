@@ -4,6 +4,7 @@
 //! Answers go to standard output, talk to standard error. Exit status: 0 done, 1 failed, 2 wrong
 //! usage.
 
+mod bench;
 mod eval;
 mod fill_mask;
 mod instances;
@@ -48,6 +49,8 @@ enum Command {
     /// Judges whether sentence B really followed sentence A
     #[command(allow_negative_numbers = true)]
     NextSentence(next_sentence::Args),
+    /// How fast training is on this machine
+    Bench(bench::Args),
 }
 
 /// Parses the command line, runs the command and turns its result into an exit status.
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::FillMask(args) => fill_mask::run(args),
         Command::NextSentence(args) => next_sentence::run(args),
+        Command::Bench(args) => bench::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "cased"])]
     init: Option<PathBuf>,
 
-    /// Tokens of a sequence [default: 128; built-in stories: 64]
+    /// Tokens of a sequence [default: 128; built-in stories: 48]
     #[arg(long, value_name = "N")]
     max_seq_length: Option<usize>,
     /// Masked positions of a sequence, at most [default: 20, or fewer in shorter sequences; built-in
@@ -70,16 +70,16 @@ pub struct Args {
     #[arg(long)]
     no_nsp: bool,
 
-    /// Sequences of one forward pass [default: 32; built-in stories: 64]
-    #[arg(long, value_name = "N")]
-    train_batch_size: Option<usize>,
+    /// Sequences of one forward pass
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    train_batch_size: usize,
     /// Forward passes of one step: a step sees train-batch-size times this many sequences
     #[arg(long, default_value_t = 1, value_name = "N")]
     gradient_accumulation_steps: usize,
-    /// Highest learning rate [default: 1e-4; built-in stories: 1e-3]
+    /// Highest learning rate [default: 1e-4; built-in stories: 2e-3]
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
-    /// Steps [default: 100000; built-in stories: 1200]
+    /// Steps [default: 100000; built-in stories: 3600]
     #[arg(long, value_name = "N")]
     num_train_steps: Option<u64>,
     /// Steps of warm-up [default: a tenth of the steps]
@@ -88,26 +88,26 @@ pub struct Args {
     /// Decay of weights; not of biases and LayerNorm
     #[arg(long, default_value_t = 0.01, value_name = "D")]
     weight_decay: f32,
-    /// Correct Adam's moments for starting at zero; BERT's optimizer does not
+    /// Correct Adam's moments for starting at zero; BERT's optimizer does not [built-in stories: on]
     #[arg(long)]
     adam_bias_correction: bool,
     /// Scale gradients down to this norm
     #[arg(long, default_value_t = 1.0, value_name = "N")]
     max_grad_norm: f32,
-    /// Dropout of hidden states [default: the model's, 0.1]
+    /// Dropout of hidden states [default: the model's, 0.1; built-in stories: 0]
     #[arg(long, value_name = "P")]
     hidden_dropout_prob: Option<f32>,
-    /// Dropout of attention probabilities [default: the model's, 0.1]
+    /// Dropout of attention probabilities [default: the model's, 0.1; built-in stories: 0]
     #[arg(long, value_name = "P")]
     attention_probs_dropout_prob: Option<f32>,
 
-    /// Steps between log lines [default: 100; built-in stories: 50]
-    #[arg(long, value_name = "N")]
-    log_every: Option<u64>,
+    /// Steps between log lines
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    log_every: u64,
     /// Steps between evaluations; 0 for the end only [default: a tenth of the steps]
     #[arg(long, value_name = "N")]
     eval_every: Option<u64>,
-    /// A text with [MASK] to fill in at every evaluation
+    /// A text with [MASK] to fill in at every evaluation [default: a held-out sentence]
     #[arg(long, value_name = "TEXT", value_parser = sample)]
     sample: Option<String>,
     /// What all randomness is drawn from
@@ -150,8 +150,10 @@ impl Args {
         let or = |given: Option<usize>, google, ours| {
             given.unwrap_or(if stories { ours } else { google })
         };
-        let max_seq_length = or(self.max_seq_length, 128, 64);
-        let num_train_steps = self.num_train_steps.unwrap_or(if stories { 1200 } else { 100_000 });
+        // Two minutes over a small world cannot overfit.
+        let no_dropout = stories.then_some(0.0);
+        let max_seq_length = or(self.max_seq_length, 128, 48);
+        let num_train_steps = self.num_train_steps.unwrap_or(if stories { 3600 } else { 100_000 });
         let input = match &self.instances {
             Some(file) => Input::Instances { file: file.clone(), shuffle: !self.no_shuffle },
             None if stories => Input::Stories,
@@ -174,8 +176,8 @@ impl Args {
             eval_fraction: self.eval_fraction,
             max_eval_steps: self.max_eval_steps,
             model,
-            hidden_dropout_prob: self.hidden_dropout_prob,
-            attention_probs_dropout_prob: self.attention_probs_dropout_prob,
+            hidden_dropout_prob: self.hidden_dropout_prob.or(no_dropout),
+            attention_probs_dropout_prob: self.attention_probs_dropout_prob.or(no_dropout),
             recipe: Recipe {
                 max_seq_length,
                 max_predictions_per_seq: or(
@@ -187,22 +189,22 @@ impl Args {
                 short_seq_prob: self.short_seq_prob,
                 whole_word_mask: self.whole_word_mask,
                 no_nsp: self.no_nsp,
-                train_batch_size: or(self.train_batch_size, 32, 64),
+                train_batch_size: self.train_batch_size,
                 gradient_accumulation_steps: self.gradient_accumulation_steps,
                 schedule: Schedule {
-                    learning_rate: self.learning_rate.unwrap_or(if stories { 1e-3 } else { 1e-4 }),
+                    learning_rate: self.learning_rate.unwrap_or(if stories { 2e-3 } else { 1e-4 }),
                     num_train_steps,
                     num_warmup_steps: self.num_warmup_steps.unwrap_or(num_train_steps / 10),
                 },
                 optimizer: AdamW {
                     weight_decay: self.weight_decay,
-                    bias_correction: self.adam_bias_correction,
+                    bias_correction: self.adam_bias_correction || stories,
                     ..AdamW::default()
                 },
                 max_grad_norm: self.max_grad_norm,
                 seed: self.seed,
             },
-            log_every: self.log_every.unwrap_or(if stories { 50 } else { 100 }),
+            log_every: self.log_every,
             eval_every: self.eval_every.unwrap_or((num_train_steps / 10).max(1)),
             output_dir: self.output_dir.clone(),
         }
@@ -217,8 +219,8 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let fox = "The quick brown fox [MASK] over the lazy dog.";
     let sample = args.sample.or_else(|| stories.then(|| fox.to_string()));
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
-    let mut terminal = Terminal::new(sample.clone());
+    let mut terminal = Terminal::new(sample);
     let finished = pool.run(|| pretrain(&options, &command(), &mut terminal))?;
-    eprint!("{}", summary(&options, &finished, sample.as_deref()));
+    eprint!("{}", summary(&options, &finished, terminal.sample()));
     Ok(())
 }

@@ -10,14 +10,16 @@ use std::fmt::Write;
 const BLANKS: [&str; 4] = [
     "The quick brown fox [MASK] over the lazy dog.",
     "The cat sat on the [MASK].",
-    "The [MASK] barked at the cat.",
-    "Greta ate some rice and thanked [MASK].",
+    "The strong black [MASK] neighed.",
+    "The cup fell to the floor and [MASK].",
 ];
 
-/// A true and a false continuation, in the words of the built-in corpus.
-const PAIRS: [[&str; 2]; 2] = [
-    ["The quick brown fox was hungry.", "The fox went home and slept."],
-    ["The quick brown fox was hungry.", "Greta blew out the candle and slept until morning."],
+/// True and false continuations, in the words of the built-in corpus.
+const PAIRS: [[&str; 2]; 4] = [
+    ["The quick brown fox jumped over the lazy dog.", "The dog woke up and barked at the fox."],
+    ["The quick brown fox jumped over the lazy dog.", "The cat sat on the mat."],
+    ["The cup fell to the floor and broke.", "Anna took a broom and swept up the clay."],
+    ["The cup fell to the floor and broke.", "The dog woke up and barked at the fox."],
 ];
 
 /// What to say at the end of a run. `sample` is the text that the run filled in as it went. A text

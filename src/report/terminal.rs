@@ -1,5 +1,7 @@
 //! Progress of a run on standard error: a bar where a person watches, plain lines elsewhere.
 
+use super::sample::sample;
+use crate::data::Batch;
 use crate::model::Bert;
 use crate::tasks::{FilledText, Model, fill_mask};
 use crate::tokenizer::Tokenizer;
@@ -13,15 +15,23 @@ use std::time::Duration;
 /// Shows a run as it goes.
 pub struct Terminal {
     sample: Option<String>,
+    /// The word that was hidden, where it is known.
+    answer: Option<String>,
     bar: Option<ProgressBar>,
     num_train_steps: u64,
     first_step: u64,
 }
 
 impl Terminal {
-    /// `sample` is a text with `[MASK]` that the model fills in at every evaluation.
+    /// `sample` is a text with `[MASK]` that the model fills in at every evaluation; without one, a
+    /// sentence of the held-out text is taken.
     pub fn new(sample: Option<String>) -> Self {
-        Self { sample, bar: None, num_train_steps: 0, first_step: 0 }
+        Self { sample, answer: None, bar: None, num_train_steps: 0, first_step: 0 }
+    }
+
+    /// The text that is filled in.
+    pub fn sample(&self) -> Option<&str> {
+        self.sample.as_deref()
     }
 
     fn line(&self, text: &str) {
@@ -45,6 +55,14 @@ impl Observer for Terminal {
             bar.set_style(ProgressStyle::with_template(style).expect("a fixed template"));
             bar.enable_steady_tick(Duration::from_millis(250));
             self.bar = Some(bar);
+        }
+    }
+
+    fn held_out(&mut self, batches: &[Batch], tokenizer: &Tokenizer) {
+        if self.sample.is_none()
+            && let Some((text, answer)) = sample(batches, tokenizer)
+        {
+            (self.sample, self.answer) = (Some(text), Some(answer));
         }
     }
 
@@ -95,7 +113,9 @@ impl Observer for Terminal {
         if let Some(sample) = &self.sample
             && let Ok(filled) = fill_mask(Model { bert, tokenizer }, sample, 3)
         {
-            self.line(&format!("    {}", show(&filled)));
+            let answer =
+                self.answer.as_ref().map_or(String::new(), |word| format!("   (it was: {word})"));
+            self.line(&format!("    {}{answer}", show(&filled)));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Compiling plain loops for several instruction sets and choosing at run time: the one module that
 //! holds `unsafe`.
 //!
-//! A vector kernel is an ordinary function over slices, wrapped in [`vectorized!`]. The compiler
+//! A vector kernel is an ordinary function over slices, wrapped in `vectorized!`. The compiler
 //! turns its loops over fixed lanes into vector instructions; since every kernel uses only IEEE
 //! operations and `mul_add`, and reduces over [`LANES`] fixed lanes, all versions give the same
 //! bits.
@@ -196,6 +196,29 @@ vectorized! {
                 *y += b;
             }
         }
+    }
+}
+
+/// Accumulators of [`fma_burst`]: enough to hide the latency of a fused multiply-add.
+const BURST: usize = 10;
+
+/// Floating-point operations of one round of [`fma_burst`].
+pub const FMA_BURST_FLOP: usize = 2 * BURST * LANES;
+
+vectorized! {
+    /// Nothing but independent fused multiply-adds, `rounds` times [`FMA_BURST_FLOP`]: what this
+    /// machine can do at most.
+    pub fn fma_burst(rounds: usize, x: f32) -> f32 {
+        let mut lanes = [[x; LANES]; BURST];
+        let factor = [0.5 * x; LANES];
+        for _ in 0..rounds {
+            for accumulator in &mut lanes {
+                for (value, factor) in accumulator.iter_mut().zip(&factor) {
+                    *value = value.mul_add(*factor, *factor);
+                }
+            }
+        }
+        lanes.iter().map(|lanes| sum_lanes(lanes)).sum()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The ground floor: matrix products, vector kernels, math functions, random numbers, threads.
 //!
 //! Everything that must give the same bits on every machine rests on the rules kept here:
-//! - [`matmul`]: each output element is accumulated in order of k, whatever the threads.
+//! - [`mod@matmul`]: each output element is accumulated in order of k, whatever the threads.
 //! - [`kernels`]: reductions over fixed lanes and fixed chunks.
 //! - [`math`]: our own exp, ln, tanh, erf, from IEEE operations alone.
 //! - [`random`]: pure functions of (seed, purpose, epoch or step, index).

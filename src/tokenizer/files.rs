@@ -174,13 +174,22 @@ mod tests {
             let written = tokenizer(options);
             let directory = tempfile::tempdir().unwrap();
             written.save_pretrained(directory.path(), 512).unwrap();
-            for name in [TOKENIZER_JSON, TOKENIZER_CONFIG] {
+            // With all files; with tokenizer.json alone; with the configuration and vocab.txt.
+            let path = |name: &str| directory.path().join(name);
+            let config = fs::read(path(TOKENIZER_CONFIG)).unwrap();
+            let check = || {
                 let read = Tokenizer::from_directory(directory.path()).unwrap();
                 assert_eq!(read.options(), options);
                 assert_eq!(tokens(&read), tokens(&written));
                 assert_eq!(read.encode("ab [MASK] É 中"), written.encode("ab [MASK] É 中"));
-                fs::remove_file(directory.path().join(name)).unwrap();
-            }
+            };
+            check();
+            fs::remove_file(path(TOKENIZER_CONFIG)).unwrap();
+            check();
+            fs::write(path(TOKENIZER_CONFIG), config).unwrap();
+            fs::remove_file(path(TOKENIZER_JSON)).unwrap();
+            check();
+            fs::remove_file(path(TOKENIZER_CONFIG)).unwrap();
             let read = Tokenizer::from_directory(directory.path()).unwrap();
             assert_eq!(read.options(), Options::default(), "no configuration: the uncased BERT");
         }

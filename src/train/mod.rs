@@ -4,6 +4,7 @@
 //! [`schedule`] (what the step applies), [`evaluation`], [`pretrain`] (a whole run: [`Options`] in,
 //! run directory out).
 
+pub mod benchmark;
 mod error;
 pub mod evaluation;
 pub mod metrics;

@@ -2,6 +2,7 @@
 
 use super::metrics::{EvaluationMetrics, TrainingMetrics};
 use super::trainer::StepReport;
+use crate::data::Batch;
 use crate::model::Bert;
 use crate::tokenizer::Tokenizer;
 
@@ -12,6 +13,9 @@ pub trait Observer {
 
     /// Training is about to begin (or go on) at step `step` of `num_train_steps`.
     fn started(&mut self, _step: u64, _num_train_steps: u64) {}
+
+    /// The held-out instances that evaluations will look at, drawn once.
+    fn held_out(&mut self, _batches: &[Batch], _tokenizer: &Tokenizer) {}
 
     /// A step was taken.
     fn stepped(&mut self, _report: &StepReport) {}

@@ -67,6 +67,7 @@ pub fn pretrain(
     let start = Instant::now();
     let (mut interval, mut tokens, mut last_log) = (Interval::default(), 0, start);
     let mut last_evaluation = None;
+    observer.held_out(&evaluation, &tokenizer);
     observer.started(trainer.steps(), num_train_steps);
     while trainer.steps() < num_train_steps {
         for batch in &mut batches {

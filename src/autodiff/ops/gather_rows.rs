@@ -14,7 +14,7 @@ use crate::tensor::dropout::Moment;
 use crate::tensor::kernels::add;
 use crate::tensor::threads::{PerItem, for_each_range};
 
-/// y[i] = x[rows[i]].
+/// `y[i] = x[rows[i]]`.
 pub struct GatherRows {
     picked: usize,
     rows: usize,

@@ -1,0 +1,191 @@
+//! How fast training is on this machine: the same step as `pretrain`, dropout included, on random
+//! tokens, beside the machine's peak of fused multiply-adds.
+//!
+//! Only matrix products count as work, forward and twice that backward:
+//!
+//! ```text
+//! FLOP per step = 6 · encoder matrix parameters · tokens
+//!               + 12 · layers · seq · hidden · tokens            (scores and context of attention)
+//!               + 6 · masked positions · hidden · (hidden + vocab_size)
+//! ```
+
+use super::error::TrainError;
+use super::recipe::Recipe;
+use super::trainer::Trainer;
+use crate::data::{Batch, Instance};
+use crate::model::{Bert, Config};
+use crate::tensor::kernels::{self, Simd};
+use crate::tensor::random::{Generator, Purpose};
+use crate::tensor::threads;
+use serde::Serialize;
+use std::time::Instant;
+
+/// What to measure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// A size by name, or the path of a `config.json`.
+    pub model: String,
+    /// Rows of the embedding table.
+    pub vocab_size: usize,
+    /// Sequences of a step.
+    pub batch_size: usize,
+    /// Tokens of a sequence; none is padding.
+    pub max_seq_length: usize,
+    /// Masked positions of a sequence.
+    pub max_predictions_per_seq: usize,
+    /// Steps that are timed, after three that are not.
+    pub steps: usize,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Measured {
+    /// [`Settings::model`].
+    pub model: String,
+    /// [`Settings::vocab_size`].
+    pub vocab_size: usize,
+    /// [`Settings::batch_size`].
+    pub batch_size: usize,
+    /// [`Settings::max_seq_length`].
+    pub max_seq_length: usize,
+    /// [`Settings::max_predictions_per_seq`].
+    pub max_predictions_per_seq: usize,
+    /// Threads of the pool.
+    pub threads: usize,
+    /// The instruction set of the vector kernels.
+    pub simd: &'static str,
+    /// Median time of a step, in milliseconds.
+    pub step_ms_median: f64,
+    /// Tokens of a step over the median time.
+    pub tokens_per_second: f64,
+    /// See the head of this file.
+    pub flop_per_step: f64,
+    /// `flop_per_step` over the median time, in 10⁹ a second.
+    pub gflops: f64,
+    /// The best rate of fused multiply-adds on all threads, measured before and after, in 10⁹ a
+    /// second.
+    pub peak_gflops: f64,
+    /// `gflops / peak_gflops`.
+    pub peak_fraction: f64,
+    /// The most memory the process has had, where the system tells (Linux); else what the plan holds.
+    pub peak_memory_bytes: u64,
+    /// Memory of parameters, gradients, moments and the plan, known before the first step.
+    pub planned_memory_bytes: u64,
+}
+
+/// FLOP of the matrix products of one step; see the head of this file.
+pub fn flop_per_step(config: &Config, batch: usize, seq: usize, masked: usize) -> f64 {
+    let (hidden, intermediate) = (config.hidden_size as f64, config.intermediate_size as f64);
+    let layers = config.num_hidden_layers as f64;
+    let (tokens, seq, masked) = ((batch * seq) as f64, seq as f64, masked as f64);
+    let matrices = layers * (4.0 * hidden * hidden + 2.0 * hidden * intermediate);
+    6.0 * matrices * tokens
+        + 12.0 * layers * seq * hidden * tokens
+        + 6.0 * masked * hidden * (hidden + config.vocab_size as f64)
+}
+
+/// Measures training on the threads of the current pool.
+///
+/// # Errors
+/// [`TrainError`] when the settings make no sense.
+pub fn benchmark(settings: &Settings) -> Result<Measured, TrainError> {
+    let config = Config::named_or_file(&settings.model, settings.vocab_size)?;
+    config.validate("the options")?;
+    let recipe = Recipe {
+        train_batch_size: settings.batch_size,
+        max_seq_length: settings.max_seq_length,
+        max_predictions_per_seq: settings.max_predictions_per_seq,
+        ..Recipe::default()
+    };
+    recipe.validate(&config)?;
+    let batch = [random_batch(settings, settings.vocab_size)];
+    let mut trainer = Trainer::new(Bert::new(config.clone(), 0), recipe)?;
+    let planned_memory_bytes = trainer.bytes() as u64;
+    let mut peak_gflops = fma_peak();
+    let mut times = Vec::new();
+    for step in 0..settings.steps + 3 {
+        let start = Instant::now();
+        trainer.step(&batch)?;
+        if step >= 3 {
+            times.push(start.elapsed().as_secs_f64());
+        }
+    }
+    peak_gflops = peak_gflops.max(fma_peak());
+    times.sort_by(f64::total_cmp);
+    let median = times[times.len() / 2];
+    let (batch_size, seq) = (settings.batch_size, settings.max_seq_length);
+    let masked = batch_size * settings.max_predictions_per_seq;
+    let flop_per_step = flop_per_step(&config, batch_size, seq, masked);
+    let gflops = flop_per_step / median / 1e9;
+    Ok(Measured {
+        model: settings.model.clone(),
+        vocab_size: settings.vocab_size,
+        batch_size,
+        max_seq_length: seq,
+        max_predictions_per_seq: settings.max_predictions_per_seq,
+        threads: threads::count(),
+        simd: Simd::current().name(),
+        step_ms_median: 1e3 * median,
+        tokens_per_second: (batch_size * seq) as f64 / median,
+        flop_per_step,
+        gflops,
+        peak_gflops,
+        peak_fraction: gflops / peak_gflops,
+        peak_memory_bytes: peak_memory().unwrap_or(planned_memory_bytes),
+        planned_memory_bytes,
+    })
+}
+
+/// Full sequences of random tokens, every masked position in use.
+fn random_batch(settings: &Settings, vocab_size: usize) -> Batch {
+    let (seq, masks) = (settings.max_seq_length, settings.max_predictions_per_seq);
+    let mut generator = Generator::new(0, Purpose::Testing, 0, 0);
+    let mut batch = Batch::new(settings.batch_size, seq, masks);
+    while !batch.is_full() {
+        let mut ids = |n: usize| (0..n).map(|_| generator.below(vocab_size) as u32).collect();
+        let (input_ids, masked_lm_labels): (Vec<u32>, Vec<u32>) = (ids(seq), ids(masks));
+        batch.push(&Instance {
+            input_ids,
+            token_type_ids: (0..seq).map(|t| u32::from(2 * t >= seq)).collect(),
+            is_random_next: Some(batch.instances.is_multiple_of(2)),
+            masked_lm_positions: (0..masks).map(|i| (i * seq / masks) as u32).collect(),
+            masked_lm_labels,
+        });
+    }
+    batch
+}
+
+/// The best of several bursts of fused multiply-adds on every thread, in 10⁹ FLOP a second.
+fn fma_peak() -> f64 {
+    const ROUNDS: usize = 400_000;
+    let items = vec![1.0f32; threads::count()];
+    let mut best = 0.0f64;
+    for _ in 0..8 {
+        let start = Instant::now();
+        let results = threads::map(&items, |&x| kernels::fma_burst(ROUNDS, x));
+        let seconds = start.elapsed().as_secs_f64();
+        assert!(results.iter().all(|result| result.is_finite()));
+        best = best.max((items.len() * ROUNDS * kernels::FMA_BURST_FLOP) as f64 / seconds / 1e9);
+    }
+    best
+}
+
+/// The high-water mark of this process's memory in bytes, on Linux.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(1024 * line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flops_follow_the_formula() {
+        // 6·393,216·4,096 + 12·2·128·128·4,096 + 6·640·128·(128 + 8,192)
+        let config = Config::named("tiny", 8192).unwrap();
+        let expected = 6.0 * 393_216.0 * 4096.0 + 1_610_612_736.0 + 4_089_446_400.0;
+        assert_eq!(flop_per_step(&config, 32, 128, 640), expected);
+    }
+}

@@ -1,0 +1,124 @@
+//! The gradient of the whole model against finite differences, and no parameter without one.
+
+use cloze::autodiff::Mode;
+use cloze::data::{Batch, Instance};
+use cloze::model::{BatchShape, Bert, Config, PretrainingPlan};
+use cloze::tensor::dropout::Moment;
+use cloze::tensor::random::{Generator, Purpose};
+
+const SHAPE: BatchShape =
+    BatchShape { batch_size: 3, max_seq_length: 7, max_predictions_per_seq: 2 };
+const MOMENT: Moment = Moment { seed: 3, step: 5, first_sequence: 0 };
+
+/// Two layers, three heads of 4, dropout on: its mask is a function of the moment, so that the loss
+/// is a function of the parameters alone. Every parameter is random.
+fn bert() -> Bert {
+    let mut config = Config::new(2, 12, 19);
+    (config.num_attention_heads, config.intermediate_size) = (3, 20);
+    config.max_position_embeddings = 7;
+    (config.hidden_dropout_prob, config.attention_probs_dropout_prob) = (0.2, 0.2);
+    let mut bert = Bert::new(config, 1);
+    let mut generator = Generator::new(2, Purpose::Testing, 0, 0);
+    for value in &mut bert.parameters {
+        *value += 0.4 * (generator.uniform() as f32 - 0.5);
+    }
+    bert
+}
+
+/// Three sequences of different lengths with one or two masks, both segments, both labels. All
+/// positions and words up to 18 occur.
+fn batch() -> Batch {
+    let BatchShape { batch_size, max_seq_length, max_predictions_per_seq } = SHAPE;
+    let mut batch = Batch::new(batch_size, max_seq_length, max_predictions_per_seq);
+    for (i, length) in [7usize, 4, 6].into_iter().enumerate() {
+        batch.push(&Instance {
+            input_ids: (0..length as u32).map(|t| (t * 5 + 7 * i as u32) % 19).collect(),
+            token_type_ids: (0..length).map(|t| u32::from(t >= 3)).collect(),
+            is_random_next: Some(i % 2 == 0),
+            masked_lm_positions: if i == 1 { vec![2] } else { vec![1, 4] },
+            masked_lm_labels: if i == 1 { vec![9] } else { vec![3 + i as u32, 17] },
+        });
+    }
+    batch
+}
+
+fn loss(plan: &mut PretrainingPlan, parameters: &[f32]) -> f64 {
+    let losses = plan.forward(parameters, MOMENT);
+    f64::from(losses.masked_lm_loss) + f64::from(losses.next_sentence_loss)
+}
+
+#[test]
+fn the_whole_gradient_is_that_of_finite_differences() {
+    let bert = bert();
+    let mut plan = PretrainingPlan::new(&bert, SHAPE, Mode::Training, true, false).unwrap();
+    plan.load(&batch(), 1.0 / 5.0, 1.0 / 3.0);
+    let mut gradients = vec![0.0; bert.layout.len()];
+    loss(&mut plan, &bert.parameters);
+    plan.backward(&bert.parameters, &mut gradients, MOMENT);
+
+    for entry in bert.layout.entries() {
+        let gradient = &gradients[entry.range.clone()];
+        let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        if entry.name.ends_with("key.bias") {
+            // Zero by mathematics: softmax ignores what is added to all keys of a query.
+            assert!(norm < 1e-6, "{}: {norm:e}", entry.name);
+            continue;
+        }
+        assert!(norm > 1e-4, "{} receives no gradient: {norm:e}", entry.name);
+        // Along the gradient itself, where the difference is largest against the rounding of an f32
+        // loss (about 3e-7 here, so at most 1e-3 of any difference); curvature cancels in the central
+        // difference up to its third order.
+        let step = (1e-3 / norm).clamp(2e-3, 2e-2);
+        let shifted = |sign: f64| {
+            let mut parameters = bert.parameters.clone();
+            for (parameter, g) in parameters[entry.range.clone()].iter_mut().zip(gradient) {
+                *parameter += (sign * step * f64::from(*g) / norm) as f32;
+            }
+            parameters
+        };
+        let (up, down) = (shifted(1.0), shifted(-1.0));
+        let difference = (loss(&mut plan, &up) - loss(&mut plan, &down)) / (2.0 * step);
+        assert!(
+            (difference / norm - 1.0).abs() < 2e-2,
+            "{}: {difference} against {norm}",
+            entry.name
+        );
+    }
+}
+
+#[test]
+fn evaluation_keeps_nothing_for_a_backward_pass_and_no_dropout() {
+    let bert = bert();
+    let mut training = PretrainingPlan::new(&bert, SHAPE, Mode::Training, true, false).unwrap();
+    let mut evaluation = PretrainingPlan::new(&bert, SHAPE, Mode::Evaluation, true, false).unwrap();
+    assert!(2 * evaluation.plan().bytes() < training.plan().bytes());
+    for plan in [&mut training, &mut evaluation] {
+        plan.load(&batch(), 1.0 / 5.0, 1.0 / 3.0);
+    }
+    let other = Moment { step: 6, ..MOMENT };
+    assert_eq!(loss(&mut evaluation, &bert.parameters), {
+        let losses = evaluation.forward(&bert.parameters, other);
+        f64::from(losses.masked_lm_loss) + f64::from(losses.next_sentence_loss)
+    });
+    let a = training.forward(&bert.parameters, MOMENT);
+    assert_ne!(a, training.forward(&bert.parameters, other), "dropout depends on the step");
+    assert_eq!(a, training.forward(&bert.parameters, MOMENT));
+}
+
+#[test]
+fn padding_changes_nothing() {
+    let bert = bert();
+    let mut losses = Vec::new();
+    for pad_id in [0, 5] {
+        let mut plan = PretrainingPlan::new(&bert, SHAPE, Mode::Evaluation, true, false).unwrap();
+        let mut batch = batch();
+        for (id, mask) in batch.input_ids.iter_mut().zip(&batch.attention_mask) {
+            if *mask == 0 {
+                *id = pad_id;
+            }
+        }
+        plan.load(&batch, 0.2, 1.0 / 3.0);
+        losses.push(loss(&mut plan, &bert.parameters).to_bits());
+    }
+    assert_eq!(losses[0], losses[1]);
+}
