@@ -233,15 +233,18 @@ mod command_line {
         fs::write(path("twice.txt"), "[PAD]\na\na\n").unwrap();
 
         for (input, says) in [
-            ("missing.txt", "cannot read"),
-            ("empty.txt", "is empty"),
-            ("binary.txt", "line 2, byte 6"),
+            ("missing.txt", ["matches no file", "cannot read"]),
+            ("empty.txt", ["it is empty", "is empty"]),
+            ("binary.txt", ["line 2, byte 6"; 2]),
         ] {
             let out = path("out.txt");
-            for message in [
+            for (message, says) in [
                 error_of(&["vocab", "--input", &path(input), "--output", &out], b"", 1),
                 error_of(&["tokenize", "--vocab", &vocab(), "--input", &path(input)], b"", 1),
-            ] {
+            ]
+            .iter()
+            .zip(says)
+            {
                 assert!(message.contains(input) && message.contains(says), "{message}");
             }
             assert!(!Path::new(&out).exists());

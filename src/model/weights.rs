@@ -205,8 +205,11 @@ fn check(
     }
 }
 
-/// How numbers of this type are read.
-fn reader(dtype: Dtype) -> Option<fn(&[u8], &mut [f32])> {
+/// Reads little-endian numbers of one type.
+type Reader = fn(&[u8], &mut [f32]);
+
+/// The reader of a type, if numbers of it are understood.
+fn reader(dtype: Dtype) -> Option<Reader> {
     Some(match dtype {
         Dtype::F32 => |bytes, values| convert(bytes, values, f32::from_le_bytes),
         Dtype::F64 => |bytes, values| convert(bytes, values, |b| f64::from_le_bytes(b) as f32),

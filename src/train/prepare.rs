@@ -64,7 +64,7 @@ impl Source {
 /// Counts the words of a corpus, document by document, in parallel.
 ///
 /// # Errors
-/// [`DataError`] of reading.
+/// [`DataError`] of reading; [`DataError::NoSentence`] when there is no word.
 pub fn count_words(corpus: &Corpus, normalizer: Normalizer) -> Result<WordCounts, DataError> {
     const GROUP: usize = 64;
     let mut words = WordCounts::new();
@@ -86,6 +86,9 @@ pub fn count_words(corpus: &Corpus, normalizer: Normalizer) -> Result<WordCounts
         Ok::<_, DataError>(())
     })?;
     count(&mut group, &mut words);
+    if words.distinct() == 0 {
+        return Err(DataError::NoSentence(corpus.name()));
+    }
     Ok(words)
 }
 
@@ -246,9 +249,6 @@ fn learn_vocabulary(
     observer: &mut dyn Observer,
 ) -> Result<Vocabulary, TrainError> {
     let words = count_words(corpus, options.normalizer())?;
-    if words.distinct() == 0 {
-        return Err(DataError::NoSentence(corpus.name()).into());
-    }
     let vocabulary = learn(&words, &TrainerOptions { vocab_size, ..TrainerOptions::default() })?;
     observer.note(&format!(
         "learned a vocabulary of {} word pieces from {} words ({} different)",
