@@ -14,6 +14,7 @@ mod operation;
 pub mod ops;
 mod parameters;
 mod plan;
+mod profile;
 
 pub use graph::{Floats, Graph, GraphError, Integers, Operand, Parameter, Tensor};
 pub use operation::{
@@ -22,3 +23,4 @@ pub use operation::{
 };
 pub use parameters::{Entry, Layout};
 pub use plan::{Mode, Plan};
+pub use profile::{Profile, Row};

@@ -245,6 +245,12 @@ pub trait Operation: Send + Sync {
         true
     }
 
+    /// Floating-point operations of the matrix products, forward and backward; two for each fused
+    /// multiply-add. What is not a matrix product is not counted.
+    fn flop(&self) -> [u64; 2] {
+        [0, 0]
+    }
+
     /// Computes the output from the inputs.
     fn forward(&self, pass: Forward<'_>);
 

@@ -7,10 +7,12 @@
 
 use super::graph::{Floats, Graph, GraphError, Integers, Node, Operand, Tensor};
 use super::operation::{Backward, Forward, Gradient, Gradients, Input, Inputs, MAX_OPERANDS};
+use super::profile::{Costs, Profile};
 use crate::tensor::dropout::Moment;
 use crate::tensor::{memory, threads};
 use std::fmt;
 use std::mem::take;
+use std::time::Instant;
 
 /// Whether a backward pass will follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,7 @@ pub struct Plan {
     blocks: Vec<Vec<f32>>,
     integers: Vec<Vec<u32>>,
     floats: Vec<Vec<f32>>,
+    profile: Profile,
 }
 
 /// A buffer while memory is being shared out.
@@ -132,6 +135,7 @@ impl Plan {
         memory::check(elements.fold(0, |sum, &length| sum.saturating_add(length)))?;
         Ok(Self {
             mode,
+            profile: Profile::new(nodes.iter().map(costs).collect()),
             nodes,
             places,
             blocks: blocks.into_iter().map(|length| vec![0.0; length]).collect(),
@@ -203,8 +207,15 @@ impl Plan {
     /// Computes every operation in order.
     pub fn forward(&mut self, parameters: &[f32], moment: Moment) {
         for node in 0..self.nodes.len() {
+            let start = Instant::now();
             self.forward_one(node, parameters, moment);
+            self.profile.forward(node, start.elapsed());
         }
+    }
+
+    /// What each operation has cost since the plan was made or [`Profile::reset`].
+    pub fn profile(&mut self) -> &mut Profile {
+        &mut self.profile
     }
 
     fn forward_one(&mut self, node: usize, parameters: &[f32], moment: Moment) {
@@ -240,7 +251,9 @@ impl Plan {
         }
         for node in (0..self.nodes.len()).rev() {
             if let Some(gradient) = self.places[node].gradient {
+                let start = Instant::now();
                 self.backward_one(node, gradient, parameters, gradients, moment);
+                self.profile.backward(node, start.elapsed());
             }
         }
     }
@@ -313,6 +326,29 @@ fn cut_parameters<'a>(
         let (data, behind) = rest[range.start - cut..].split_at_mut(range.len());
         targets[place] = Some(Gradient { data, accumulate: true });
         (rest, cut) = (behind, range.end);
+    }
+}
+
+/// What one operation has to do. Parameters are left out of the bytes: few are touched more than
+/// once, and of an embedding table only some rows.
+fn costs(node: &Node) -> Costs {
+    let operation = &node.operation;
+    let tensors = |backward: bool| -> usize {
+        let read = node.operands.iter().enumerate().map(|(place, operand)| match operand {
+            Operand::Tensor(tensor) if !backward || operation.backward_reads(place) => {
+                tensor.shape.elements()
+            }
+            _ => 0,
+        });
+        read.sum()
+    };
+    let (output, saved) = (operation.output(), operation.saved());
+    Costs {
+        name: operation.name(),
+        flop: operation.flop(),
+        // Backward reads the gradient of its output, and writes one for each operand.
+        bytes: [tensors(false) + output + saved, tensors(true) + output + saved + tensors(false)]
+            .map(|elements| 4 * elements as u64),
     }
 }
 

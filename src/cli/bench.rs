@@ -2,7 +2,8 @@
 
 use super::output::print;
 use cloze::tensor::threads::Pool;
-use cloze::train::benchmark::{Settings, benchmark};
+use cloze::train::benchmark::{Measured, Settings, benchmark};
+use std::io::Write;
 
 /// The options of `cloze bench`; names and defaults as in `pretrain`.
 #[derive(clap::Args)]
@@ -71,6 +72,29 @@ pub fn run(args: Args) -> cloze::Result<()> {
             "  memory          {:>10.0} MB ({:.0} MB of it planned)",
             m.peak_memory_bytes as f64 / 1e6,
             m.planned_memory_bytes as f64 / 1e6
-        )
+        )?;
+        writeln!(out, "  memory copies   {:>10.1} GB/s", m.memory_gigabytes_per_second)?;
+        print_operations(m, out)
     })
+}
+
+/// The time of a step by operation. Those with matrix products are held against the peak, the others
+/// against what memory can do.
+fn print_operations(m: &Measured, out: &mut dyn Write) -> std::io::Result<()> {
+    let total: f64 = m.operations.iter().map(|row| row.ms).sum();
+    writeln!(out, "\n  {:<22}{:<10}{:>9}{:>8}  rate", "operation", "pass", "ms", "share")?;
+    for row in &m.operations {
+        let (name, pass, share) = (row.operation, row.pass, 100.0 * row.ms / total);
+        write!(out, "  {name:<22}{pass:<10}{:>9.2}{share:>6.1} %  ", row.ms)?;
+        let rate = |count: u64| count as f64 / row.ms / 1e6;
+        if row.flop > 0 {
+            let gflops = rate(row.flop);
+            writeln!(out, "{gflops:>6.1} GFLOP/s, {:.2} of the peak", gflops / m.peak_gflops)?;
+        } else {
+            let gigabytes = rate(row.bytes);
+            let share = gigabytes / m.memory_gigabytes_per_second;
+            writeln!(out, "{gigabytes:>6.1} GB/s, {share:.2} of a copy")?;
+        }
+    }
+    Ok(())
 }

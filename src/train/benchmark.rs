@@ -12,11 +12,12 @@
 use super::error::TrainError;
 use super::recipe::Recipe;
 use super::trainer::Trainer;
+use crate::autodiff::{Profile, Row};
 use crate::data::{Batch, Instance};
 use crate::model::{Bert, Config};
 use crate::tensor::kernels::{self, Simd};
 use crate::tensor::random::{Generator, Purpose};
-use crate::tensor::threads;
+use crate::tensor::threads::{self, PerItem};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -71,6 +72,11 @@ pub struct Measured {
     pub peak_memory_bytes: u64,
     /// Memory of parameters, gradients, moments and the plan, known before the first step.
     pub planned_memory_bytes: u64,
+    /// What all threads together copy from memory to memory, in 10⁹ bytes a second, read and
+    /// written.
+    pub memory_gigabytes_per_second: f64,
+    /// The time of a step by operation; last the optimizer, with everything outside the plan.
+    pub operations: Vec<Row>,
 }
 
 /// FLOP of the matrix products of one step; see the head of this file.
@@ -108,8 +114,12 @@ pub fn benchmark(settings: &Settings) -> Result<Measured, TrainError> {
         trainer.step(&batch)?;
         if step >= 3 {
             times.push(start.elapsed().as_secs_f64());
+        } else {
+            trainer.profile().reset();
         }
     }
+    let parameters = trainer.bert.layout.len();
+    let operations = operations(trainer.profile(), &times, parameters);
     peak_gflops = peak_gflops.max(fma_peak());
     times.sort_by(f64::total_cmp);
     let median = times[times.len() / 2];
@@ -133,7 +143,38 @@ pub fn benchmark(settings: &Settings) -> Result<Measured, TrainError> {
         peak_fraction: gflops / peak_gflops,
         peak_memory_bytes: peak_memory().unwrap_or(planned_memory_bytes),
         planned_memory_bytes,
+        memory_gigabytes_per_second: copy_rate(),
+        operations,
     })
+}
+
+/// The rows of the profile, and one for what is left of the time of a step.
+fn operations(profile: &Profile, times: &[f64], parameters: usize) -> Vec<Row> {
+    let mut rows = profile.rows();
+    let step = 1e3 * times.iter().sum::<f64>() / times.len() as f64;
+    let ms = step - rows.iter().map(|row| row.ms).sum::<f64>();
+    // Gradients are zeroed, read for the norm and for the update, which reads and writes parameters
+    // and both moments.
+    let bytes = 4 * 9 * parameters as u64;
+    rows.push(Row { operation: "clipping and AdamW", pass: "update", ms, flop: 0, bytes });
+    rows
+}
+
+/// What all threads copy, in 10⁹ bytes a second, read and written: the best of several.
+fn copy_rate() -> f64 {
+    const ELEMENTS: usize = 1 << 24;
+    let from = vec![1.0f32; ELEMENTS];
+    let mut to = vec![0.0f32; ELEMENTS];
+    let mut best = 0.0f64;
+    for _ in 0..5 {
+        let start = Instant::now();
+        let outputs = [PerItem::new(&mut to, 1 << 12)];
+        threads::for_each_range(ELEMENTS >> 12, outputs, &mut [], 0, |range, [to], _| {
+            to.copy_from_slice(&from[range.start << 12..range.end << 12]);
+        });
+        best = best.max(2.0 * 4.0 * ELEMENTS as f64 / start.elapsed().as_secs_f64() / 1e9);
+    }
+    best
 }
 
 /// Full sequences of random tokens, every masked position in use.
@@ -180,6 +221,31 @@ fn peak_memory() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_operations_of_a_plan_have_the_flops_of_the_formula() {
+        let config = Config::named("tiny", 99).unwrap();
+        let recipe = Recipe {
+            train_batch_size: 3,
+            max_seq_length: 10,
+            max_predictions_per_seq: 2,
+            ..Recipe::default()
+        };
+        let settings = Settings {
+            model: "tiny".into(),
+            vocab_size: 99,
+            batch_size: 3,
+            max_seq_length: 10,
+            max_predictions_per_seq: 2,
+            steps: 1,
+        };
+        let mut trainer = Trainer::new(Bert::new(config.clone(), 0), recipe).unwrap();
+        trainer.step(&[random_batch(&settings, 99)]).unwrap();
+        let flop: u64 = trainer.profile().rows().iter().map(|row| row.flop).sum();
+        // The formula leaves out the pooler and the two columns behind it: 6 FLOP a weight, 3 rows.
+        let pooler = 6 * 3 * 128 * (128 + 2);
+        assert_eq!((flop - pooler) as f64, flop_per_step(&config, 3, 10, 6));
+    }
 
     #[test]
     fn flops_follow_the_formula() {

@@ -2,7 +2,7 @@
 
 use super::optimizer::{Group, Moments, clip_factor, global_norm, groups};
 use super::recipe::Recipe;
-use crate::autodiff::{GraphError, Mode};
+use crate::autodiff::{GraphError, Mode, Profile};
 use crate::data::Batch;
 use crate::model::{Bert, Losses, PretrainingPlan};
 use crate::tensor::dropout::Moment;
@@ -113,6 +113,11 @@ impl Trainer {
     /// The compiled graph, one line an operation.
     pub fn describe(&mut self) -> String {
         self.plan.plan().to_string()
+    }
+
+    /// Where the time of the steps went, operation by operation.
+    pub fn profile(&mut self) -> &mut Profile {
+        self.plan.plan().profile()
     }
 
     /// Takes one step over `batches` (`gradient_accumulation_steps` of them). Losses are means over

@@ -164,6 +164,11 @@ impl Operation for Attention {
         threads.min(self.batch) * self.task_scratch()
     }
 
+    fn flop(&self) -> [u64; 2] {
+        let product = 2 * (self.batch * self.seq * self.seq * self.hidden()) as u64;
+        [2 * product, 4 * product]
+    }
+
     fn forward(&self, pass: Forward<'_>) {
         let (projections, attention_mask) = (pass.inputs.floats(0), pass.inputs.integers(1));
         let (seq, width, square) = (self.seq, 3 * self.hidden(), self.seq * self.seq);

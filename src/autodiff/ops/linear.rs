@@ -107,6 +107,11 @@ impl Operation for Linear {
         sum_rows_scratch(self.rows, self.outputs)
     }
 
+    fn flop(&self) -> [u64; 2] {
+        let product = 2 * (self.rows * self.inputs * self.outputs) as u64;
+        [product, 2 * product]
+    }
+
     fn forward(&self, pass: Forward<'_>) {
         let [x, w, b] = [0, 1, 2].map(|place| pass.inputs.floats(place));
         let (rows, inputs, outputs) = (self.rows, self.inputs, self.outputs);

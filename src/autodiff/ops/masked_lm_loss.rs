@@ -134,6 +134,11 @@ impl Operation for MaskedLmLoss {
         forward.max(sum_rows_scratch(self.rows, self.vocab_size))
     }
 
+    fn flop(&self) -> [u64; 2] {
+        let product = 2 * (self.rows * self.hidden * self.vocab_size) as u64;
+        [product, 2 * product]
+    }
+
     fn forward(&self, pass: Forward<'_>) {
         let [h, decoder, bias] = [0, 1, 2].map(|place| pass.inputs.floats(place));
         let (labels, weights) = (pass.inputs.integers(3), pass.inputs.floats(4));

@@ -1,0 +1,84 @@
+//! Where the time of a plan goes, operation by operation. Two readings of the clock an operation: it
+//! is always on, and no result depends on it.
+
+use std::time::Duration;
+
+/// What one operation has to do, forward and backward.
+#[derive(Clone, Debug)]
+pub(super) struct Costs {
+    /// Its name.
+    pub name: &'static str,
+    /// Floating-point operations of its matrix products.
+    pub flop: [u64; 2],
+    /// Bytes of tensors that it reads and writes.
+    pub bytes: [u64; 2],
+}
+
+/// The costs of a plan's operations and the time spent in each.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    costs: Vec<Costs>,
+    times: Vec<[Duration; 2]>,
+    /// Passes, forward and backward.
+    passes: [u32; 2],
+}
+
+/// All operations of one name, one direction, one pass.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Row {
+    /// Name of the operation.
+    pub operation: &'static str,
+    /// `forward` or `backward`.
+    pub pass: &'static str,
+    /// Milliseconds of a pass, on average.
+    pub ms: f64,
+    /// Floating-point operations of matrix products in a pass.
+    pub flop: u64,
+    /// Bytes of tensors read and written in a pass.
+    pub bytes: u64,
+}
+
+impl Profile {
+    pub(super) fn new(costs: Vec<Costs>) -> Self {
+        Self { times: vec![[Duration::ZERO; 2]; costs.len()], costs, passes: [0; 2] }
+    }
+
+    pub(super) fn forward(&mut self, node: usize, time: Duration) {
+        self.times[node][0] += time;
+        self.passes[0] += u32::from(node == 0);
+    }
+
+    pub(super) fn backward(&mut self, node: usize, time: Duration) {
+        self.times[node][1] += time;
+        self.passes[1] += u32::from(node == 0);
+    }
+
+    /// Forgets the times.
+    pub fn reset(&mut self) {
+        self.times.fill([Duration::ZERO; 2]);
+        self.passes = [0; 2];
+    }
+
+    /// One row for each name and direction that has taken time, in the order of the graph.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut rows: Vec<Row> = Vec::new();
+        for (direction, pass) in ["forward", "backward"].into_iter().enumerate() {
+            for (costs, time) in self.costs.iter().zip(&self.times) {
+                if time[direction].is_zero() {
+                    continue;
+                }
+                let same = |row: &Row| row.operation == costs.name && row.pass == pass;
+                let index = rows.iter().position(same).unwrap_or_else(|| {
+                    rows.push(Row { operation: costs.name, pass, ms: 0.0, flop: 0, bytes: 0 });
+                    rows.len() - 1
+                });
+                let row = &mut rows[index];
+                row.ms +=
+                    1e3 * time[direction].as_secs_f64() / f64::from(self.passes[direction].max(1));
+                row.flop += costs.flop[direction];
+                row.bytes += costs.bytes[direction];
+            }
+        }
+        rows
+    }
+}
