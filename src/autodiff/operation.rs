@@ -104,7 +104,8 @@ pub struct Forward<'a> {
     pub inputs: Inputs<'a>,
     /// The result; its content before is undefined.
     pub output: &'a mut [f32],
-    /// Kept for the backward pass: [`Operation::saved`] elements, content before undefined.
+    /// Kept for the backward pass: [`Operation::saved`] elements, content before undefined; where none
+    /// follows, [`Operation::saved_in_evaluation`] elements that are free to use.
     pub saved: &'a mut [f32],
     /// Free to use: [`Operation::scratch`] elements.
     pub scratch: &'a mut [f32],
@@ -232,6 +233,11 @@ pub trait Operation: Send + Sync {
     /// The number of elements that forward keeps for backward.
     fn saved(&self) -> usize {
         0
+    }
+
+    /// The number of elements of [`Forward::saved`] where no backward pass follows.
+    fn saved_in_evaluation(&self) -> usize {
+        self.saved()
     }
 
     /// The number of elements of scratch that forward and backward need with `threads` threads.

@@ -105,8 +105,8 @@ impl Plan {
         let mut indices = Vec::with_capacity(n);
         for (i, node) in nodes.iter().enumerate() {
             let operation = &node.operation;
-            let (back, saved, scratch) =
-                (backward_time(i), operation.saved(), operation.scratch(threads));
+            let saved = if active[i] { operation.saved() } else { operation.saved_in_evaluation() };
+            let (back, scratch) = (backward_time(i), operation.scratch(threads));
             indices.push((
                 add(&mut lives, i, last_use[i], operation.output()),
                 add(&mut lives, i, if active[i] { back } else { i }, saved),

@@ -11,8 +11,10 @@
 
 use super::super::graph::{Floats, Graph, GraphError, Integers, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation, Shape};
-use super::masked_lm_loss::{cross_entropy_reference, cross_entropy_row, weighted};
+use super::masked_lm_loss::cross_entropy_reference;
 use crate::tensor::dropout::Moment;
+use crate::tensor::kernels::{max_lanes, sum_lanes, vectorized};
+use crate::tensor::math;
 
 /// Cross-entropy of rows of logits.
 pub struct CrossEntropy {
@@ -39,6 +41,26 @@ pub fn cross_entropy(
     g.push(CrossEntropy { rows, classes }, &operands, Shape::new(&[2]))
 }
 
+vectorized! {
+    /// One row z becomes weight·(softmax − onehot). Returns (−ln p[label], argmax = label).
+    fn cross_entropy_row(z: &mut [f32], label: usize, weight: f32) -> (f32, bool) {
+        let max = max_lanes(z);
+        let at_label = z[label];
+        // The first of equals is the prediction.
+        let correct = at_label == max && z[..label].iter().all(|&z| z < max);
+        for z in z.iter_mut() {
+            *z = math::exp(*z - max);
+        }
+        let sum = sum_lanes(z);
+        let factor = weight / sum;
+        for z in z.iter_mut() {
+            *z *= factor;
+        }
+        z[label] -= weight;
+        (math::ln(sum) + (max - at_label), correct)
+    }
+}
+
 impl Operation for CrossEntropy {
     fn name(&self) -> &'static str {
         "cross_entropy"
@@ -52,10 +74,6 @@ impl Operation for CrossEntropy {
         self.rows * self.classes
     }
 
-    fn scratch(&self, _threads: usize) -> usize {
-        2 * self.classes + 2 * self.rows
-    }
-
     fn backward_reads(&self, place: usize) -> bool {
         place != 0
     }
@@ -63,16 +81,15 @@ impl Operation for CrossEntropy {
     fn forward(&self, pass: Forward<'_>) {
         let (labels, weights) = (pass.inputs.integers(1), pass.inputs.floats(2));
         pass.saved.copy_from_slice(pass.inputs.floats(0));
-        let (results, scratch) = pass.scratch.split_at_mut(2 * self.rows);
-        let (exps, no_bias) = scratch.split_at_mut(self.classes);
-        no_bias.fill(0.0);
-        let (losses, correct) = results.split_at_mut(self.rows);
+        pass.output.fill(0.0);
         for (i, z) in pass.saved.chunks_exact_mut(self.classes).enumerate() {
-            let (label, weight) = (labels[i] as usize, weights[i]);
-            let row = cross_entropy_row(z, no_bias, label, weight, pass.training, exps);
-            (losses[i], correct[i]) = (row.0, f32::from(u8::from(row.1)));
+            let (loss, correct) = cross_entropy_row(z, labels[i] as usize, weights[i]);
+            // A padded row's loss may be anything: it must not turn 0 into NaN.
+            if weights[i] != 0.0 {
+                pass.output[0] += weights[i] * loss;
+                pass.output[1] += weights[i] * f32::from(u8::from(correct));
+            }
         }
-        weighted(losses, correct, weights, pass.output);
     }
 
     fn backward(&self, mut pass: Backward<'_>) {

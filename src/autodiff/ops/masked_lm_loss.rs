@@ -11,22 +11,31 @@
 //! weights 1/(number of masked positions) these are the means. Rows after the last weight that is not
 //! 0 are padding and cost nothing.
 //!
-//! The gradient is made on the way forward, in place of the logits. Saved: dz.
+//! The vocabulary is taken in blocks of 1,024 columns, so that logits are worked on while they are in
+//! cache. Maximum and Σ exp of a row are kept as blocks pass:
 //!
 //! ```text
-//! dz[i] = weight[i]·(p[i] − onehot(label[i]))        dh = dz·W        dW += dzᵀ·h        db += Σ_i dz[i]
+//! m′ = max(m, max z_block)        s′ = s·exp(m − m′) + Σ exp(z_block − m′)
 //! ```
 //!
-//! Order of summation: products in order of k; a row of the softmax over 16 fixed lanes; loss and
-//! accuracy by i.
+//! Saved: z, block after block, and m and s. Without a backward pass one block is all there is.
+//!
+//! ```text
+//! dz[i] = weight[i]·(exp(z[i] − m[i]) / s[i] − onehot(label[i]))
+//! dh = Σ_blocks dz·W        dW += dzᵀ·h        db += Σ_i dz[i]
+//! ```
+//!
+//! Order of summation: products in order of k (dh: of the vocabulary, block after block, as one product
+//! would); a row of a block over 16 fixed lanes, then the blocks; loss and accuracy by i.
 
 use super::super::graph::{Floats, Graph, GraphError, Integers, Parameter, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation, Shape};
 use crate::tensor::dropout::Moment;
-use crate::tensor::kernels::{max_lanes, scale, sum_lanes, sum_rows, sum_rows_scratch, vectorized};
+use crate::tensor::kernels::{max_lanes, reduce, sum_rows, sum_rows_scratch, vectorized};
 use crate::tensor::math;
 use crate::tensor::matmul::{Update, matmul_parallel, matrix, matrix_mut};
 use crate::tensor::threads::{PerItem, for_each_range};
+use std::ops::Range;
 
 /// Cross-entropy of the masked positions over the vocabulary.
 pub struct MaskedLmLoss {
@@ -63,56 +72,70 @@ pub fn masked_lm_loss(
     )
 }
 
+/// Columns of a block of the vocabulary: a multiple of the 256 that a matrix product adds up before it
+/// rounds to memory, so that blocks change no bit of it.
+const BLOCK: usize = 1024;
+
+/// What is known of a row after some blocks.
+const STATE: usize = 5;
+
+/// Largest logit so far (m), Σ exp(z − m), the column of the first largest, the label's logit; last
+/// the loss.
+fn start_row(state: &mut [f32]) {
+    state.copy_from_slice(&[f32::NEG_INFINITY, 0.0, 0.0, 0.0, 0.0]);
+}
+
 vectorized! {
-    /// One row z becomes z + bias; with `gradient`, then weight·(softmax − onehot). Returns
-    /// (−ln p[label], argmax = label).
-    pub(super) fn cross_entropy_row(
-        z: &mut [f32],
-        bias: &[f32],
-        label: usize,
-        weight: f32,
-        gradient: bool,
-        exps: &mut [f32],
-    ) -> (f32, bool) {
+    /// One row of a block of logits: z becomes z + bias, and `state` takes it in.
+    fn add_block(z: &mut [f32], bias: &[f32], first_column: usize, label: usize, state: &mut [f32]) {
         for (z, bias) in z.iter_mut().zip(bias) {
             *z += bias;
         }
-        let max = max_lanes(z);
-        let at_label = z[label];
-        // The first of equals is the prediction.
-        let correct = at_label == max && z[..label].iter().all(|&z| z < max);
-        for (e, z) in exps.iter_mut().zip(z.iter()) {
-            *e = math::exp(*z - max);
+        let block_max = max_lanes(z);
+        let before = state[0];
+        if block_max > before {
+            // The first of equals is the prediction. Columns are below 2²⁴, exact as floats.
+            let at = z.iter().position(|&z| z == block_max).unwrap_or(0);
+            state[2] = (first_column + at) as f32;
+            state[0] = block_max;
         }
-        let sum = sum_lanes(exps);
-        let loss = math::ln(sum) + (max - at_label);
-        if gradient {
-            let factor = weight / sum;
-            for (z, e) in z.iter_mut().zip(exps.iter()) {
-                *z = factor * e;
-            }
-            z[label] -= weight;
+        let max = state[0];
+        let sum = reduce([&*z], 0.0, |sum, [z]| sum + math::exp(z - max), |a, b| a + b);
+        // Nothing to carry over from before the first block, where −∞ − −∞ would be NaN.
+        let carried = if state[1] == 0.0 { 0.0 } else { state[1] * math::exp(before - max) };
+        state[1] = carried + sum;
+        if let Some(z) = label.checked_sub(first_column).and_then(|at| z.get(at)) {
+            state[3] = *z;
         }
-        (loss, correct)
+    }
+
+    /// One row of a block: dz = factor·exp(z − m), the onehot not yet taken off.
+    fn gradient_block(z: &[f32], max: f32, factor: f32, dz: &mut [f32]) {
+        for (dz, z) in dz.iter_mut().zip(z) {
+            *dz = factor * math::exp(*z - max);
+        }
     }
 }
 
-/// Σ weight·loss and Σ weight·correct, by row.
-pub(super) fn weighted(losses: &[f32], correct: &[f32], weights: &[f32], output: &mut [f32]) {
-    output.fill(0.0);
-    for ((loss, correct), weight) in losses.iter().zip(correct).zip(weights) {
-        // A padded row's loss may be anything: it must not turn 0 into NaN.
-        if *weight != 0.0 {
-            output[0] += weight * loss;
-            output[1] += weight * correct;
-        }
-    }
+/// −ln p[label] of a row after its last block.
+fn row_loss(state: &[f32]) -> f32 {
+    math::ln(state[1]) + (state[0] - state[3])
 }
 
 impl MaskedLmLoss {
     /// Rows up to the last one that counts.
     fn active(weights: &[f32]) -> usize {
         weights.iter().rposition(|&w| w != 0.0).map_or(0, |last| last + 1)
+    }
+
+    /// The blocks of the vocabulary.
+    fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let vocab_size = self.vocab_size;
+        (0..vocab_size).step_by(BLOCK).map(move |first| first..(first + BLOCK).min(vocab_size))
+    }
+
+    fn block_width(&self) -> usize {
+        self.vocab_size.min(BLOCK)
     }
 }
 
@@ -126,12 +149,16 @@ impl Operation for MaskedLmLoss {
     }
 
     fn saved(&self) -> usize {
-        self.rows * self.vocab_size
+        self.rows * (self.vocab_size + STATE)
     }
 
-    fn scratch(&self, threads: usize) -> usize {
-        let forward = threads * self.vocab_size + 2 * self.rows;
-        forward.max(sum_rows_scratch(self.rows, self.vocab_size))
+    fn saved_in_evaluation(&self) -> usize {
+        self.rows * (self.block_width() + STATE)
+    }
+
+    fn scratch(&self, _threads: usize) -> usize {
+        let width = self.block_width();
+        self.rows * width + sum_rows_scratch(self.rows, width)
     }
 
     fn flop(&self) -> [u64; 2] {
@@ -142,65 +169,93 @@ impl Operation for MaskedLmLoss {
     fn forward(&self, pass: Forward<'_>) {
         let [h, decoder, bias] = [0, 1, 2].map(|place| pass.inputs.floats(place));
         let (labels, weights) = (pass.inputs.integers(3), pass.inputs.floats(4));
-        let (hidden, vocab_size, active) = (self.hidden, self.vocab_size, Self::active(weights));
-        let logits = &mut pass.saved[..active * vocab_size];
-        matmul_parallel(
-            matrix(&h[..active * hidden], active, hidden),
-            matrix(decoder, vocab_size, hidden).reversed_axes(),
-            Update::Store,
-            matrix_mut(logits, active, vocab_size),
-        );
-        let (results, exps) = pass.scratch.split_at_mut(2 * self.rows);
-        let (losses, correct) = results.split_at_mut(self.rows);
-        let (losses, correct) = (&mut losses[..active], &mut correct[..active]);
-        let outputs =
-            [PerItem::new(logits, vocab_size), PerItem::new(losses, 1), PerItem::new(correct, 1)];
-        for_each_range(active, outputs, exps, vocab_size, |range, outputs, exps| {
-            let [logits, losses, correct] = outputs;
-            let results = losses.iter_mut().zip(correct);
-            for ((i, z), (loss, correct)) in
-                range.zip(logits.chunks_exact_mut(vocab_size)).zip(results)
-            {
-                let (label, weight) = (labels[i] as usize, weights[i]);
-                let row = cross_entropy_row(z, bias, label, weight, pass.training, exps);
-                (*loss, *correct) = (row.0, f32::from(u8::from(row.1)));
+        let (hidden, active) = (self.hidden, Self::active(weights));
+        let (states, logits) = pass.saved.split_at_mut(self.rows * STATE);
+        let states = &mut states[..active * STATE];
+        states.chunks_exact_mut(STATE).for_each(start_row);
+        for block in self.blocks() {
+            let width = block.len();
+            // Without a backward pass the next block takes the same place.
+            let at = if pass.training { active * block.start } else { 0 };
+            let z = &mut logits[at..at + active * width];
+            let w = &decoder[block.start * hidden..block.end * hidden];
+            matmul_parallel(
+                matrix(&h[..active * hidden], active, hidden),
+                matrix(w, width, hidden).reversed_axes(),
+                Update::Store,
+                matrix_mut(z, active, width),
+            );
+            let outputs = [PerItem::new(z, width), PerItem::new(states, STATE)];
+            for_each_range(active, outputs, &mut [], 0, |range, [z, states], _| {
+                let rows = z.chunks_exact_mut(width).zip(states.chunks_exact_mut(STATE));
+                for (i, (z, state)) in range.zip(rows) {
+                    add_block(z, &bias[block.clone()], block.start, labels[i] as usize, state);
+                }
+            });
+        }
+        pass.output.fill(0.0);
+        for (i, state) in states.chunks_exact(STATE).enumerate() {
+            // A padded row's loss may be anything: it must not turn 0 into NaN.
+            if weights[i] != 0.0 {
+                let correct = state[2] == labels[i] as f32;
+                pass.output[0] += weights[i] * row_loss(state);
+                pass.output[1] += weights[i] * f32::from(u8::from(correct));
             }
-        });
-        weighted(losses, correct, weights, pass.output);
+        }
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
         let [h, decoder] = [0, 1].map(|place| pass.inputs.floats(place));
-        let active = Self::active(pass.inputs.floats(4));
-        let (hidden, vocab_size) = (self.hidden, self.vocab_size);
-        let dz = &mut pass.saved[..active * vocab_size];
-        if pass.output_gradient[0] != 1.0 {
-            scale(pass.output_gradient[0], dz);
-        }
-        let dz = &*dz;
-        let dz_matrix = matrix(dz, active, vocab_size);
-        if let Some(dh) = pass.gradients.take(0) {
-            let (rows, padding) = dh.data.split_at_mut(active * hidden);
-            matmul_parallel(
-                dz_matrix,
-                matrix(decoder, vocab_size, hidden),
-                Update::accumulating(dh.accumulate),
-                matrix_mut(rows, active, hidden),
-            );
-            if !dh.accumulate {
-                padding.fill(0.0);
+        let (labels, weights) = (pass.inputs.integers(3), pass.inputs.floats(4));
+        let (hidden, active) = (self.hidden, Self::active(weights));
+        let (states, logits) = pass.saved.split_at(self.rows * STATE);
+        let (dz, sums) = pass.scratch.split_at_mut(self.rows * self.block_width());
+        let loss_gradient = pass.output_gradient[0];
+        let [mut dh, mut d_decoder, mut d_bias] = [0, 1, 2].map(|place| pass.gradients.take(place));
+        let h = matrix(&h[..active * hidden], active, hidden);
+        for block in self.blocks() {
+            let width = block.len();
+            let z = &logits[active * block.start..active * block.end];
+            let dz = &mut dz[..active * width];
+            for_each_range(active, [PerItem::new(dz, width)], &mut [], 0, |range, [dz], _| {
+                for (i, dz) in range.zip(dz.chunks_exact_mut(width)) {
+                    let (state, weight) = (&states[i * STATE..], loss_gradient * weights[i]);
+                    let z = &z[i * width..(i + 1) * width];
+                    gradient_block(z, state[0], weight / state[1], dz);
+                    let label = (labels[i] as usize).checked_sub(block.start);
+                    if let Some(dz) = label.and_then(|at| dz.get_mut(at)) {
+                        *dz -= weight;
+                    }
+                }
+            });
+            let dz_matrix = matrix(dz, active, width);
+            let (columns, w) = (block.clone(), block.start * hidden..block.end * hidden);
+            if let Some(dh) = &mut dh {
+                matmul_parallel(
+                    dz_matrix,
+                    matrix(&decoder[w.clone()], width, hidden),
+                    Update::accumulating(dh.accumulate || block.start > 0),
+                    matrix_mut(&mut dh.data[..active * hidden], active, hidden),
+                );
+            }
+            if let Some(d_decoder) = &mut d_decoder {
+                matmul_parallel(
+                    dz_matrix.reversed_axes(),
+                    h,
+                    Update::accumulating(d_decoder.accumulate),
+                    matrix_mut(&mut d_decoder.data[w], width, hidden),
+                );
+            }
+            if let Some(d_bias) = &mut d_bias {
+                let total = &mut d_bias.data[columns];
+                if !d_bias.accumulate {
+                    total.fill(0.0);
+                }
+                sum_rows(dz, total, sums);
             }
         }
-        if let Some(d_decoder) = pass.gradients.take(1) {
-            matmul_parallel(
-                dz_matrix.reversed_axes(),
-                matrix(&h[..active * hidden], active, hidden),
-                Update::accumulating(d_decoder.accumulate),
-                matrix_mut(d_decoder.data, vocab_size, hidden),
-            );
-        }
-        if let Some(d_bias) = pass.gradients.take(2) {
-            sum_rows(dz, d_bias.to_add(), pass.scratch);
+        if let Some(dh) = dh.filter(|dh| !dh.accumulate) {
+            dh.data[active * hidden..].fill(0.0);
         }
     }
 
@@ -225,7 +280,7 @@ impl Operation for MaskedLmLoss {
     }
 
     fn cases() -> Vec<Case> {
-        [(1, 1, 1), (5, 7, 11), (70, 19, 33)]
+        [(1, 1, 1), (5, 7, 11), (70, 19, 33), (3, 2, 2 * BLOCK + 5)]
             .into_iter()
             .map(|(rows, hidden, vocab_size)| Case {
                 operation: Box::new(Self { rows, hidden, vocab_size }),
