@@ -11,6 +11,7 @@
 //! Beside them, [`memory`] refuses what cannot fit.
 
 pub mod dropout;
+mod gemm;
 pub mod kernels;
 pub mod math;
 pub mod matmul;
