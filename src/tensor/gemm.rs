@@ -5,10 +5,11 @@
 //! later ones are added in order.
 //!
 //! A tile of c (14 × 32 or 6 × 16) is held in registers over a block of k; each step multiplies one
-//! broadcast element of a with a row of b (Goto and van de Geijn, 2008). What lies well is read where it
-//! lies: the rows of b, the columns of a. Rows of a are copied, a tile at a time, to where they do not
-//! evict each other from the cache; columns of b (a transposed weight) are packed into rows.
+//! broadcast element of a with a row of b (Goto and van de Geijn, 2008). A tile's rows or columns of a
+//! are copied as they are, without a transpose, to where they do not evict each other from the cache.
+//! Rows of b are read where they lie; its columns (a transposed weight) are packed into rows.
 
+use super::kernels::Simd;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::cell::RefCell;
 
@@ -18,8 +19,14 @@ const BLOCK: usize = 256;
 /// Columns of b that one pass reads: with [`BLOCK`] rows, half of a usual second-level cache.
 const COLUMNS: usize = 1024;
 
+/// Rows of b that are fetched ahead into the first-level cache.
+const AHEAD: usize = 6;
+
 /// Distance between the copied rows of a: an odd number of cache lines.
 const COPIED_ROW: usize = BLOCK + 16;
+
+/// Room for a copied tile: rows, or columns as long as a vector.
+const COPIED: usize = if MOST_ROWS > 16 { MOST_ROWS } else { 16 } * COPIED_ROW;
 
 /// The largest tile, in rows and in columns.
 const MOST_ROWS: usize = 14;
@@ -41,35 +48,37 @@ struct Tile {
 /// `c = a·b` or `c += a·b` for one tile.
 type TileFunction = unsafe fn(&Tile);
 
+/// Copies a tile's rows of a, of which each starts `stride` after the one before, or its columns, of
+/// which each k does.
+type CopyFunction = unsafe fn(from: *const f32, stride: usize, rows: usize, k: usize, to: *mut f32);
+
 /// `to[p·width + l] = from[l·stride + p]`, for a square of as many p and l as there are lanes.
 type TransposeFunction = unsafe fn(from: *const f32, stride: usize, to: *mut f32, width: usize);
 
 /// The kernels for one instruction set.
 struct Kernel {
     rows: usize,
+    vectors: usize,
     lanes: usize,
-    /// By rows − 1, for rows of a that were copied and for columns of a where they lie.
-    copied: &'static [TileFunction],
-    columns: &'static [TileFunction],
+    /// The tiles, by rows − 1, and the copy of a they read: of rows of a, and of columns.
+    row_tiles: &'static [TileFunction],
+    copy_rows: CopyFunction,
+    column_tiles: &'static [TileFunction],
+    copy_columns: CopyFunction,
     transpose: TransposeFunction,
 }
 
 impl Kernel {
     fn width(&self) -> usize {
-        2 * self.lanes
+        self.vectors * self.lanes
     }
 
     fn current() -> Option<&'static Self> {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use super::kernels::Simd;
-            match Simd::current() {
-                Simd::Avx512 => return Some(&avx512::KERNEL),
-                Simd::Avx2 => return Some(&avx2::KERNEL),
-                Simd::Portable => {}
-            }
+        match Simd::current() {
+            Simd::Avx512 => Some(&avx512::KERNEL),
+            Simd::Avx2 => Some(&avx2::KERNEL),
+            Simd::Portable => None,
         }
-        None
     }
 }
 
@@ -103,7 +112,7 @@ impl Strided {
 /// A cache line, for buffers whose vectors should not straddle two.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Line([f32; 16]);
+struct Line(#[allow(dead_code)] [f32; 16]);
 
 thread_local! {
     /// Packed columns of b, then copied rows of a. Allocated once a thread.
@@ -137,7 +146,7 @@ fn product_with(
         return false;
     }
     BUFFER.with_borrow_mut(|buffer| {
-        buffer.resize((BLOCK * COLUMNS + MOST_ROWS * COPIED_ROW) / 16, Line([0.0; 16]));
+        buffer.resize((BLOCK * COLUMNS + COPIED) / 16, Line([0.0; 16]));
         let (c, c_row) = (c.as_mut_ptr(), c_strides.row);
         let packed = buffer.as_mut_ptr().cast();
         let product = Product { kernel, a, b, c, c_row, m, one_pass: n <= COLUMNS, packed };
@@ -201,15 +210,15 @@ impl Product<'_> {
             for tile in 0..tiles {
                 // As even as can be: a tile of few rows is slow.
                 let (i, end) = (tile * self.m / tiles, (tile + 1) * self.m / tiles);
-                let (function, a, a_k) = if self.a.row == 1 {
-                    (kernel.columns[end - i - 1], self.a.at(i, block.first_k), self.a.column)
+                let (rows, from) = (end - i, self.a.at(i, block.first_k));
+                let (function, a_k) = if self.a.row == 1 {
+                    (kernel.copy_columns)(from, self.a.column, rows, block.k, copied);
+                    (kernel.column_tiles[rows - 1], kernel.lanes)
                 } else {
-                    for row in i..end {
-                        let from = self.a.at(row, block.first_k);
-                        from.copy_to_nonoverlapping(copied.add((row - i) * COPIED_ROW), block.k);
-                    }
-                    (kernel.copied[end - i - 1], copied.cast_const(), 1)
+                    (kernel.copy_rows)(from, self.a.row, rows, block.k, copied);
+                    (kernel.row_tiles[rows - 1], 1)
                 };
+                let a = copied.cast_const();
                 for j in (0..block.columns).step_by(width) {
                     let (b, b_k) = if j < first_packed {
                         (self.b.at(block.first_k, block.first_column + j), self.b.row)
@@ -221,7 +230,7 @@ impl Product<'_> {
                     if j < whole {
                         function(&tile);
                     } else {
-                        edge(function, tile, end - i, block.columns - j);
+                        edge(function, tile, rows, block.columns - j);
                     }
                 }
             }
@@ -283,23 +292,26 @@ unsafe fn edge(function: TileFunction, tile: Tile, rows: usize, columns: usize) 
 }
 
 /// Makes a module with the [`Kernel`] of an instruction set.
-#[cfg(target_arch = "x86_64")]
 macro_rules! kernel {
-    ($name:ident, $features:literal, $vector:ty, lanes $lanes:literal, rows $($rows:literal)*,
+    ($name:ident, $features:literal, $vector:ty, lanes $lanes:literal, vectors $vectors:literal, rows $($rows:literal)*,
      $load:ident, $store:ident, $splat:ident, $multiply_add:ident, $add:ident,
-     |$x:ident, $y:ident| $interleave:expr) => {
+     |$from:ident, $count:ident| $first:expr, |$x:ident, $y:ident| $interleave:expr) => {
         #[allow(unsafe_code)]
         mod $name {
-            use super::{COPIED_ROW, Kernel, Tile};
+            use super::{AHEAD, COPIED_ROW, Kernel, Tile};
             use std::arch::x86_64::*;
 
             const LANES: usize = $lanes;
+            const VECTORS: usize = $vectors;
 
             pub(super) static KERNEL: Kernel = Kernel {
                 rows: [$($rows),*].len(),
+                vectors: VECTORS,
                 lanes: LANES,
-                copied: &[$(tile::<$rows, COPIED_ROW>),*],
-                columns: &[$(tile::<$rows, 1>),*],
+                row_tiles: &[$(tile::<$rows, COPIED_ROW>),*],
+                copy_rows,
+                column_tiles: &[$(tile::<$rows, 1>),*],
+                copy_columns,
                 transpose,
             };
 
@@ -308,29 +320,75 @@ macro_rules! kernel {
             #[target_feature(enable = $features)]
             unsafe fn tile<const ROWS: usize, const A_ROW: usize>(tile: &Tile) {
                 let (mut a, mut b) = (tile.a, tile.b);
-                let mut sums = [[$splat(0.0); 2]; ROWS];
+                let mut sums = [[$splat(0.0); VECTORS]; ROWS];
                 // SAFETY: promised by the caller; the steps after the last one are not followed.
                 unsafe {
                     for _ in 0..tile.k {
-                        let row = [$load(b), $load(b.add(LANES))];
+                        let mut row = [$splat(0.0); VECTORS];
+                        for v in 0..VECTORS {
+                            let b = b.wrapping_add(v * LANES);
+                            row[v] = $load(b);
+                            _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * tile.b_k).cast());
+                        }
                         for i in 0..ROWS {
                             let x = $splat(*a.add(i * A_ROW));
-                            sums[i] = [
-                                $multiply_add(x, row[0], sums[i][0]),
-                                $multiply_add(x, row[1], sums[i][1]),
-                            ];
+                            for v in 0..VECTORS {
+                                sums[i][v] = $multiply_add(x, row[v], sums[i][v]);
+                            }
                         }
                         a = a.wrapping_add(tile.a_k);
                         b = b.wrapping_add(tile.b_k);
                     }
                     for i in 0..ROWS {
-                        for half in 0..2 {
-                            let c = tile.c.add(i * tile.c_row + half * LANES);
-                            let sum = sums[i][half];
+                        for v in 0..VECTORS {
+                            let c = tile.c.add(i * tile.c_row + v * LANES);
+                            let sum = sums[i][v];
                             $store(c, if tile.add { $add($load(c), sum) } else { sum });
                         }
                     }
                 }
+            }
+
+            /// # Safety
+            /// The CPU must have the instruction set, the rows be there and `to` have room for them.
+            #[target_feature(enable = $features)]
+            unsafe fn copy_rows(from: *const f32, stride: usize, rows: usize, k: usize, to: *mut f32) {
+                for i in 0..rows {
+                    for p in (0..k).step_by(LANES) {
+                        // SAFETY: promised by the caller; a prefetch may name any address.
+                        unsafe {
+                            let from = from.add(i * stride + p);
+                            $store(to.add(i * COPIED_ROW + p), first_lanes(from, k - p));
+                            // The tile after this one.
+                            _mm_prefetch::<_MM_HINT_T1>(from.wrapping_add(rows * stride).cast());
+                        }
+                    }
+                }
+            }
+
+            /// # Safety
+            /// As [`copy_rows`].
+            #[target_feature(enable = $features)]
+            unsafe fn copy_columns(from: *const f32, stride: usize, rows: usize, k: usize, to: *mut f32) {
+                for p in 0..k {
+                    // SAFETY: promised by the caller; a prefetch may name any address.
+                    unsafe {
+                        let from = from.add(p * stride);
+                        $store(to.add(p * LANES), first_lanes(from, rows));
+                        _mm_prefetch::<_MM_HINT_T1>(from.wrapping_add(2 * rows).cast());
+                    }
+                }
+            }
+
+            /// The elements at `from`, as many as there are lanes, 0 after the first `count`.
+            ///
+            /// # Safety
+            /// The CPU must have the instruction set and `count` elements be there.
+            #[target_feature(enable = $features)]
+            unsafe fn first_lanes($from: *const f32, count: usize) -> $vector {
+                let $count = count.min(LANES);
+                // SAFETY: promised by the caller.
+                unsafe { $first }
             }
 
             /// Interleaving the upper half of the rows with the lower rotates the bits of (row, lane)
@@ -362,10 +420,10 @@ macro_rules! kernel {
     };
 }
 
-#[cfg(target_arch = "x86_64")]
 kernel!(
-    avx512, "avx512f", __m512, lanes 16, rows 1 2 3 4 5 6 7 8 9 10 11 12 13 14,
+    avx512, "avx512f", __m512, lanes 16, vectors 2, rows 1 2 3 4 5 6 7 8 9 10 11 12 13 14,
     _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_add_ps,
+    |from, count| _mm512_maskz_loadu_ps(((1u32 << count) - 1) as u16, from),
     |x, y| {
         let low = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
         let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
@@ -373,10 +431,13 @@ kernel!(
     }
 );
 
-#[cfg(target_arch = "x86_64")]
 kernel!(
-    avx2, "avx2,fma", __m256, lanes 8, rows 1 2 3 4 5 6,
+    avx2, "avx2,fma", __m256, lanes 8, vectors 2, rows 1 2 3 4 5 6,
     _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps,
+    |from, count| {
+        let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        _mm256_maskload_ps(from, _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lanes))
+    },
     |x, y| {
         let (low, high) = (_mm256_unpacklo_ps(x, y), _mm256_unpackhi_ps(x, y));
         [_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high)]
@@ -386,7 +447,6 @@ kernel!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::kernels::Simd;
     use crate::tensor::random::{Generator, Purpose};
     use ndarray::linalg::general_mat_mul;
     use ndarray::{Array2, ArrayView2, s};
@@ -394,7 +454,6 @@ mod tests {
     /// Every kernel that this machine can run.
     fn kernels() -> Vec<&'static Kernel> {
         let mut kernels: Vec<&Kernel> = Vec::new();
-        #[cfg(target_arch = "x86_64")]
         for (simd, kernel) in [(Simd::Avx2, &avx2::KERNEL), (Simd::Avx512, &avx512::KERNEL)] {
             if Simd::detect() >= simd {
                 kernels.push(kernel);

@@ -3,7 +3,7 @@
 //! matrixmultiply accumulates each output element in order of k, fused, in blocks of 256. So the
 //! split over rows or columns of the output never changes a bit; k is never split.
 
-use super::{gemm, threads};
+use super::threads;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
@@ -33,9 +33,11 @@ impl Update {
 /// # Panics
 /// When the shapes do not fit; the graph has checked them.
 pub fn matmul(a: ArrayView2<f32>, b: ArrayView2<f32>, update: Update, mut c: ArrayViewMut2<f32>) {
-    if !gemm::product(&a, &b, update == Update::Add, &mut c) {
-        general_mat_mul(1.0, &a, &b, update.beta(), &mut c);
+    #[cfg(target_arch = "x86_64")]
+    if super::gemm::product(&a, &b, update == Update::Add, &mut c) {
+        return;
     }
+    general_mat_mul(1.0, &a, &b, update.beta(), &mut c);
 }
 
 /// [`matmul`] with the longer side of the output split over the threads.
