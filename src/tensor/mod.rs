@@ -11,6 +11,8 @@
 //! Beside them, [`memory`] refuses what cannot fit.
 
 pub mod dropout;
+#[cfg(target_arch = "x86_64")]
+mod gemm;
 pub mod kernels;
 pub mod math;
 pub mod matmul;
