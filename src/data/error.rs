@@ -61,6 +61,14 @@ pub enum DataError {
         /// How many are needed.
         least: usize,
     },
+    /// A token store that is cut short, altered, or of another version.
+    #[error("the token store `{}` cannot be used: {reason}", path.display())]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A path that is neither a file nor a directory.
     #[error(
         "`{}` is not a regular file: text is read more than once; write it to a file first",
