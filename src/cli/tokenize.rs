@@ -1,7 +1,7 @@
 //! `cloze tokenize`: text ─► pieces and ids.
 
 use super::output::print;
-use cloze::data::InvalidUtf8;
+use cloze::data::{DataError, InvalidUtf8};
 use cloze::files::{self, FileError};
 use cloze::tokenizer::{Options, Tokenizer, TokenizerError, Vocabulary};
 use serde::Serialize;
@@ -88,7 +88,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
     if let Some(path) = &args.input {
         let text = match replace {
             true => String::from_utf8_lossy(&files::read(path)?).into_owned(),
-            false => files::read_to_string(path)?,
+            false => files::read_to_string(path).map_err(not_utf8)?,
         };
         if text.is_empty() {
             return Err(TokenizerError::EmptyInput { path: path.clone() }.into());
@@ -107,7 +107,15 @@ pub fn run(args: Args) -> cloze::Result<()> {
         })?;
         Ok(())
     })?;
-    Ok(result?)
+    Ok(result.map_err(not_utf8)?)
+}
+
+/// Says what can be done about text that is not UTF-8.
+fn not_utf8(error: FileError) -> DataError {
+    match error {
+        FileError::NotUtf8 { path, line, byte } => DataError::NotUtf8 { path, line, byte },
+        error => error.into(),
+    }
 }
 
 /// Calls `visit` for each line as it comes. The inner error is about the input, the outer one comes

@@ -165,6 +165,7 @@ impl Encoded {
         chunk.for_each_part(|part| {
             let ids = match part {
                 Part::Sentence(text) => (encoding.encode)(text),
+                Part::Boundary if boundaries.last() == Some(&lengths.len()) => return,
                 Part::Boundary => return boundaries.push(lengths.len()),
             };
             if ids.is_empty() {

@@ -107,11 +107,11 @@ impl Chunk<'_> {
         Ok(())
     }
 
-    fn text(&self) -> Result<Cow<'_, str>, FileError> {
+    fn text(&self) -> Result<Cow<'_, str>, DataError> {
         match (std::str::from_utf8(&self.bytes), self.invalid_utf8) {
             (Ok(text), _) => Ok(text.into()),
             (Err(_), InvalidUtf8::Replace) => Ok(String::from_utf8_lossy(&self.bytes)),
-            (Err(error), InvalidUtf8::Error) => Err(FileError::NotUtf8 {
+            (Err(error), InvalidUtf8::Error) => Err(DataError::NotUtf8 {
                 path: self.path.to_path_buf(),
                 line: self.lines_before + 1 + line_ends(&self.bytes[..error.valid_up_to()]),
                 byte: self.offset + error.valid_up_to(),
