@@ -269,11 +269,11 @@ fn judge(path: &Path, bytes: &[u8]) -> Lines {
     Lines::judge(&sample(text.as_bytes()))
 }
 
-/// The first [`SAMPLE_BYTES`], without a line that is cut short (unless there is no other).
+/// The first [`SAMPLE_BYTES`], without a line that is cut short, unless that is most of it.
 fn sample(bytes: &[u8]) -> Cow<'_, str> {
     let Some(sample) = bytes.get(..SAMPLE_BYTES) else { return String::from_utf8_lossy(bytes) };
-    let end = sample.iter().rposition(|&byte| byte == b'\n').unwrap_or(SAMPLE_BYTES);
-    String::from_utf8_lossy(&sample[..end])
+    let end = sample.iter().rposition(|&byte| byte == b'\n').unwrap_or_default();
+    String::from_utf8_lossy(if end > SAMPLE_BYTES / 2 { &sample[..end] } else { sample })
 }
 
 /// Whether each line of the file is an object with a text.
