@@ -32,7 +32,7 @@
 //! let corpus = Corpus::Text("three tiny documents", text);
 //!
 //! // Text to word pieces.
-//! let words = count_words(&corpus, Options::default().normalizer())?;
+//! let words = count_words(&corpus, Options::default().normalizer(), &mut ())?;
 //! let vocabulary = learn(&words, &TrainerOptions { vocab_size: 100, ..Default::default() })?;
 //! let tokenizer = Tokenizer::new(vocabulary, Options::default());
 //! let vocabulary = tokenizer.vocabulary();

@@ -16,6 +16,7 @@ mod vocab;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+use cloze::data::InvalidUtf8;
 use std::process::ExitCode;
 
 /// Plain text in, pretrained BERT out, on a CPU.
@@ -83,6 +84,22 @@ pub fn main() -> ExitCode {
 /// For `--threads`; more than these only stand in each other's way.
 fn threads() -> clap::builder::RangedI64ValueParser<u16> {
     clap::value_parser!(u16).range(1..=1024)
+}
+
+/// What text that is not UTF-8 does, an option of every command that reads text.
+#[derive(clap::Args)]
+struct Encoding {
+    /// Text that is not UTF-8: an error, or U+FFFD in its place
+    #[arg(long, default_value = "error", value_name = "error|replace", value_parser = invalid_utf8)]
+    invalid_utf8: InvalidUtf8,
+}
+
+fn invalid_utf8(text: &str) -> Result<InvalidUtf8, &'static str> {
+    match text {
+        "error" => Ok(InvalidUtf8::Error),
+        "replace" => Ok(InvalidUtf8::Replace),
+        _ => Err("it is error or replace"),
+    }
 }
 
 /// Says that a CPU without fused multiply-add gives other bits than the rest of the world.

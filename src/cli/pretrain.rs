@@ -15,6 +15,8 @@ pub struct Args {
     /// Text: .txt and .jsonl files, directories, patterns in quotes [default: the built-in stories]
     #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with = "instances")]
     input: Vec<String>,
+    #[command(flatten)]
+    encoding: super::Encoding,
     /// Held-out text for evaluation
     #[arg(long, num_args = 1.., value_name = "PATH")]
     eval_input: Vec<String>,
@@ -172,6 +174,7 @@ impl Args {
         };
         Options {
             input,
+            invalid_utf8: self.encoding.invalid_utf8,
             eval_input: self.eval_input.clone(),
             eval_fraction: self.eval_fraction,
             max_eval_steps: self.max_eval_steps,

@@ -186,7 +186,8 @@ impl Tokenizer {
         &self.special_tokens
     }
 
-    pub(super) fn max_characters_per_word(&self) -> usize {
+    /// A word of more characters is `[UNK]`.
+    pub fn max_characters_per_word(&self) -> usize {
         self.wordpiece.max_characters_per_word()
     }
 }

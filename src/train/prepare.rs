@@ -1,20 +1,22 @@
-//! Before the first step: text, vocabulary, model, instances. Nothing is written here.
+//! Before the first step: text, vocabulary, model, instances. Nothing is written here but the tokens of
+//! a large text, so that they need not be held in memory.
 
 use super::error::TrainError;
 use super::observer::Observer;
 use super::options::{Input, ModelSource, Options, VocabularySource};
 use crate::data::stories::STORIES;
 use crate::data::{
-    Batch, Corpus, DataError, Instance, InstanceFile, MaskSettings, PairSettings, Sampler,
-    TokenStore, split_documents,
+    Batch, Chunk, Corpus, DataError, Instance, InstanceFile, MaskSettings, PairSettings, Part,
+    SMALL_TEXT_BYTES, Sampler, TokenStore, split_documents,
 };
 use crate::model::{Bert, Config, layout};
-use crate::tensor::{memory, threads};
+use crate::tensor::memory;
 use crate::tokenizer::{
     Normalizer, Options as TokenizerOptions, Tokenizer, TrainerOptions, Vocabulary, WordCounts,
     learn,
 };
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 /// Everything that a run needs.
 pub struct Prepared {
@@ -61,31 +63,34 @@ impl Source {
     }
 }
 
-/// Counts the words of a corpus, document by document, in parallel.
+/// Counts the words of a corpus on all threads.
 ///
 /// # Errors
 /// [`DataError`] of reading; [`DataError::NoSentence`] when there is no word.
-pub fn count_words(corpus: &Corpus, normalizer: Normalizer) -> Result<WordCounts, DataError> {
-    const GROUP: usize = 64;
-    let mut words = WordCounts::new();
-    let mut group: Vec<Vec<String>> = Vec::with_capacity(GROUP);
-    let count = |group: &mut Vec<Vec<String>>, words: &mut WordCounts| {
-        let parts = threads::map(group, |document| {
-            let mut words = WordCounts::new();
-            document.iter().for_each(|sentence| words.add_text(&normalizer, sentence));
-            words
+pub fn count_words(
+    corpus: &Corpus,
+    normalizer: Normalizer,
+    observer: &mut dyn Observer,
+) -> Result<WordCounts, DataError> {
+    // One a thread, merged once at the end; the order of merging does not matter.
+    let counts: Mutex<Vec<WordCounts>> = Mutex::default();
+    let lock = || counts.lock().expect("nothing panics while it is locked");
+    let count = |chunk: &Chunk<'_>| {
+        let mut words = lock().pop().unwrap_or_default();
+        let result = chunk.for_each_part(|part| {
+            if let Part::Sentence(text) = part {
+                words.add_text(&normalizer, text);
+            }
         });
-        parts.into_iter().for_each(|part| words.merge(part));
-        group.clear();
+        lock().push(words);
+        result
     };
-    corpus.for_each_document(|document| {
-        group.push(document);
-        if group.len() == GROUP {
-            count(&mut group, &mut words);
-        }
-        Ok::<_, DataError>(())
-    })?;
-    count(&mut group, &mut words);
+    let total = corpus.bytes();
+    let progress = &mut |done| observer.progress("counting words", done, total);
+    corpus.map_chunks(count, |()| Ok(()), progress)?;
+    let mut counts = counts.into_inner().expect("nothing panics while it is locked").into_iter();
+    let mut words = counts.next().unwrap_or_default();
+    counts.for_each(|part| words.merge(part));
     if words.distinct() == 0 {
         return Err(DataError::NoSentence(corpus.name()));
     }
@@ -97,18 +102,22 @@ pub fn count_words(corpus: &Corpus, normalizer: Normalizer) -> Result<WordCounts
 /// # Errors
 /// [`TrainError`], naming what is at fault.
 pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepared, TrainError> {
+    let read = |inputs: &[String]| {
+        Ok::<_, DataError>(Corpus::from_inputs(inputs)?.with_invalid_utf8(options.invalid_utf8))
+    };
     let corpus = match &options.input {
         Input::Stories => Some(Corpus::Text("the built-in corpus", STORIES)),
-        Input::Text(inputs) => Some(Corpus::from_inputs(inputs)?),
+        Input::Text(inputs) => Some(read(inputs)?),
         Input::Instances { .. } => None,
     };
     let eval_corpus = match options.eval_input.as_slice() {
         [] => None,
-        inputs => Some(Corpus::from_inputs(inputs)?),
+        inputs => Some(read(inputs)?),
     };
     let (bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
     let recipe = &options.recipe;
 
+    let store_path = |name| options.output_dir.join("tokens").join(format!("{name}.tokens"));
     let mut held_out = None;
     let source = match (&options.input, corpus) {
         (Input::Instances { file, shuffle }, _) => {
@@ -125,7 +134,8 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
         }
         (_, corpus) => {
             let corpus = corpus.expect("input other than instances is text");
-            let store = tokenize(&corpus, &tokenizer, observer)?;
+            let path = store_path("train");
+            let store = tokenize(&corpus, &tokenizer, &path, observer)?;
             let all: Vec<u32> = (0..store.documents() as u32).collect();
             let (training, evaluation) = if eval_corpus.is_some() || options.eval_fraction == 0.0 {
                 (all, Vec::new())
@@ -145,7 +155,7 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
         }
     };
     if let Some(corpus) = eval_corpus {
-        let store = tokenize(&corpus, &tokenizer, observer)?;
+        let store = tokenize(&corpus, &tokenizer, &store_path("eval"), observer)?;
         let all = (0..store.documents() as u32).collect();
         held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
     }
@@ -248,7 +258,7 @@ fn learn_vocabulary(
     vocab_size: usize,
     observer: &mut dyn Observer,
 ) -> Result<Vocabulary, TrainError> {
-    let words = count_words(corpus, options.normalizer())?;
+    let words = count_words(corpus, options.normalizer(), observer)?;
     let vocabulary = learn(&words, &TrainerOptions { vocab_size, ..TrainerOptions::default() })?;
     observer.note(&format!(
         "learned a vocabulary of {} word pieces from {} words ({} different)",
@@ -259,14 +269,21 @@ fn learn_vocabulary(
     Ok(vocabulary)
 }
 
+/// The tokens of `corpus`: in memory when it is small, else in the file `path`, which is used again
+/// by another run on the same text.
 fn tokenize(
     corpus: &Corpus,
     tokenizer: &Tokenizer,
+    path: &Path,
     observer: &mut dyn Observer,
 ) -> Result<Arc<TokenStore>, TrainError> {
-    let vocab_size = tokenizer.vocabulary().len();
-    let encode = |sentence: &str| tokenizer.encode(sentence);
-    let store = TokenStore::build(corpus, vocab_size, encode, |_| {})?;
+    let total = corpus.bytes();
+    let progress = &mut |work: &'static str, done| observer.progress(work, done, total);
+    let store = if total > SMALL_TEXT_BYTES {
+        TokenStore::open_or_create(path, corpus, tokenizer, progress)?
+    } else {
+        TokenStore::in_memory(corpus, tokenizer, progress)?
+    };
     observer.note(&format!(
         "{}: {} documents, {} sentences, {} tokens",
         corpus.name(),

@@ -31,7 +31,8 @@ pub struct Finished {
 /// `command` is what a person typed, for `run.json`.
 ///
 /// # Errors
-/// [`TrainError`], naming what is at fault. Until everything is read and checked, nothing is written.
+/// [`TrainError`], naming what is at fault. Until everything is read and checked, nothing is written
+/// but the tokens of a large text.
 pub fn pretrain(
     options: &Options,
     command: &str,

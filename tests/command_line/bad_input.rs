@@ -82,7 +82,7 @@ fn text_that_is_not_utf8() {
     let mut bytes = TEXT.as_bytes().to_vec();
     bytes[30] = 0xff; // in line 2
     place.write("bad.txt", &bytes);
-    let words = ["`bad.txt` is not UTF-8: line 2, byte 30", "convert it to UTF-8"];
+    let words = ["`bad.txt` is not UTF-8: line 2, byte 30", "--invalid-utf8 replace"];
     place.refuses(&words, on("bad.txt"));
     place.refuses(&words, pretrain("--eval-input bad.txt"));
     place.refuses(&words, |place| place.cloze("vocab --input bad.txt --output vocab.txt"));
