@@ -11,6 +11,7 @@
 //! | [`tensor`] | matrix products, vector kernels, math functions, random numbers, threads |
 //! | [`train`] | the recipe, one step, the optimizer, evaluation, a whole run |
 //! | [`tasks`] | what a pretrained model is for: filling blanks, judging pairs of sentences |
+//! | [`files`], [`sha256`] | reading and writing whole files; naming their bytes |
 //! | `report` | what a person looks at (feature `cli`) |
 //!
 //! # The two tasks of pretraining
@@ -71,6 +72,7 @@ pub mod files;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod report;
+pub mod sha256;
 pub mod tasks;
 pub mod tensor;
 pub mod tokenizer;

@@ -71,6 +71,17 @@ impl Default for Recipe {
 }
 
 impl Recipe {
+    /// Sequences of one step.
+    pub fn sequences_per_step(&self) -> usize {
+        self.train_batch_size.saturating_mul(self.gradient_accumulation_steps)
+    }
+
+    /// The sequences of each micro-batch of a step, in order.
+    pub fn micro_batches(&self) -> impl Iterator<Item = usize> + use<> {
+        let (all, size) = (self.sequences_per_step(), self.train_batch_size);
+        (0..all.div_ceil(size)).map(move |index| size.min(all - index * size))
+    }
+
     /// The shape of one forward pass.
     pub fn batch_shape(&self) -> BatchShape {
         BatchShape {

@@ -21,6 +21,8 @@ fn the_run_directory_is_whole() {
         .collect();
     files.sort();
     let expected = [
+        ".lock",
+        "checkpoint",
         "config.json",
         "metrics.jsonl",
         "model.safetensors",
