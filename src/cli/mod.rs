@@ -14,6 +14,7 @@ mod output;
 mod pretrain;
 mod signals;
 mod tokenize;
+mod verify;
 mod vocab;
 
 use clap::error::ErrorKind;
@@ -33,6 +34,9 @@ enum Command {
     /// text ─► run directory: pretrains a BERT
     #[command(allow_negative_numbers = true)]
     Pretrain(Box<pretrain::Args>),
+    /// run directory ─► whether the same bits come out again
+    #[command(allow_negative_numbers = true)]
+    Verify(verify::Args),
     /// text ─► vocab.txt: learns a WordPiece vocabulary
     #[command(allow_negative_numbers = true)]
     Vocab(vocab::Args),
@@ -68,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Pretrain(args) => {
             pretrain::run(*args, matches.subcommand_matches("pretrain").expect("this command"))
         }
+        Command::Verify(args) => verify::run(args),
         Command::Vocab(args) => vocab::run(args).map(done),
         Command::Tokenize(args) => tokenize::run(args).map(done),
         Command::Instances(args) => instances::run(args).map(done),

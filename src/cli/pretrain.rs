@@ -84,10 +84,10 @@ pub struct Args {
     #[arg(long)]
     no_nsp: bool,
 
-    /// Sequences of one forward pass
+    /// Sequences of one step
     #[arg(long, default_value_t = 32, value_name = "N")]
     train_batch_size: usize,
-    /// Forward passes of one step: a step sees train-batch-size times this many sequences
+    /// A step sees train-batch-size times this many sequences; only the product counts
     #[arg(long, default_value_t = 1, value_name = "N")]
     gradient_accumulation_steps: usize,
     /// Highest learning rate [default: 1e-4; built-in stories: 2e-3]

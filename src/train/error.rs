@@ -5,6 +5,7 @@ use super::recipe::RecipeError;
 use super::run_directory::RunDirectoryError;
 use super::run_json::{Difference, RunJsonError};
 use super::trainer::Diverged;
+use super::verify::VerifyError;
 use crate::autodiff::GraphError;
 use crate::data::DataError;
 use crate::files::FileError;
@@ -79,6 +80,9 @@ pub enum TrainError {
         /// Steps of the whole run.
         num_train_steps: u64,
     },
+    /// A run that cannot be verified.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// `--instances` without a vocabulary.
     #[error(
         "--instances holds ids: say of which vocabulary with --vocab FILE (or start from a model with --init DIR)"

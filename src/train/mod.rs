@@ -3,7 +3,7 @@
 //! Read in this order: [`Recipe`] (the settings), [`trainer`] (one step), [`optimizer`] and
 //! [`schedule`] (what the step applies), [`evaluation`], [`pretrain`] (a whole run: [`Options`] in,
 //! run directory out). What keeps a run from being lost: [`checkpoint`], [`run_json`],
-//! [`checkpoint_directory`], [`lock`].
+//! [`checkpoint_directory`], [`lock`]; what shows that it can be had again: [`mod@verify`].
 
 pub mod benchmark;
 pub mod checkpoint;
@@ -22,6 +22,7 @@ pub mod run_directory;
 pub mod run_json;
 pub mod schedule;
 pub mod trainer;
+pub mod verify;
 
 pub use error::TrainError;
 pub use observer::Observer;

@@ -11,7 +11,7 @@ use super::options::Options;
 use super::prepare::{Prepared, Source, prepare};
 use super::run_directory::{MetricsFile, RunDirectory};
 use super::run_json::{Extension, RunJson, differences};
-use super::trainer::Trainer;
+use super::trainer::{Diverged, StepReport, Trainer};
 use crate::data::Batch;
 use crate::model::{Bert, weights};
 use crate::sha256::Digest;
@@ -163,7 +163,10 @@ impl<'a> Run<'a> {
             trainer.bytes() as f64 / 1e6
         ));
         // Nothing but the parameters has been touched so far, so nothing else has been taken.
-        memory::check(trainer.bytes() / 4 - trainer.bert.layout.len())?;
+        let sequence = 3 * (recipe.max_seq_length + recipe.max_predictions_per_seq);
+        let batches = recipe.sequences_per_step().saturating_mul(sequence);
+        let plan = trainer.bytes() / 4 - trainer.bert.layout.len();
+        memory::check(plan.saturating_add(batches))?;
         let progress = Progress {
             step: 0,
             tokens: 0,
@@ -211,7 +214,7 @@ impl<'a> Run<'a> {
         while self.trainer.steps() < num_train_steps {
             let step = self.trainer.steps();
             if observer.should_stop() {
-                if saved != Some(step) {
+                if saved != Some(step) && self.trainer.is_finite() {
                     self.save_checkpoint(&checkpoints, &metrics)?;
                 }
                 return Err(TrainError::Stopped { step, num_train_steps });
@@ -225,6 +228,13 @@ impl<'a> Run<'a> {
             self.progress.tokens += report.tokens;
             observer.stepped(&report);
             let last = step == num_train_steps;
+            let due = |every: u64| last || (every > 0 && step.is_multiple_of(every));
+            let (evaluates, saves) = (due(options.eval_every), due(options.save_checkpoints_steps));
+            if (evaluates || saves) && !self.trainer.is_finite() {
+                let StepReport { step, losses, learning_rate, grad_norm, .. } = report;
+                let loss = losses.masked_lm_loss + losses.next_sentence_loss;
+                return Err(Diverged { step, loss, learning_rate, grad_norm }.into());
+            }
             if last || step.is_multiple_of(options.log_every.max(1)) {
                 let (seconds, elapsed) = (start.elapsed(), last_log.elapsed());
                 let (seconds, elapsed) = (seconds.as_secs_f64(), elapsed.as_secs_f64());
@@ -234,7 +244,7 @@ impl<'a> Run<'a> {
                 observer.logged(&line);
                 last_log = Instant::now();
             }
-            if last || (options.eval_every > 0 && step.is_multiple_of(options.eval_every)) {
+            if evaluates {
                 if let Some(evaluator) = &mut self.evaluator {
                     let before = Instant::now();
                     let result = evaluate(evaluator, &self.trainer.bert, &self.held_out);
@@ -248,8 +258,7 @@ impl<'a> Run<'a> {
                 let bert = &self.trainer.bert;
                 weights::save(directory.path(), &bert.layout, &bert.parameters)?;
             }
-            let every = options.save_checkpoints_steps;
-            if last || (every > 0 && step.is_multiple_of(every)) {
+            if saves {
                 self.save_checkpoint(&checkpoints, &metrics)?;
                 saved = Some(step);
             }
