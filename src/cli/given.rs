@@ -3,6 +3,7 @@
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use cloze::train::Options;
+use cloze::train::run_json::as_written;
 use serde_json::Value;
 
 /// What each option of the command line sets, as a path into [`Options`] as JSON.
@@ -53,8 +54,7 @@ pub(super) fn any(matches: &ArgMatches) -> bool {
 /// The options `before`, with those of `now` that were typed in their place. The output directory is
 /// always that of `now`.
 pub(super) fn over(before: &Options, now: &Options, matches: &ArgMatches) -> Options {
-    let json = |options| serde_json::to_value(options).expect("numbers and strings");
-    let (mut merged, from) = (json(before), json(now));
+    let (mut merged, from) = (as_written(before), as_written(now));
     for (name, place) in PLACES {
         if name != "output_dir" && !typed(matches, name) {
             continue;

@@ -53,7 +53,7 @@ impl RunJson {
             cloze_version: env!("CARGO_PKG_VERSION").into(),
             command: command.into(),
             options: options.clone(),
-            config: serde_json::to_value(config).expect("numbers and strings"),
+            config: as_written(config),
             extensions: Vec::new(),
             model_sha256: None,
         }
@@ -122,14 +122,19 @@ pub fn differences(before: &Options, now: &Options) -> Vec<Difference> {
 fn settings(options: &Options) -> Vec<(String, Value)> {
     // Paths of one text may be written in several ways; the digest of the data tells texts apart.
     let mut found = Vec::new();
-    let json = serde_json::to_value(options).expect("numbers and strings");
-    flatten("", &json, &mut found);
+    flatten("", &as_written(options), &mut found);
     found
         .retain(|(name, _)| !["--output-dir", "--save-checkpoints-steps"].contains(&name.as_str()));
     if options.input == Input::Stories {
         found.push(("--input".into(), "the built-in stories".into()));
     }
     found
+}
+
+/// A value as a file has it: 0.1 as 0.1, not as the `f64` that the `f32` of 0.1 is.
+pub fn as_written(value: &impl Serialize) -> Value {
+    let text = serde_json::to_string(value).expect("numbers and strings");
+    serde_json::from_str(&text).expect("JSON just written")
 }
 
 /// The leaves of a tree of settings.
