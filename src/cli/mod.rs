@@ -2,20 +2,23 @@
 //!
 //! Each command file has `Args` (the options, with Google's and Hugging Face's names) and `run`.
 //! Answers go to standard output, talk to standard error. Exit status: 0 done, 1 failed, 2 wrong
-//! usage.
+//! usage; 130 or 143 when a run was stopped by Ctrl-C or SIGTERM.
 
 mod bench;
 mod eval;
 mod fill_mask;
+mod given;
 mod instances;
 mod next_sentence;
 mod output;
 mod pretrain;
+mod signals;
 mod tokenize;
+mod verify;
 mod vocab;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cloze::data::InvalidUtf8;
 use std::process::ExitCode;
 
@@ -32,6 +35,9 @@ enum Command {
     /// text ─► run directory: pretrains a BERT
     #[command(allow_negative_numbers = true)]
     Pretrain(Box<pretrain::Args>),
+    /// run directory ─► whether the same bits come out again
+    #[command(allow_negative_numbers = true)]
+    Verify(verify::Args),
     /// text ─► vocab.txt: learns a WordPiece vocabulary
     #[command(allow_negative_numbers = true)]
     Vocab(vocab::Args),
@@ -56,29 +62,37 @@ enum Command {
 
 /// Parses the command line, runs the command and turns its result into an exit status.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // Paths go into messages, JSON and run.json.
     if let Some(argument) = std::env::args_os().find(|argument| argument.to_str().is_none()) {
         let message = format!("{argument:?} is not UTF-8; rename what it names\n");
         Cli::command().error(ErrorKind::InvalidUtf8, message).exit();
     }
     let result = match cli.command {
-        Command::Pretrain(args) => pretrain::run(*args),
-        Command::Vocab(args) => vocab::run(args),
-        Command::Tokenize(args) => tokenize::run(args),
-        Command::Instances(args) => instances::run(args),
-        Command::Eval(args) => eval::run(args),
-        Command::FillMask(args) => fill_mask::run(args),
-        Command::NextSentence(args) => next_sentence::run(args),
-        Command::Bench(args) => bench::run(args),
+        Command::Pretrain(args) => {
+            pretrain::run(*args, matches.subcommand_matches("pretrain").expect("this command"))
+        }
+        Command::Verify(args) => verify::run(args),
+        Command::Vocab(args) => vocab::run(args).map(done),
+        Command::Tokenize(args) => tokenize::run(args).map(done),
+        Command::Instances(args) => instances::run(args).map(done),
+        Command::Eval(args) => eval::run(args).map(done),
+        Command::FillMask(args) => fill_mask::run(args).map(done),
+        Command::NextSentence(args) => next_sentence::run(args).map(done),
+        Command::Bench(args) => bench::run(args).map(done),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn done(_: ()) -> ExitCode {
+    ExitCode::SUCCESS
 }
 
 /// For `--threads`; more than these only stand in each other's way.

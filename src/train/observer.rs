@@ -21,6 +21,11 @@ pub trait Observer {
     /// The held-out instances that evaluations will look at, drawn once.
     fn held_out(&mut self, _batches: &[Batch], _tokenizer: &Tokenizer) {}
 
+    /// Asked before each step: whether to save and stop here.
+    fn should_stop(&mut self) -> bool {
+        false
+    }
+
     /// A step was taken.
     fn stepped(&mut self, _report: &StepReport) {}
 

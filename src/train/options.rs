@@ -72,6 +72,14 @@ pub struct Options {
     pub log_every: u64,
     /// Steps between evaluations; 0 for one at the end only.
     pub eval_every: u64,
+    /// Steps between checkpoints; 0 for one at the end, or when the run is stopped, only.
+    #[serde(default = "save_checkpoints_steps")]
+    pub save_checkpoints_steps: u64,
     /// The run directory.
     pub output_dir: PathBuf,
+}
+
+/// Google's default.
+pub(super) fn save_checkpoints_steps() -> u64 {
+    1000
 }

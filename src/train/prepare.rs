@@ -7,14 +7,18 @@ use super::options::{Input, ModelSource, Options, VocabularySource};
 use crate::data::stories::STORIES;
 use crate::data::{
     Batch, Chunk, Corpus, DataError, Instance, InstanceFile, MaskSettings, PairSettings, Part,
-    SMALL_TEXT_BYTES, Sampler, TokenStore, split_documents,
+    Position as SamplerPosition, SMALL_TEXT_BYTES, Sampler, TokenStore, split_documents,
 };
+use crate::files::FileError;
 use crate::model::{Bert, Config, layout};
+use crate::sha256::{Digest, Sha256};
 use crate::tensor::memory;
 use crate::tokenizer::{
     Normalizer, Options as TokenizerOptions, Tokenizer, TrainerOptions, Vocabulary, WordCounts,
     learn,
 };
+use serde::{Deserialize, Serialize};
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -28,6 +32,32 @@ pub struct Prepared {
     pub source: Source,
     /// Held-out instances, drawn once.
     pub evaluation: Vec<Batch>,
+    /// Digest of vocabulary and data: what a run that goes on must find again.
+    pub data: Digest,
+}
+
+/// Where a stream of training instances stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Position {
+    /// In a stream drawn from text.
+    Sampler(SamplerPosition),
+    /// In a file of instances.
+    File {
+        /// The pass over the file, from 0.
+        epoch: u64,
+        /// Instances of the pass that have been handed out.
+        offset: u64,
+    },
+}
+
+impl Position {
+    /// All its numbers.
+    pub fn numbers(&self) -> [u64; 4] {
+        match *self {
+            Self::Sampler(p) => [p.epoch, p.document, p.before, p.offset],
+            Self::File { epoch, offset } => [epoch, offset, 0, 0],
+        }
+    }
 }
 
 /// A stream of training instances.
@@ -50,13 +80,40 @@ impl Source {
         }
     }
 
-    /// Fills `batch` with the next instances.
+    /// The place of the next instance.
+    pub fn position(&self) -> Position {
+        match self {
+            Self::Sampler(sampler) => Position::Sampler(sampler.position()),
+            Self::File(file) => {
+                let (epoch, offset) = file.position();
+                Position::File { epoch, offset }
+            }
+        }
+    }
+
+    /// Goes to a place that [`Source::position`] gave; false when there is no such place.
+    pub fn seek(&mut self, position: Position) -> bool {
+        match (&mut *self, position) {
+            (Self::Sampler(sampler), Position::Sampler(position)) => sampler.seek(position),
+            (Self::File(file), Position::File { epoch, offset }) => file.seek((epoch, offset)),
+            _ => return false,
+        }
+        self.position() == position
+    }
+
+    /// Fills `batch` with the next `instances` instances, fewer than it has room for at the end of a
+    /// step.
     ///
     /// # Errors
     /// As [`Source::next_instance`].
-    pub fn fill(&mut self, batch: &mut Batch, pad_id: u32) -> Result<(), DataError> {
+    pub fn fill(
+        &mut self,
+        batch: &mut Batch,
+        instances: usize,
+        pad_id: u32,
+    ) -> Result<(), DataError> {
         batch.clear(pad_id);
-        while !batch.is_full() {
+        while batch.instances < instances {
             batch.push(&self.next_instance()?);
         }
         Ok(())
@@ -119,8 +176,13 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
 
     let store_path = |name| options.output_dir.join("tokens").join(format!("{name}.tokens"));
     let mut held_out = None;
+    let mut data = Sha256::new();
+    tokenizer.vocabulary().write(&mut data).expect("a digest takes everything");
     let source = match (&options.input, corpus) {
         (Input::Instances { file, shuffle }, _) => {
+            let mut bytes = File::open(file).map_err(|error| FileError::io("open", file, error))?;
+            std::io::copy(&mut bytes, &mut data)
+                .map_err(|error| FileError::io("read", file, error))?;
             let file = InstanceFile::open(
                 file,
                 tokenizer.vocabulary(),
@@ -136,6 +198,7 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
             let corpus = corpus.expect("input other than instances is text");
             let path = store_path("train");
             let store = tokenize(&corpus, &tokenizer, &path, observer)?;
+            add_store(&store, &mut data);
             let all: Vec<u32> = (0..store.documents() as u32).collect();
             let (training, evaluation) = if eval_corpus.is_some() || options.eval_fraction == 0.0 {
                 (all, Vec::new())
@@ -156,12 +219,14 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
     };
     if let Some(corpus) = eval_corpus {
         let store = tokenize(&corpus, &tokenizer, &store_path("eval"), observer)?;
+        add_store(&store, &mut data);
         let all = (0..store.documents() as u32).collect();
         held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
     }
     let pad_id = tokenizer.vocabulary().pad_id();
     let evaluation = held_out.map(|mut sampler| {
         let shape = recipe.batch_shape();
+        let most = options.max_eval_steps.saturating_mul(recipe.train_batch_size);
         let new_batch = || {
             let mut batch =
                 Batch::new(shape.batch_size, shape.max_seq_length, shape.max_predictions_per_seq);
@@ -169,9 +234,7 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
             batch
         };
         let mut batches = Vec::new();
-        for instance in
-            sampler.first_pass().take(options.max_eval_steps.saturating_mul(shape.batch_size))
-        {
+        for instance in sampler.first_pass().take(most) {
             if batches.last().is_none_or(Batch::is_full) {
                 batches.push(new_batch());
             }
@@ -179,7 +242,26 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
         }
         batches
     });
-    Ok(Prepared { bert, tokenizer, source, evaluation: evaluation.unwrap_or_default() })
+    let (evaluation, data) = (evaluation.unwrap_or_default(), data.finish());
+    Ok(Prepared { bert, tokenizer, source, evaluation, data })
+}
+
+/// Adds all tokens of `store`, and the bounds of its sentences and documents, to a digest.
+fn add_store(store: &TokenStore, data: &mut Sha256) {
+    let (mut ids, mut bytes) = (Vec::new(), Vec::new());
+    for document in 0..store.documents() {
+        ids.clear();
+        bytes.clear();
+        for sentence in store.document(document) {
+            let range = store.sentence(sentence);
+            ids.push((range.end - range.start) as u32);
+            store.extend(range, &mut ids);
+        }
+        // No id is this large: what lies between are lengths and ids of one document.
+        ids.push(u32::MAX);
+        bytes.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+        data.update(&bytes);
+    }
 }
 
 /// The model with its first weights, and its tokenizer.

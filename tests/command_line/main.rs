@@ -4,12 +4,10 @@
 //! - [`bad_input`], [`bad_weights`]: what is refused, with which words, and that nothing is written.
 //! - [`pretraining`]: from text to a directory that every command reads.
 //! - [`text`]: bytes that are not UTF-8, line ends and other oddities; text that is large.
-//! - [`determinism`]: the same bytes whatever the threads.
 
 mod answers;
 mod bad_input;
 mod bad_weights;
-mod determinism;
 mod place;
 mod pretraining;
 mod text;
