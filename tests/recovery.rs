@@ -21,6 +21,7 @@ fn options(place: &Place, run: &str) -> Options {
     let mut options = Options {
         input: Input::Text(vec![path("text.txt")]),
         eval_input: Vec::new(),
+        invalid_utf8: Default::default(),
         eval_fraction: 0.2,
         max_eval_steps: 2,
         model: ModelSource::New {

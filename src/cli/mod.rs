@@ -5,6 +5,7 @@
 //! usage; 130 or 143 when a run was stopped by Ctrl-C or SIGTERM.
 
 mod bench;
+mod bench_tokenizer;
 mod eval;
 mod fill_mask;
 mod given;

@@ -5,6 +5,7 @@ use super::piece_trie::PieceTrie;
 use super::pre_tokenizer::for_each_word;
 use super::special_tokens::{SPECIAL_TOKENS, Segment, SpecialTokens};
 use super::vocabulary::Vocabulary;
+use super::word_cache::{self, WordCache};
 use super::word_splitter::WordSplitter;
 use super::wordpiece::{CONTINUATION_PREFIX, WordPiece};
 use std::ops::Range;
@@ -68,6 +69,7 @@ pub struct Tokenizer {
     special_tokens: SpecialTokens,
     splitter: &'static WordSplitter,
     trie: Option<PieceTrie>,
+    cache_owner: u64,
 }
 
 impl Tokenizer {
@@ -87,30 +89,32 @@ impl Tokenizer {
     ) -> Self {
         let splitter = WordSplitter::of(options.normalizer());
         let trie = PieceTrie::new(&vocabulary, wordpiece.max_characters_per_word());
-        Self { vocabulary, options, wordpiece, special_tokens, splitter, trie }
+        let cache_owner = word_cache::new_owner();
+        Self { vocabulary, options, wordpiece, special_tokens, splitter, trie, cache_owner }
     }
 
     /// The ids of `text`, without `[CLS]` and `[SEP]`. Special tokens written in the text (`[MASK]`, in
     /// this case) are kept whole.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 4);
-        self.encode_into(text, &mut String::new(), &mut ids);
+        self.encode_into(text, &mut ids);
         ids
     }
 
-    /// As [`encode`](Self::encode), appending to `ids`; `word` is scratch. Nothing is allocated but
-    /// room in the two.
-    pub fn encode_into(&self, text: &str, word: &mut String, ids: &mut Vec<u32>) {
+    /// As [`encode`](Self::encode), appending to `ids`.
+    pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) {
         let Some(trie) = &self.trie else {
             return self.for_each_token(text, |id, _| ids.push(id));
         };
-        self.special_tokens.for_each_segment(text, |segment| match segment {
-            Segment::Special(_, _, id) => ids.push(id),
-            Segment::Text(start, end) => {
-                self.splitter.for_each_word(&text[start..end], word, |word| {
-                    trie.encode_word(word, ids);
-                });
-            }
+        WordCache::with(self.cache_owner, |cache| {
+            self.special_tokens.for_each_segment(text, |segment| match segment {
+                Segment::Special(_, _, id) => ids.push(id),
+                Segment::Text(start, end) => {
+                    self.splitter.for_each_word(&text[start..end], |word| {
+                        cache.encode(word, ids, |word, ids| trie.encode_word(word, ids));
+                    });
+                }
+            });
         });
     }
 

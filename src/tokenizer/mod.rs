@@ -14,8 +14,8 @@
 //!
 //! The reference is `BertWordPieceTokenizer` of Hugging Face's `tokenizers` 0.23.3, which follows
 //! `tokenization.py` of Google's BERT: same ids, same offsets. Where nobody asks for offsets, two fast
-//! files do the same work: `word_splitter` for [`Normalizer`] and [`for_each_word`], `piece_trie` for
-//! [`WordPiece`]. The plain ones are their oracles.
+//! files do the same work: `word_splitter` for [`Normalizer`] and [`for_each_word`], `piece_trie` (behind
+//! `word_cache`) for [`WordPiece`]. The plain ones are their oracles.
 //!
 //! This room uses nothing above it: of this crate only [`files`](crate::files).
 
@@ -31,6 +31,7 @@ mod tokenizer_json;
 mod trainer;
 mod unicode_tables;
 mod vocabulary;
+mod word_cache;
 mod word_counts;
 mod word_splitter;
 mod wordpiece;

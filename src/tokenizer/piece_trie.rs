@@ -34,11 +34,9 @@ impl PieceTrie {
         if bytes + 1 >= 1 << NODE_BITS {
             return None;
         }
-        // At most half full, though shared prefixes make it much emptier than this bound.
-        let slots = (2 * bytes).next_power_of_two().max(2);
         let mut trie = Self {
-            slots: vec![0; slots],
-            shift: 64 - slots.ilog2(),
+            slots: vec![0; 2],
+            shift: 63,
             ids: vec![NONE],
             continuation: None,
             unk_id: vocabulary.unk_id(),
@@ -72,12 +70,28 @@ impl PieceTrie {
 
     fn child_or_new(&mut self, parent: u32, byte: u8) -> u32 {
         let slot = self.slot(parent, byte);
-        if self.slots[slot] == 0 {
-            let key = u64::from(parent) << 8 | u64::from(byte);
-            self.slots[slot] = key << NODE_BITS | self.ids.len() as u64;
-            self.ids.push(NONE);
+        if self.slots[slot] != 0 {
+            return (self.slots[slot] & ((1 << NODE_BITS) - 1)) as u32;
         }
-        (self.slots[slot] & ((1 << NODE_BITS) - 1)) as u32
+        let (key, child) = (u64::from(parent) << 8 | u64::from(byte), self.ids.len() as u32);
+        self.slots[slot] = key << NODE_BITS | u64::from(child);
+        self.ids.push(NONE);
+        if 2 * self.ids.len() > self.slots.len() {
+            self.grow();
+        }
+        child
+    }
+
+    /// Twice the slots: never more than half of them are taken.
+    fn grow(&mut self) {
+        let double = vec![0; 2 * self.slots.len()];
+        let old = std::mem::replace(&mut self.slots, double);
+        self.shift -= 1;
+        for edge in old.into_iter().filter(|&edge| edge != 0) {
+            let key = edge >> NODE_BITS;
+            let slot = self.slot((key >> 8) as u32, key as u8);
+            self.slots[slot] = edge;
+        }
     }
 
     /// Appends the ids of the pieces of one word.

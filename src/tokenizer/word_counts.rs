@@ -21,7 +21,7 @@ impl WordCounts {
     /// written in it count as ordinary text, as in the reference.
     pub fn add_text(&mut self, normalizer: &Normalizer, text: &str) {
         let splitter = WordSplitter::of(*normalizer);
-        splitter.for_each_word(text, &mut String::new(), |word| self.add_word(word, 1));
+        splitter.for_each_word(text, |word| self.add_word(word, 1));
     }
 
     /// Counts `word` another `count` times.

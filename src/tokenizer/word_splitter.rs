@@ -57,6 +57,12 @@ impl WordSplitter {
         Self { normalizer, ascii, basic_plane }
     }
 
+    /// Whether `byte` is an ASCII character that continues a word; lower-casing is all that becomes of
+    /// it.
+    fn is_ascii_letter(&self, byte: u8) -> bool {
+        matches!(self.ascii.get(usize::from(byte)), Some(Fate::Letter(_)))
+    }
+
     fn fate(&self, character: char) -> Fate {
         match self.basic_plane.get(character as usize) {
             Some(fate) => *fate,
@@ -64,22 +70,37 @@ impl WordSplitter {
         }
     }
 
-    /// Calls `visit` for each word of `text` in order. `word` is scratch.
-    pub fn for_each_word(&self, text: &str, word: &mut String, mut visit: impl FnMut(&str)) {
-        word.clear();
+    /// Calls `visit` for each word of `text` in order.
+    pub fn for_each_word(&self, text: &str, mut visit: impl FnMut(&str)) {
         if !text.is_ascii()
             && text.chars().any(|c| !c.is_ascii() && matches!(self.fate(c), Fate::Mark))
         {
             pre_tokenizer::for_each_word(&self.normalizer, text, |word, _| visit(word));
             return;
         }
+        let word = &mut String::new();
         let mut end_word = |word: &mut String| {
             if !word.is_empty() {
                 visit(word);
                 word.clear();
             }
         };
-        for character in text.chars() {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            let letters =
+                bytes[at..].iter().take_while(|&&byte| self.is_ascii_letter(byte)).count();
+            if letters > 0 {
+                let start = word.len();
+                word.push_str(&text[at..at + letters]);
+                if self.normalizer.lower_case {
+                    word[start..].make_ascii_lowercase();
+                }
+                at += letters;
+                continue;
+            }
+            let character = text[at..].chars().next().expect("not at the end");
+            at += character.len_utf8();
             let fate = match self.ascii.get(character as usize) {
                 Some(fate) => *fate,
                 None => self.fate(character),
@@ -151,7 +172,7 @@ mod tests {
     fn both_ways(normalizer: Normalizer, text: &str) -> [Vec<String>; 2] {
         let (mut fast, mut plain) = (Vec::new(), Vec::new());
         let splitter = WordSplitter::of(normalizer);
-        splitter.for_each_word(text, &mut String::new(), |word| fast.push(word.to_owned()));
+        splitter.for_each_word(text, |word| fast.push(word.to_owned()));
         pre_tokenizer::for_each_word(&normalizer, text, |word, _| plain.push(word.to_owned()));
         [fast, plain]
     }

@@ -5,6 +5,7 @@ use crate::files::FileError;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Another run is writing into the directory.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +66,18 @@ impl Lock {
     }
 
     fn try_lock(directory: &Path, file: &File) -> Result<(), LockError> {
-        match file.try_lock() {
+        // A process that is being started holds its parent's open files until it begins: a lock that
+        // was just released may look held for a moment.
+        const TRIES: usize = 20;
+        let mut result = file.try_lock();
+        for _ in 1..TRIES {
+            if !matches!(result, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+            result = file.try_lock();
+        }
+        match result {
             Ok(()) => Ok(()),
             Err(TryLockError::WouldBlock) => {
                 let text = fs::read_to_string(lock_file(directory)).unwrap_or_default();

@@ -21,6 +21,7 @@ pub mod recipe;
 pub mod run_directory;
 pub mod run_json;
 pub mod schedule;
+pub mod tokenizer_benchmark;
 pub mod trainer;
 pub mod verify;
 
