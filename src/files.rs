@@ -97,6 +97,36 @@ pub fn write_atomically(
     })
 }
 
+/// What is in a directory, in order of names.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn list(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let entries = fs::read_dir(directory).and_then(|entries| {
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()
+    });
+    let mut paths = entries.map_err(|source| FileError::io("read directory", directory, source))?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// Removes temporary files that [`write_atomically`] left in `directory` when its process was killed.
+/// Only for a directory that no living process writes into.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn remove_temporary_files(directory: &Path) -> Result<(), FileError> {
+    for path in list(directory)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let middle = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
+        let process = middle.and_then(|name| name.rsplit_once('.')).map(|(_, process)| process);
+        if process.is_some_and(|process| process.parse::<u32>().is_ok()) {
+            fs::remove_file(&path).map_err(|source| FileError::io("remove", &path, source))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a rename durable. Only Unix can open a directory; elsewhere there is nothing to do.
 fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) {
@@ -123,6 +153,18 @@ mod tests {
         assert!(error.to_string().contains("disk full"), "{error}");
         assert_eq!(read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_temporary_files_are_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in [".a.json.12.tmp", "a.json", ".a.json.tmp", "a.12.tmp", ".b.x1.tmp"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        remove_temporary_files(directory.path()).unwrap();
+        let left = list(directory.path()).unwrap();
+        let left: Vec<_> = left.iter().map(|path| path.file_name().unwrap()).collect();
+        assert_eq!(left, [".a.json.tmp", ".b.x1.tmp", "a.12.tmp", "a.json"]);
     }
 
     #[test]

@@ -11,7 +11,10 @@
 //! | [`tensor`] | matrix products, vector kernels, math functions, random numbers, threads |
 //! | [`train`] | the recipe, one step, the optimizer, evaluation, a whole run |
 //! | [`tasks`] | what a pretrained model is for: filling blanks, judging pairs of sentences |
+//! | [`files`], [`mod@sha256`] | reading and writing whole files; naming their bytes |
 //! | `report` | what a person looks at (feature `cli`) |
+//!
+//! That the same run gives the same bytes everywhere is a contract: [`determinism`].
 //!
 //! # The two tasks of pretraining
 //!
@@ -32,7 +35,7 @@
 //! let corpus = Corpus::Text("three tiny documents", text);
 //!
 //! // Text to word pieces.
-//! let words = count_words(&corpus, Options::default().normalizer())?;
+//! let words = count_words(&corpus, Options::default().normalizer(), &mut ())?;
 //! let vocabulary = learn(&words, &TrainerOptions { vocab_size: 100, ..Default::default() })?;
 //! let tokenizer = Tokenizer::new(vocabulary, Options::default());
 //! let vocabulary = tokenizer.vocabulary();
@@ -66,11 +69,14 @@
 
 pub mod autodiff;
 pub mod data;
+#[doc = include_str!("../docs/determinism.md")]
+pub mod determinism {}
 pub mod error;
 pub mod files;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod report;
+pub mod sha256;
 pub mod tasks;
 pub mod tensor;
 pub mod tokenizer;

@@ -23,18 +23,18 @@ pub struct Profile {
     passes: [u32; 2],
 }
 
-/// All operations of one name, one direction, one pass.
+/// All operations of one name in one direction.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Row {
     /// Name of the operation.
     pub operation: &'static str,
     /// `forward` or `backward`.
     pub pass: &'static str,
-    /// Milliseconds of a pass, on average.
+    /// Milliseconds of a step, on average.
     pub ms: f64,
-    /// Floating-point operations of matrix products in a pass.
+    /// Floating-point operations of matrix products in a step.
     pub flop: u64,
-    /// Bytes of tensors read and written in a pass.
+    /// Bytes of tensors read and written in a step.
     pub bytes: u64,
 }
 
@@ -59,8 +59,10 @@ impl Profile {
         self.passes = [0; 2];
     }
 
-    /// One row for each name and direction that has taken time, in the order of the graph.
-    pub fn rows(&self) -> Vec<Row> {
+    /// One row for each name and direction that has taken time, in the order of the graph. The passes
+    /// were those of `steps` steps, equally many each.
+    pub fn rows(&self, steps: usize) -> Vec<Row> {
+        let steps = steps.max(1);
         let mut rows: Vec<Row> = Vec::new();
         for (direction, pass) in ["forward", "backward"].into_iter().enumerate() {
             for (costs, time) in self.costs.iter().zip(&self.times) {
@@ -73,10 +75,10 @@ impl Profile {
                     rows.len() - 1
                 });
                 let row = &mut rows[index];
-                row.ms +=
-                    1e3 * time[direction].as_secs_f64() / f64::from(self.passes[direction].max(1));
-                row.flop += costs.flop[direction];
-                row.bytes += costs.bytes[direction];
+                let passes = u64::from(self.passes[direction]) / steps as u64;
+                row.ms += 1e3 * time[direction].as_secs_f64() / steps as f64;
+                row.flop += passes * costs.flop[direction];
+                row.bytes += passes * costs.bytes[direction];
             }
         }
         rows

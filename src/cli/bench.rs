@@ -7,7 +7,10 @@ use std::io::Write;
 
 /// The options of `cloze bench`; names and defaults as in `pretrain`.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Size of the model (tiny, mini, small, medium, base) or the path of a config.json
     #[arg(long, default_value = "tiny", value_name = "SIZE|FILE")]
     model: String,
@@ -34,8 +37,18 @@ pub struct Args {
     json: bool,
 }
 
+/// What else than training can be measured.
+#[derive(clap::Subcommand)]
+enum What {
+    /// How fast text becomes ids, and a vocabulary
+    Tokenizer(super::bench_tokenizer::Args),
+}
+
 /// Runs `cloze bench`.
 pub fn run(args: Args) -> cloze::Result<()> {
+    if let Some(What::Tokenizer(args)) = args.what {
+        return super::bench_tokenizer::run(args);
+    }
     let settings = Settings {
         model: args.model,
         vocab_size: args.vocab_size as usize,

@@ -2,6 +2,7 @@
 
 use super::output::print;
 use cloze::data::Corpus;
+use cloze::report::Terminal;
 use cloze::tasks::{EvalSettings, Pretrained, evaluate};
 use cloze::tensor::threads::Pool;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ pub struct Args {
     /// Text: .txt and .jsonl files, directories, patterns in quotes
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     input: Vec<String>,
+    #[command(flatten)]
+    encoding: super::Encoding,
     /// Tokens of a sequence [default: 128, or what the model has positions for]
     #[arg(long, value_name = "N")]
     max_seq_length: Option<usize>,
@@ -51,6 +54,7 @@ pub struct Args {
 pub fn run(args: Args) -> cloze::Result<()> {
     super::warn_without_fma();
     let corpus = Corpus::from_inputs(&args.input)?;
+    let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let pretrained = Pretrained::open(&args.model)?;
     super::warn_of_missing_heads(&pretrained.report, "");
     let positions = pretrained.bert.config.max_position_embeddings;
@@ -66,7 +70,9 @@ pub fn run(args: Args) -> cloze::Result<()> {
         seed: args.seed,
     };
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
-    let answer = pool.run(|| evaluate(pretrained.model(), &corpus, &settings))?;
+    let mut terminal = Terminal::new(None);
+    let model = pretrained.model();
+    let answer = pool.run(|| evaluate(model, &corpus, &settings, &mut terminal))?;
     print(|out| {
         if args.json {
             return writeln!(out, "{}", serde_json::to_string(&answer)?);

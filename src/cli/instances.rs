@@ -2,7 +2,9 @@
 
 use super::output::{check_place, write_or_print};
 use cloze::data::{Corpus, MaskSettings, PairSettings, Sampler, TokenStore, to_json};
-use std::path::PathBuf;
+use cloze::report::Terminal;
+use cloze::train::Observer;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The options of `cloze instances`.
@@ -11,6 +13,8 @@ pub struct Args {
     /// Text: .txt and .jsonl files, directories, patterns in quotes
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     input: Vec<String>,
+    #[command(flatten)]
+    encoding: super::Encoding,
     #[command(flatten)]
     source: super::tokenize::Source,
     /// Keep case and accents (with --vocab; a model says so itself)
@@ -56,10 +60,15 @@ fn probability(text: &str) -> Result<f64, String> {
 pub fn run(args: Args) -> cloze::Result<()> {
     check_place(args.output.as_deref())?;
     let corpus = Corpus::from_inputs(&args.input)?;
+    let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let tokenizer = args.source.tokenizer(args.cased)?;
     let vocabulary = tokenizer.vocabulary();
-    let encode = |sentence: &str| tokenizer.encode(sentence);
-    let store = TokenStore::build(&corpus, vocabulary.len(), encode, |_| {})?;
+    // Tokens of a large text wait beside the output, where there is room for more.
+    let place = args.output.as_deref().and_then(Path::parent).map(Path::to_path_buf);
+    let place = place.unwrap_or_else(std::env::temp_dir);
+    let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
+    let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
+    let store = TokenStore::temporary(&place, &corpus, &tokenizer, progress)?;
     let documents = (0..store.documents() as u32).collect();
     let pairs = PairSettings {
         max_seq_length: args.max_seq_length as usize,

@@ -2,20 +2,25 @@
 //!
 //! Each command file has `Args` (the options, with Google's and Hugging Face's names) and `run`.
 //! Answers go to standard output, talk to standard error. Exit status: 0 done, 1 failed, 2 wrong
-//! usage.
+//! usage; 130 or 143 when a run was stopped by Ctrl-C or SIGTERM.
 
 mod bench;
+mod bench_tokenizer;
 mod eval;
 mod fill_mask;
+mod given;
 mod instances;
 mod next_sentence;
 mod output;
 mod pretrain;
+mod signals;
 mod tokenize;
+mod verify;
 mod vocab;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use cloze::data::InvalidUtf8;
 use std::process::ExitCode;
 
 /// Plain text in, pretrained BERT out, on a CPU.
@@ -31,6 +36,9 @@ enum Command {
     /// text ─► run directory: pretrains a BERT
     #[command(allow_negative_numbers = true)]
     Pretrain(Box<pretrain::Args>),
+    /// run directory ─► whether the same bits come out again
+    #[command(allow_negative_numbers = true)]
+    Verify(verify::Args),
     /// text ─► vocab.txt: learns a WordPiece vocabulary
     #[command(allow_negative_numbers = true)]
     Vocab(vocab::Args),
@@ -55,24 +63,28 @@ enum Command {
 
 /// Parses the command line, runs the command and turns its result into an exit status.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // Paths go into messages, JSON and run.json.
     if let Some(argument) = std::env::args_os().find(|argument| argument.to_str().is_none()) {
         let message = format!("{argument:?} is not UTF-8; rename what it names\n");
         Cli::command().error(ErrorKind::InvalidUtf8, message).exit();
     }
     let result = match cli.command {
-        Command::Pretrain(args) => pretrain::run(*args),
-        Command::Vocab(args) => vocab::run(args),
-        Command::Tokenize(args) => tokenize::run(args),
-        Command::Instances(args) => instances::run(args),
-        Command::Eval(args) => eval::run(args),
-        Command::FillMask(args) => fill_mask::run(args),
-        Command::NextSentence(args) => next_sentence::run(args),
-        Command::Bench(args) => bench::run(args),
+        Command::Pretrain(args) => {
+            pretrain::run(*args, matches.subcommand_matches("pretrain").expect("this command"))
+        }
+        Command::Verify(args) => verify::run(args),
+        Command::Vocab(args) => vocab::run(args).map(done),
+        Command::Tokenize(args) => tokenize::run(args).map(done),
+        Command::Instances(args) => instances::run(args).map(done),
+        Command::Eval(args) => eval::run(args).map(done),
+        Command::FillMask(args) => fill_mask::run(args).map(done),
+        Command::NextSentence(args) => next_sentence::run(args).map(done),
+        Command::Bench(args) => bench::run(args).map(done),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -80,9 +92,29 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn done(_: ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
 /// For `--threads`; more than these only stand in each other's way.
 fn threads() -> clap::builder::RangedI64ValueParser<u16> {
     clap::value_parser!(u16).range(1..=1024)
+}
+
+/// What text that is not UTF-8 does, an option of every command that reads text.
+#[derive(clap::Args)]
+struct Encoding {
+    /// Text that is not UTF-8: an error, or U+FFFD in its place
+    #[arg(long, default_value = "error", value_name = "error|replace", value_parser = invalid_utf8)]
+    invalid_utf8: InvalidUtf8,
+}
+
+fn invalid_utf8(text: &str) -> Result<InvalidUtf8, &'static str> {
+    match text {
+        "error" => Ok(InvalidUtf8::Error),
+        "replace" => Ok(InvalidUtf8::Replace),
+        _ => Err("it is error or replace"),
+    }
 }
 
 /// Says that a CPU without fused multiply-add gives other bits than the rest of the world.

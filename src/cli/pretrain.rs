@@ -1,12 +1,19 @@
 //! `cloze pretrain`: text ─► run directory.
 
+use super::given;
+use super::signals::Stoppable;
+use clap::ArgMatches;
 use cloze::report::{Terminal, summary};
 use cloze::tensor::threads::Pool;
+use cloze::train::checkpoint_directory::CheckpointDirectory;
 use cloze::train::optimizer::AdamW;
 use cloze::train::recipe::Recipe;
+use cloze::train::run_directory::RunDirectoryError;
+use cloze::train::run_json::RunJson;
 use cloze::train::schedule::Schedule;
-use cloze::train::{Input, ModelSource, Options, VocabularySource, pretrain};
+use cloze::train::{Input, ModelSource, Options, TrainError, VocabularySource, pretrain, resume};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// The options of `cloze pretrain`. Defaults are Google's; without --input and --instances, those of
 /// the built-in corpus.
@@ -15,6 +22,8 @@ pub struct Args {
     /// Text: .txt and .jsonl files, directories, patterns in quotes [default: the built-in stories]
     #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with = "instances")]
     input: Vec<String>,
+    #[command(flatten)]
+    encoding: super::Encoding,
     /// Held-out text for evaluation
     #[arg(long, num_args = 1.., value_name = "PATH")]
     eval_input: Vec<String>,
@@ -33,6 +42,13 @@ pub struct Args {
     /// The run directory
     #[arg(long, default_value = "run", value_name = "DIR")]
     output_dir: PathBuf,
+    /// Go on with the run in --output-dir from its newest checkpoint; its options need not be given
+    /// again, and only --num-train-steps may be another: a larger one
+    #[arg(long)]
+    resume: bool,
+    /// Steps between checkpoints; 0 for one at the end, or when stopped, only
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    save_checkpoints_steps: u64,
 
     /// Size of the model (tiny, mini, small, medium, base) or the path of a config.json
     #[arg(long, default_value = "tiny", value_name = "SIZE|FILE")]
@@ -70,10 +86,10 @@ pub struct Args {
     #[arg(long)]
     no_nsp: bool,
 
-    /// Sequences of one forward pass
+    /// Sequences of one step
     #[arg(long, default_value_t = 32, value_name = "N")]
     train_batch_size: usize,
-    /// Forward passes of one step: a step sees train-batch-size times this many sequences
+    /// A step sees train-batch-size times this many sequences; only the product counts
     #[arg(long, default_value_t = 1, value_name = "N")]
     gradient_accumulation_steps: usize,
     /// Highest learning rate [default: 1e-4; built-in stories: 2e-3]
@@ -134,6 +150,11 @@ fn sample(text: &str) -> Result<String, String> {
 
 /// The command as a shell would take it again.
 fn command() -> String {
+    quote(std::env::args())
+}
+
+/// Arguments as a shell would take them.
+fn quote(arguments: impl IntoIterator<Item = String>) -> String {
     let quote = |argument: String| {
         let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
         if !argument.is_empty() && argument.chars().all(plain) {
@@ -141,7 +162,7 @@ fn command() -> String {
         }
         format!("'{}'", argument.replace('\'', r"'\''"))
     };
-    std::env::args().map(quote).collect::<Vec<_>>().join(" ")
+    arguments.into_iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
 impl Args {
@@ -172,6 +193,7 @@ impl Args {
         };
         Options {
             input,
+            invalid_utf8: self.encoding.invalid_utf8,
             eval_input: self.eval_input.clone(),
             eval_fraction: self.eval_fraction,
             max_eval_steps: self.max_eval_steps,
@@ -206,21 +228,65 @@ impl Args {
             },
             log_every: self.log_every,
             eval_every: self.eval_every.unwrap_or((num_train_steps / 10).max(1)),
+            save_checkpoints_steps: self.save_checkpoints_steps,
             output_dir: self.output_dir.clone(),
         }
     }
 }
 
-/// Runs `cloze pretrain`.
-pub fn run(args: Args) -> cloze::Result<()> {
+/// Runs `cloze pretrain`; `matches` are its options as typed.
+pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
     super::warn_without_fma();
-    let options = args.options();
+    let mut options = args.options();
+    let directory = options.output_dir.clone();
+    let mut go_on = args.resume;
+    if go_on {
+        if directory.join("run.json").is_file() {
+            let before = RunJson::read(&directory)?.options;
+            options = given::over(&before, &options, matches);
+        } else if given::any(matches) {
+            eprintln!("there is no run in `{}` yet: it begins", directory.display());
+            go_on = false;
+        } else {
+            return Err(TrainError::from(RunDirectoryError::NoRun(directory)).into());
+        }
+    }
     let stories = options.input == Input::Stories;
     let fox = "The quick brown fox [MASK] over the lazy dog.";
     let sample = args.sample.or_else(|| stories.then(|| fox.to_string()));
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
-    let mut terminal = Terminal::new(sample);
-    let finished = pool.run(|| pretrain(&options, &command(), &mut terminal))?;
-    eprint!("{}", summary(&options, &finished, terminal.sample()));
-    Ok(())
+    let mut watcher = Stoppable::new(Terminal::new(sample));
+    let result = pool.run(|| match go_on {
+        true => resume(&options, &mut watcher),
+        false => pretrain(&options, &command(), &mut watcher),
+    });
+    let way_on = format!("    {}", way_on(&options));
+    match result {
+        Ok(finished) => {
+            eprint!("{}", summary(&options, &finished, watcher.inner.sample()));
+            eprintln!("\nSHA-256 of model.safetensors: {}", finished.model_sha256);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error @ TrainError::Stopped { .. }) => {
+            eprintln!("{error}; saved in `{}`. Go on with:\n{way_on}", directory.display());
+            Ok(ExitCode::from(watcher.exit_status()))
+        }
+        Err(error) if watcher.started && !matches!(error, TrainError::Diverged(_)) => {
+            eprintln!("error: {error}");
+            let saved = CheckpointDirectory::new(&directory).list().unwrap_or_default();
+            if let Some((step, _)) = saved.last() {
+                eprintln!(
+                    "The checkpoint of step {step} is there. When the cause is gone, go on with:\n{way_on}"
+                );
+            }
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The command that goes on with a run.
+fn way_on(options: &Options) -> String {
+    let directory = options.output_dir.display().to_string();
+    quote(["cloze", "pretrain", "--resume", "--output-dir", &directory].map(String::from))
 }

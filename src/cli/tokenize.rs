@@ -1,6 +1,7 @@
 //! `cloze tokenize`: text ─► pieces and ids.
 
 use super::output::print;
+use cloze::data::{DataError, InvalidUtf8};
 use cloze::files::{self, FileError};
 use cloze::tokenizer::{Options, Tokenizer, TokenizerError, Vocabulary};
 use serde::Serialize;
@@ -18,6 +19,8 @@ pub struct Args {
     /// Tokenize each line of this file
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     input: Option<PathBuf>,
+    #[command(flatten)]
+    encoding: super::Encoding,
     /// Put [CLS] before and [SEP] after each line
     #[arg(long)]
     add_special_tokens: bool,
@@ -66,6 +69,7 @@ struct Encoded<'a> {
 /// Runs `cloze tokenize`.
 pub fn run(args: Args) -> cloze::Result<()> {
     let tokenizer = args.source.tokenizer(args.cased)?;
+    let replace = args.encoding.invalid_utf8 == InvalidUtf8::Replace;
     let answer = |out: &mut dyn Write, text: &str| {
         let mut input_ids = tokenizer.encode(text);
         if args.add_special_tokens {
@@ -82,7 +86,10 @@ pub fn run(args: Args) -> cloze::Result<()> {
     };
 
     if let Some(path) = &args.input {
-        let text = files::read_to_string(path)?;
+        let text = match replace {
+            true => String::from_utf8_lossy(&files::read(path)?).into_owned(),
+            false => files::read_to_string(path).map_err(not_utf8)?,
+        };
         if text.is_empty() {
             return Err(TokenizerError::EmptyInput { path: path.clone() }.into());
         }
@@ -93,20 +100,29 @@ pub fn run(args: Args) -> cloze::Result<()> {
     }
     let mut result = Ok(());
     print(|out| {
-        result = for_each_line(io::stdin().lock(), |line| {
+        result = for_each_line(io::stdin().lock(), replace, |line| {
             answer(out, line)?;
             // Someone may be typing.
             out.flush()
         })?;
         Ok(())
     })?;
-    Ok(result?)
+    Ok(result.map_err(not_utf8)?)
+}
+
+/// Says what can be done about text that is not UTF-8.
+fn not_utf8(error: FileError) -> DataError {
+    match error {
+        FileError::NotUtf8 { path, line, byte } => DataError::NotUtf8 { path, line, byte },
+        error => error.into(),
+    }
 }
 
 /// Calls `visit` for each line as it comes. The inner error is about the input, the outer one comes
 /// from `visit`.
 fn for_each_line(
     mut input: impl BufRead,
+    replace: bool,
     mut visit: impl FnMut(&str) -> io::Result<()>,
 ) -> io::Result<Result<(), FileError>> {
     let path = Path::new("standard input");
@@ -120,6 +136,10 @@ fn for_each_line(
         }
         match std::str::from_utf8(&bytes) {
             Ok(text) => visit(text.lines().next().unwrap_or_default())?,
+            Err(_) if replace => {
+                let text = String::from_utf8_lossy(&bytes);
+                visit(text.lines().next().unwrap_or_default())?;
+            }
             Err(error) => {
                 let byte = offset + error.valid_up_to();
                 return Ok(Err(FileError::NotUtf8 { path: path.to_owned(), line, byte }));

@@ -3,6 +3,7 @@
 use super::output::{check_place, print};
 use cloze::data::Corpus;
 use cloze::files;
+use cloze::report::Terminal;
 use cloze::tensor::threads::Pool;
 use cloze::tokenizer::{Options, TrainerOptions, learn};
 use cloze::train::count_words;
@@ -14,6 +15,8 @@ pub struct Args {
     /// Text: .txt and .jsonl files, directories, patterns in quotes
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     input: Vec<String>,
+    #[command(flatten)]
+    encoding: super::Encoding,
     /// The most entries the vocabulary may have, special tokens included
     #[arg(long, default_value_t = 30_522, value_name = "N")]
     vocab_size: usize,
@@ -42,8 +45,9 @@ pub fn run(args: Args) -> cloze::Result<()> {
     check_place(args.output.as_deref())?;
     let normalizer = Options { do_lower_case: !args.cased, ..Options::default() }.normalizer();
     let corpus = Corpus::from_inputs(&args.input)?;
+    let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
-    let words = pool.run(|| count_words(&corpus, normalizer))?;
+    let words = pool.run(|| count_words(&corpus, normalizer, &mut Terminal::new(None)))?;
     eprintln!("counted {} words, {} of them distinct", words.total(), words.distinct());
     let options = TrainerOptions {
         vocab_size: args.vocab_size,

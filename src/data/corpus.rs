@@ -1,22 +1,33 @@
-//! Reading text: files, directories and patterns become a stream of documents.
+//! The text: which files, and what is done about bytes that are no text.
 //!
 //! `.txt`: documents are separated by blank lines. `.jsonl`: one document a line, in the field
-//! `text`. A document is a list of sentences; how lines become sentences is decided once a file, by
-//! its first lines (see [`Lines`](super::sentences::Lines)). Nothing but one document is in memory at
-//! a time.
+//! `text`. How lines become sentences is decided once a file, by its beginning (see
+//! [`Lines`](super::sentences::Lines)); [`reader`](super::reader) does the reading.
 
 use super::error::DataError;
-use super::sentences::{Lines, SAMPLE_LINES};
+use super::fingerprint::Fingerprint;
+use super::reader::is_json_lines;
 use crate::files::FileError;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+
+/// What is done about bytes that are not UTF-8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InvalidUtf8 {
+    /// An error names file, line and byte.
+    #[default]
+    Error,
+    /// Each maximal part of a broken character becomes U+FFFD (Unicode 16.0, section 3.9.6, "U+FFFD
+    /// Substitution of Maximal Subparts"), as in Python's `errors="replace"`.
+    Replace,
+}
 
 /// Where text comes from.
 #[derive(Clone, Debug)]
 pub enum Corpus {
     /// Files, in order.
-    Files(Vec<PathBuf>),
+    Files(Vec<PathBuf>, InvalidUtf8),
     /// Text in memory, with a name for messages.
     Text(&'static str, &'static str),
 }
@@ -61,7 +72,7 @@ impl Corpus {
         // A pipe would be empty the second time.
         match files.iter().find(|path| path.exists() && !path.is_file()) {
             Some(path) => Err(DataError::NotAFile(path.clone())),
-            None => Ok(Self::Files(files)),
+            None => Ok(Self::Files(files, InvalidUtf8::default())),
         }
     }
 
@@ -69,37 +80,81 @@ impl Corpus {
     pub fn name(&self) -> String {
         match self {
             Self::Text(name, _) => (*name).into(),
-            Self::Files(files) => match files.as_slice() {
+            Self::Files(files, _) => match files.as_slice() {
                 [file] => format!("`{}`", file.display()),
                 files => format!("the text of {} files", files.len()),
             },
         }
     }
 
-    /// Hands every document (its sentences, none of them blank) to `each`, in order.
+    /// The same text, with this done about bytes that are not UTF-8 (which text in memory has not).
+    #[must_use]
+    pub fn with_invalid_utf8(self, invalid_utf8: InvalidUtf8) -> Self {
+        match self {
+            Self::Files(files, _) => Self::Files(files, invalid_utf8),
+            text => text,
+        }
+    }
+
+    /// What is done about bytes that are not UTF-8.
+    pub fn invalid_utf8(&self) -> InvalidUtf8 {
+        match self {
+            Self::Files(_, invalid_utf8) => *invalid_utf8,
+            Self::Text(..) => InvalidUtf8::default(),
+        }
+    }
+
+    /// The size of the text in bytes, as far as the file system knows.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Files(files, _) => {
+                files.iter().map(|path| path.metadata().map_or(0, |metadata| metadata.len())).sum()
+            }
+            Self::Text(_, text) => text.len() as u64,
+        }
+    }
+
+    /// A fingerprint of the text: of the bytes of all files, and of whatever else decides which
+    /// sentences they become (this program's version among it). Names and dates do not matter. Reads
+    /// everything; `progress` is told how many bytes are done.
     ///
     /// # Errors
-    /// [`DataError`], naming file and line; whatever `each` returns.
-    pub fn for_each_document<E: From<DataError>>(
-        &self,
-        mut each: impl FnMut(Vec<String>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        match self {
-            Self::Text(name, text) => {
-                read_text(|| Ok(Cursor::new(text)), Path::new(name), &mut each)
-            }
-            Self::Files(files) => files.iter().try_for_each(|path| {
-                let open = || {
-                    let file = File::open(path).map_err(|e| FileError::io("open", path, e))?;
-                    Ok(BufReader::with_capacity(1 << 18, file))
-                };
-                if path.extension().is_some_and(|extension| extension == "jsonl") {
-                    read_json_lines(open, path, &mut each)
-                } else {
-                    read_text(open, path, &mut each)
+    /// [`DataError::File`].
+    pub fn fingerprint(&self, progress: &mut dyn FnMut(u64)) -> Result<u64, DataError> {
+        let mut fingerprint = Fingerprint::new();
+        self.start_fingerprint(&mut fingerprint);
+        let mut done = 0;
+        for index in 0.. {
+            let Some((path, mut reader)) = self.open(index)? else { break };
+            let mut length = 0;
+            loop {
+                let bytes =
+                    reader.fill_buf().map_err(|error| FileError::io("read", path, error))?;
+                if bytes.is_empty() {
+                    break;
                 }
-            }),
+                fingerprint.update(bytes);
+                length += bytes.len();
+                let read = bytes.len();
+                reader.consume(read);
+                progress(done + length as u64);
+            }
+            done += length as u64;
+            Self::end_file(&mut fingerprint, path, length as u64);
         }
+        Ok(fingerprint.finish())
+    }
+
+    /// What comes before the first file in the fingerprint.
+    pub(super) fn start_fingerprint(&self, fingerprint: &mut Fingerprint) {
+        fingerprint.update_text(env!("CARGO_PKG_VERSION"));
+        fingerprint.update(&[(self.invalid_utf8() == InvalidUtf8::Replace).into()]);
+    }
+
+    /// What comes after the bytes of each file.
+    pub(super) fn end_file(fingerprint: &mut Fingerprint, path: &Path, length: u64) {
+        fingerprint.update(&length.to_le_bytes());
+        fingerprint.update(&[is_json_lines(path).into()]);
     }
 }
 
@@ -123,131 +178,34 @@ fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), DataE
     Ok(())
 }
 
-/// Lines of a UTF-8 file, without line ends and byte-order mark.
-struct Utf8Lines<R> {
-    reader: R,
-    path: PathBuf,
-    bytes: Vec<u8>,
-    line: u64,
-    offset: usize,
-}
-
-impl<R: BufRead> Utf8Lines<R> {
-    fn new(reader: R, path: &Path) -> Self {
-        Self { reader, path: path.to_path_buf(), bytes: Vec::new(), line: 0, offset: 0 }
-    }
-
-    fn next(&mut self) -> Result<Option<&str>, DataError> {
-        self.offset += self.bytes.len();
-        self.bytes.clear();
-        let read = self.reader.read_until(b'\n', &mut self.bytes);
-        if read.map_err(|error| FileError::io("read", &self.path, error))? == 0 {
-            return Ok(None);
-        }
-        self.line += 1;
-        let text = std::str::from_utf8(&self.bytes).map_err(|error| FileError::NotUtf8 {
-            path: self.path.clone(),
-            line: self.line as usize,
-            byte: self.offset + error.valid_up_to(),
-        })?;
-        let text = if self.line == 1 { text.trim_start_matches('\u{feff}') } else { text };
-        Ok(Some(text.trim_end_matches(['\n', '\r'])))
-    }
-}
-
-/// Looks at the first lines of a file to see what its lines are.
-fn judge<R: BufRead>(
-    mut lines: Utf8Lines<R>,
-    mut text_of: impl FnMut(&str) -> Option<String>,
-) -> Result<Lines, DataError> {
-    let mut sample = Vec::new();
-    while sample.len() < SAMPLE_LINES
-        && let Some(line) = lines.next()?
-    {
-        let text = text_of(line).unwrap_or_default();
-        sample.extend(text.lines().filter(|line| !line.trim().is_empty()).map(String::from));
-    }
-    Ok(Lines::judge(&sample))
-}
-
-fn read_text<R: BufRead, E: From<DataError>>(
-    open: impl Fn() -> Result<R, DataError>,
-    path: &Path,
-    each: &mut impl FnMut(Vec<String>) -> Result<(), E>,
-) -> Result<(), E> {
-    let kind = judge(Utf8Lines::new(open()?, path), |line| Some(line.into()))?;
-    let mut lines = Utf8Lines::new(open()?, path);
-    let mut paragraph: Vec<String> = Vec::new();
-    loop {
-        let line = lines.next()?;
-        match line {
-            Some(line) if !line.trim().is_empty() => paragraph.push(line.trim().into()),
-            _ if !paragraph.is_empty() => {
-                each(kind.sentences(&std::mem::take(&mut paragraph)))?;
-            }
-            _ => {}
-        }
-        if line.is_none() {
-            return Ok(());
-        }
-    }
-}
-
-fn read_json_lines<R: BufRead, E: From<DataError>>(
-    open: impl Fn() -> Result<R, DataError>,
-    path: &Path,
-    each: &mut impl FnMut(Vec<String>) -> Result<(), E>,
-) -> Result<(), E> {
-    let kind = judge(Utf8Lines::new(open()?, path), |line| text_field(line).ok())?;
-    let mut lines = Utf8Lines::new(open()?, path);
-    loop {
-        let number = lines.line + 1;
-        let Some(line) = lines.next()? else { return Ok(()) };
-        if line.trim().is_empty() {
-            continue;
-        }
-        let text = text_field(line).map_err(|message| DataError::Line {
-            path: path.to_path_buf(),
-            line: number,
-            message,
-        })?;
-        // Blank lines inside a text separate paragraphs, not documents.
-        let mut sentences = Vec::new();
-        let mut paragraph: Vec<String> = Vec::new();
-        for line in text.lines().chain([""]) {
-            if !line.trim().is_empty() {
-                paragraph.push(line.trim().into());
-            } else if !paragraph.is_empty() {
-                sentences.extend(kind.sentences(&std::mem::take(&mut paragraph)));
-            }
-        }
-        if !sentences.is_empty() {
-            each(sentences)?;
-        }
-    }
-}
-
-fn text_field(line: &str) -> Result<String, String> {
-    let value: serde_json::Value = serde_json::from_str(line).map_err(|error| {
-        format!("not JSON ({error}); each line must be an object with a field \"text\"")
-    })?;
-    match value.get("text") {
-        Some(serde_json::Value::String(text)) => Ok(text.clone()),
-        Some(_) => Err("the field \"text\" is not a string".into()),
-        None => Err("there is no field \"text\"".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::reader::{Chunk, Part};
 
     fn documents(corpus: &Corpus) -> Result<Vec<Vec<String>>, DataError> {
-        let mut documents = Vec::new();
-        corpus.for_each_document(|document| {
-            documents.push(document);
-            Ok::<_, DataError>(())
-        })?;
+        let mut documents = vec![Vec::new()];
+        let map = |chunk: &Chunk<'_>| {
+            let mut parts = Vec::new();
+            chunk.for_each_part(|part| {
+                parts.push(match part {
+                    Part::Boundary => None,
+                    Part::Sentence(text) => Some(text.to_owned()),
+                });
+            })?;
+            Ok::<_, DataError>(parts)
+        };
+        let collect = |parts: Vec<Option<String>>| {
+            for part in parts {
+                match part {
+                    None => documents.push(Vec::new()),
+                    Some(text) => documents.last_mut().unwrap().push(text),
+                }
+            }
+            Ok(())
+        };
+        corpus.map_chunks(map, collect, &mut |_| {})?;
+        documents.retain(|document| !document.is_empty());
         Ok(documents)
     }
 
@@ -302,5 +260,23 @@ mod tests {
         let message = error(&[("x.jsonl", b"{\"text\": \"a\"}\n{\"body\": 1}\n")], "x.jsonl");
         assert!(message.contains("x.jsonl`, line 2: there is no field"), "{message}");
         assert!(error(&[("x.jsonl", b"nonsense")], "x.jsonl").contains("line 1: not JSON"));
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_the_content() {
+        let of = |name: &str, bytes: &[u8]| {
+            let (directory, corpus) = corpus(&[(name, bytes)], name);
+            (corpus.unwrap().fingerprint(&mut |_| {}).unwrap(), directory)
+        };
+        let text = of("a.txt", b"One.\nTwo.").0;
+        assert_eq!(of("b.txt", b"One.\nTwo.").0, text);
+        assert_ne!(of("a.txt", b"One.\nTwo!").0, text);
+        assert_ne!(of("a.jsonl", b"One.\nTwo.").0, text);
+        let (_directory, corpus) = corpus(&[("a", b"One.\n"), ("b", b"Two.")], "*");
+        let cut = corpus.unwrap();
+        assert_ne!(cut.fingerprint(&mut |_| {}).unwrap(), text);
+        let replace = cut.clone().with_invalid_utf8(InvalidUtf8::Replace);
+        let (cut, replace) = (cut.fingerprint(&mut |_| {}), replace.fingerprint(&mut |_| {}));
+        assert_ne!(cut.unwrap(), replace.unwrap());
     }
 }

@@ -7,9 +7,23 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// A file that cannot be read or written, or is not UTF-8.
+    /// A file that cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Text with bytes that are not UTF-8.
+    #[error(
+        "`{}` is not UTF-8: line {line}, byte {byte} of the file; convert it to UTF-8 first, or go on \
+         with U+FFFD in place of what is wrong: --invalid-utf8 replace",
+        path.display()
+    )]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// The line of the first bad byte, from 1.
+        line: usize,
+        /// The offset of the first bad byte, from 0.
+        byte: usize,
+    },
     /// A path or pattern that matches nothing.
     #[error(
         "`{0}` matches no file; give a .txt or .jsonl file, a directory that holds some, or a pattern in quotes"
@@ -60,6 +74,14 @@ pub enum DataError {
         documents: usize,
         /// How many are needed.
         least: usize,
+    },
+    /// A token store that is cut short, altered, or of another version.
+    #[error("the token store `{}` cannot be used: {reason}", path.display())]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// A path that is neither a file nor a directory.
     #[error(

@@ -1,34 +1,82 @@
-//! The token store: a corpus tokenized once, compactly, with the bounds of sentences and documents.
+//! The token store: a corpus tokenized once, sampled from ever after.
 //!
-//! Two bytes a token while the vocabulary allows. Sentences without a token and documents without a
+//! Little-endian, in memory when the text is small, else one file, mapped rather than read, so that
+//! memory does not grow with the corpus:
+//!
+//! ```text
+//! header           magic "CLOZETOK", version u32, bytes a token u32 (2 or 4),
+//!                  vocabulary size u64, vocabulary fingerprint u64             32 bytes
+//! tokens           u16 (u32 if the vocabulary is larger than 65,536), all sentences end to end,
+//!                  then zeros up to a multiple of 8 bytes
+//! sentence starts  u64 each: number of its first token; one more, past the end
+//! document starts  u64 each: number of its first sentence; one more, past the end
+//! trailer          tokens u64, sentences u64, documents u64, text fingerprint u64,
+//!                  checksum u64 (of all bytes before it)                       40 bytes
+//! ```
+//! Counts stand at the end because they are known only there: the file is written in one go. A file is
+//! believed only after all of it has been checked. Sentences without a token and documents without a
 //! sentence are dropped (as Google's script drops them).
 
+use super::builder::{self, Encoding};
+use super::check::{Header, check};
 use super::corpus::Corpus;
 use super::error::DataError;
-use crate::tensor::threads;
+use crate::files::{self, FileError};
+use crate::tensor::map::MappedFile;
+use crate::tokenizer::Tokenizer;
+use std::fs::File;
+use std::io::Cursor;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Documents that are tokenized at once: enough to keep every thread busy, small beside the corpus.
-const GROUP_BYTES: usize = 4 << 20;
+pub(super) const MAGIC: &[u8; 8] = b"CLOZETOK";
+pub(super) const VERSION: u32 = 1;
+pub(super) const HEADER_BYTES: usize = 32;
+pub(super) const TRAILER_BYTES: usize = 40;
 
-/// Tokens, in the fewest bytes that hold every id.
-enum Tokens {
-    Short(Vec<u16>),
-    Long(Vec<u32>),
+/// The store of a text of this size or less stays in memory.
+pub const SMALL_TEXT_BYTES: u64 = 64 << 20;
+
+/// Told what is being done, and how many bytes of the text are done.
+pub type Progress<'p> = dyn FnMut(&'static str, u64) + 'p;
+
+/// A tokenized corpus: documents of sentences of tokens. Neither a document nor a sentence is empty.
+pub struct TokenStore {
+    header: Header,
+    // Before the guard: not every system removes a mapped file.
+    bytes: Bytes,
+    _temporary: Option<TemporaryFile>,
 }
 
-/// A tokenized corpus.
-pub struct TokenStore {
-    tokens: Tokens,
-    /// Where each sentence ends, in tokens.
-    sentence_ends: Vec<u64>,
-    /// Where each document ends, in sentences.
-    document_ends: Vec<u64>,
+enum Bytes {
+    Memory(Vec<u8>),
+    Mapped(MappedFile),
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Memory(bytes) => bytes,
+            Self::Mapped(bytes) => bytes,
+        }
+    }
+}
+
+/// A file that goes with this value.
+struct TemporaryFile(PathBuf);
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 impl TokenStore {
-    /// Tokenizes `corpus` with `encode`, whose ids are below `vocab_size`. `progress` is told the
-    /// bytes of text done so far.
+    /// Tokenizes `corpus` into memory with `encode`, whose ids are below `vocab_size`. `progress` is
+    /// told the bytes of text done so far.
     ///
     /// # Errors
     /// [`DataError`] of reading; [`DataError::NoSentence`] when nothing is left.
@@ -38,71 +86,131 @@ impl TokenStore {
         encode: impl Fn(&str) -> Vec<u32> + Sync + Send,
         mut progress: impl FnMut(u64),
     ) -> Result<Self, DataError> {
-        let short = vocab_size <= 1 << 16;
-        let mut store = Self {
-            tokens: if short { Tokens::Short(Vec::new()) } else { Tokens::Long(Vec::new()) },
-            sentence_ends: Vec::new(),
-            document_ends: Vec::new(),
-        };
-        let mut group: Vec<Vec<String>> = Vec::new();
-        let (mut group_bytes, mut bytes) = (0, 0);
-        let flush = |group: &mut Vec<Vec<String>>, store: &mut Self| {
-            let encoded = threads::map(group, |document| {
-                document.iter().map(|sentence| encode(sentence)).collect::<Vec<_>>()
-            });
-            encoded.iter().for_each(|document| store.push(document));
-            group.clear();
-        };
-        corpus.for_each_document(|document| {
-            let length: usize = document.iter().map(String::len).sum();
-            group_bytes += length;
-            bytes += length as u64;
-            group.push(document);
-            if group_bytes >= GROUP_BYTES {
-                flush(&mut group, &mut store);
-                group_bytes = 0;
-                progress(bytes);
-            }
-            Ok::<_, DataError>(())
-        })?;
-        flush(&mut group, &mut store);
-        progress(bytes);
-        if store.documents() == 0 {
-            return Err(DataError::NoSentence(corpus.name()));
-        }
-        Ok(store)
+        let encoding = Encoding { vocab_size, fingerprint: 0, encode: Box::new(encode) };
+        Self::encode(corpus, &encoding, &mut progress)
     }
 
-    fn push(&mut self, document: &[Vec<u32>]) {
-        let before = self.sentence_ends.len();
-        for sentence in document.iter().filter(|sentence| !sentence.is_empty()) {
-            match &mut self.tokens {
-                Tokens::Short(tokens) => tokens.extend(sentence.iter().map(|&id| id as u16)),
-                Tokens::Long(tokens) => tokens.extend(sentence),
+    /// Tokenizes `corpus` into memory.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn in_memory(
+        corpus: &Corpus,
+        tokenizer: &Tokenizer,
+        progress: &mut Progress<'_>,
+    ) -> Result<Self, DataError> {
+        Self::encode(corpus, &Encoding::of(tokenizer), &mut |done| progress("tokenizing", done))
+    }
+
+    /// The store in the file `path` if it was made from this text by this tokenizer. Otherwise (and
+    /// when it is damaged or not there) it is made anew, whole or not at all. Directories that are
+    /// missing are created.
+    ///
+    /// # Errors
+    /// [`DataError`] of reading and writing; [`DataError::NoSentence`] when nothing is left.
+    pub fn open_or_create(
+        path: &Path,
+        corpus: &Corpus,
+        tokenizer: &Tokenizer,
+        progress: &mut Progress<'_>,
+    ) -> Result<Self, DataError> {
+        Self::open_or_encode(path, corpus, &Encoding::of(tokenizer), progress)
+    }
+
+    /// A store for as long as this value lives: in memory if the text is small, else in a temporary
+    /// file in `directory`.
+    ///
+    /// # Errors
+    /// As [`open_or_create`](Self::open_or_create).
+    pub fn temporary(
+        directory: &Path,
+        corpus: &Corpus,
+        tokenizer: &Tokenizer,
+        progress: &mut Progress<'_>,
+    ) -> Result<Self, DataError> {
+        let small = corpus.bytes() <= SMALL_TEXT_BYTES;
+        Self::encode_temporary(
+            (!small).then_some(directory),
+            corpus,
+            &Encoding::of(tokenizer),
+            progress,
+        )
+    }
+
+    fn encode(
+        corpus: &Corpus,
+        encoding: &Encoding<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Self, DataError> {
+        let bytes = builder::in_memory(corpus, encoding, progress)?;
+        let header = check(&mut Cursor::new(&bytes), Path::new("memory"))?;
+        Ok(Self { header, bytes: Bytes::Memory(bytes), _temporary: None })
+    }
+
+    fn encode_temporary(
+        directory: Option<&Path>,
+        corpus: &Corpus,
+        encoding: &Encoding<'_>,
+        progress: &mut Progress<'_>,
+    ) -> Result<Self, DataError> {
+        let Some(directory) = directory else {
+            return Self::encode(corpus, encoding, &mut |done| progress("tokenizing", done));
+        };
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Relaxed);
+        let path = directory.join(format!(".cloze.{}.{number}.tokens", std::process::id()));
+        builder::into_file(&path, corpus, encoding, &mut |done| progress("tokenizing", done))?;
+        let temporary = TemporaryFile(path);
+        let store = Self::open(&temporary.0)?;
+        Ok(Self { _temporary: Some(temporary), ..store })
+    }
+
+    fn open_or_encode(
+        path: &Path,
+        corpus: &Corpus,
+        encoding: &Encoding<'_>,
+        progress: &mut Progress<'_>,
+    ) -> Result<Self, DataError> {
+        if let Ok(store) = Self::open(path) {
+            let header = &store.header;
+            if header.vocab_size == encoding.vocab_size as u64
+                && header.vocabulary_fingerprint == encoding.fingerprint
+                && header.text_fingerprint
+                    == corpus.fingerprint(&mut |done| progress("checking the text", done))?
+            {
+                return Ok(store);
             }
-            self.sentence_ends.push(self.tokens());
         }
-        if self.sentence_ends.len() > before {
-            self.document_ends.push(self.sentence_ends.len() as u64);
+        if let Some(directory) = path.parent() {
+            files::create_directory(directory)?;
         }
+        builder::into_file(path, corpus, encoding, &mut |done| progress("tokenizing", done))?;
+        Self::open(path)
+    }
+
+    /// Opens a store and checks all of it.
+    fn open(path: &Path) -> Result<Self, DataError> {
+        let failed = |error| FileError::io("read", path, error);
+        let mut file = File::open(path).map_err(failed)?;
+        // Read, not mapped: what was read once for the check need not stay.
+        let header = check(&mut file, path)?;
+        let bytes = Bytes::Mapped(MappedFile::new(&file).map_err(failed)?);
+        Ok(Self { header, bytes, _temporary: None })
     }
 
     /// The number of documents.
     pub fn documents(&self) -> usize {
-        self.document_ends.len()
+        self.header.documents
     }
 
     /// The number of sentences.
     pub fn sentences(&self) -> usize {
-        self.sentence_ends.len()
+        self.header.sentences
     }
 
     /// The number of tokens.
     pub fn tokens(&self) -> u64 {
-        match &self.tokens {
-            Tokens::Short(tokens) => tokens.len() as u64,
-            Tokens::Long(tokens) => tokens.len() as u64,
-        }
+        self.header.tokens as u64
     }
 
     /// The sentences of document `document`.
@@ -110,8 +218,9 @@ impl TokenStore {
     /// # Panics
     /// When there is no such document.
     pub fn document(&self, document: usize) -> Range<usize> {
-        let start = if document == 0 { 0 } else { self.document_ends[document - 1] };
-        start as usize..self.document_ends[document] as usize
+        assert!(document < self.documents(), "document {document} of {}", self.documents());
+        let start = |number| self.start(self.header.document_starts, number) as usize;
+        start(document)..start(document + 1)
     }
 
     /// The tokens of sentence `sentence`, as a range of the store.
@@ -119,8 +228,9 @@ impl TokenStore {
     /// # Panics
     /// When there is no such sentence.
     pub fn sentence(&self, sentence: usize) -> Range<u64> {
-        let start = if sentence == 0 { 0 } else { self.sentence_ends[sentence - 1] };
-        start..self.sentence_ends[sentence]
+        assert!(sentence < self.sentences(), "sentence {sentence} of {}", self.sentences());
+        let start = |number| self.start(self.header.sentence_starts, number);
+        start(sentence)..start(sentence + 1)
     }
 
     /// Appends the ids of a range of tokens to `ids`.
@@ -128,54 +238,26 @@ impl TokenStore {
     /// # Panics
     /// When the range is not inside the store.
     pub fn extend(&self, range: Range<u64>, ids: &mut Vec<u32>) {
-        let range = range.start as usize..range.end as usize;
-        match &self.tokens {
-            Tokens::Short(tokens) => ids.extend(tokens[range].iter().map(|&id| u32::from(id))),
-            Tokens::Long(tokens) => ids.extend(&tokens[range]),
+        assert!(range.start <= range.end && range.end <= self.tokens(), "tokens {range:?}");
+        let width = self.header.token_bytes;
+        let at = |token: u64| HEADER_BYTES + token as usize * width;
+        let tokens = &self.bytes[at(range.start)..at(range.end)];
+        if width == 2 {
+            let tokens = tokens.as_chunks::<2>().0.iter();
+            ids.extend(tokens.map(|token| u32::from(u16::from_le_bytes(*token))));
+        } else {
+            let tokens = tokens.as_chunks::<4>().0.iter();
+            ids.extend(tokens.map(|token| u32::from_le_bytes(*token)));
         }
+    }
+
+    /// Number `number` of the starts that begin at `section`.
+    fn start(&self, section: usize, number: usize) -> u64 {
+        let start = section + 8 * number;
+        u64::from_le_bytes(self.bytes[start..start + 8].try_into().expect("eight bytes"))
     }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    /// A store of text, one id a distinct word, from 5 on.
-    pub fn store(text: &'static str) -> TokenStore {
-        let mut words: Vec<&str> = text.split_whitespace().collect();
-        words.sort_unstable();
-        words.dedup();
-        let encode = |sentence: &str| {
-            let id = |word: &str| 5 + words.binary_search(&word).unwrap() as u32;
-            sentence.split_whitespace().filter(|word| *word != "-").map(id).collect()
-        };
-        TokenStore::build(&Corpus::Text("test", text), 1000, encode, |_| {}).unwrap()
-    }
-
-    #[test]
-    fn bounds_are_kept_and_empty_sentences_dropped() {
-        let store = store("a b\n-\nc\n\n-\n\nd e f");
-        assert_eq!((store.documents(), store.sentences(), store.tokens()), (2, 3, 6));
-        assert_eq!((store.document(0), store.document(1)), (0..2, 2..3));
-        let mut ids = Vec::new();
-        store.extend(store.sentence(2), &mut ids);
-        store.extend(store.sentence(0), &mut ids);
-        assert_eq!(ids.len(), 5);
-        assert_eq!((store.sentence(0), store.sentence(1), store.sentence(2)), (0..2, 2..3, 3..6));
-    }
-
-    #[test]
-    fn both_widths_give_the_same() {
-        let text = Corpus::Text("test", "a b\nc\n\nd");
-        let encode = |s: &str| s.bytes().filter(|b| *b != b' ').map(u32::from).collect();
-        let read = |vocab_size| {
-            let store = TokenStore::build(&text, vocab_size, encode, |_| {}).unwrap();
-            let mut ids = Vec::new();
-            store.extend(0..store.tokens(), &mut ids);
-            ids
-        };
-        assert_eq!(read(1 << 16), read((1 << 16) + 1));
-        let error = TokenStore::build(&text, 10, |_| Vec::new(), |_| {}).err().unwrap();
-        assert!(error.to_string().contains("no usable sentence"));
-    }
-}
+#[path = "store_tests.rs"]
+pub(super) mod tests;

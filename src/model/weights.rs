@@ -9,6 +9,7 @@ use super::config::Config;
 use super::parameters::{initialize, layout};
 use crate::autodiff::{Entry, Layout};
 use crate::files::{self, FileError};
+use crate::sha256::{Digest, Sha256};
 use crate::tensor::memory::{self, OutOfMemory};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 use std::borrow::Cow;
@@ -290,6 +291,24 @@ pub fn to_safetensors(layout: &Layout, parameters: &[f32]) -> Vec<u8> {
     // transformers refuses a file that does not say which framework wrote its layout.
     let metadata = [("format".to_string(), "pt".to_string())].into_iter().collect();
     safetensors::serialize(tensors, Some(metadata)).expect("names and sizes fit by construction")
+}
+
+/// The digest of the bytes of `model.safetensors` for flat `parameters`.
+pub fn digest(layout: &Layout, parameters: &[f32]) -> Digest {
+    Digest::of(&to_safetensors(layout, parameters))
+}
+
+/// The digest of the `model.safetensors` of `directory`.
+///
+/// # Errors
+/// [`WeightsError::File`].
+pub fn file_digest(directory: &Path) -> Result<Digest, WeightsError> {
+    let path = directory.join("model.safetensors");
+    let mut hasher = Sha256::new();
+    let copied =
+        std::fs::File::open(&path).and_then(|mut file| std::io::copy(&mut file, &mut hasher));
+    copied.map_err(|error| FileError::io("read", &path, error))?;
+    Ok(hasher.finish())
 }
 
 /// Writes `model.safetensors` into `directory`, whole or not at all.

@@ -3,6 +3,7 @@
 mod sample;
 mod summary;
 mod terminal;
+mod work;
 
 pub use summary::summary;
 pub use terminal::Terminal;

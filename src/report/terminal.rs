@@ -1,6 +1,7 @@
 //! Progress of a run on standard error: a bar where a person watches, plain lines elsewhere.
 
 use super::sample::sample;
+use super::work::Work;
 use crate::data::Batch;
 use crate::model::Bert;
 use crate::tasks::{FilledText, Model, fill_mask};
@@ -18,6 +19,7 @@ pub struct Terminal {
     /// The word that was hidden, where it is known.
     answer: Option<String>,
     bar: Option<ProgressBar>,
+    work: Option<Work>,
     num_train_steps: u64,
     first_step: u64,
 }
@@ -26,7 +28,7 @@ impl Terminal {
     /// `sample` is a text with `[MASK]` that the model fills in at every evaluation; without one, a
     /// sentence of the held-out text is taken.
     pub fn new(sample: Option<String>) -> Self {
-        Self { sample, answer: None, bar: None, num_train_steps: 0, first_step: 0 }
+        Self { sample, answer: None, bar: None, work: None, num_train_steps: 0, first_step: 0 }
     }
 
     /// The text that is filled in.
@@ -45,6 +47,18 @@ impl Terminal {
 impl Observer for Terminal {
     fn note(&mut self, message: &str) {
         self.line(message);
+    }
+
+    fn progress(&mut self, work: &str, done: u64, total: u64) {
+        if self.work.as_ref().is_none_or(|now| !now.is(work)) {
+            self.work = Some(Work::new(work));
+        }
+        if let Some(now) = &mut self.work {
+            now.show(done, total);
+        }
+        if done >= total {
+            self.work = None;
+        }
     }
 
     fn started(&mut self, step: u64, num_train_steps: u64) {
@@ -146,7 +160,7 @@ pub(super) fn show(filled: &FilledText) -> String {
 }
 
 /// `1 h 02 min`, `3 min 05 s`, `7 s`.
-fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     match seconds {
         0..60 => format!("{seconds} s"),

@@ -3,9 +3,11 @@
 use super::error::TaskError;
 use super::pretrained::Model;
 use crate::data::{Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore};
+use crate::train::Observer;
 use crate::train::evaluation::{Evaluation, Evaluator};
 use crate::train::recipe::{Recipe, RecipeError};
 use std::convert::Infallible;
+use std::env::temp_dir;
 use std::sync::Arc;
 
 /// How instances are made of the text; the names are those of [`Recipe`].
@@ -29,7 +31,8 @@ pub struct EvalSettings {
     pub seed: u64,
 }
 
-/// The metrics of `model` on one pass over `corpus`, with pairs and masks fixed by the seed.
+/// The metrics of `model` on one pass over `corpus`, with pairs and masks fixed by the seed. The tokens
+/// of a large text go to a temporary file. `observer` is told how far reading is.
 ///
 /// # Errors
 /// [`TaskError`]: settings that make no sense, text that cannot be read.
@@ -37,6 +40,7 @@ pub fn evaluate(
     model: Model<'_>,
     corpus: &Corpus,
     settings: &EvalSettings,
+    observer: &mut dyn Observer,
 ) -> Result<Evaluation, TaskError> {
     let recipe = Recipe {
         max_seq_length: settings.max_seq_length,
@@ -51,8 +55,9 @@ pub fn evaluate(
         _ => error,
     })?;
     let vocabulary = model.tokenizer.vocabulary();
-    let encode = |sentence: &str| model.tokenizer.encode(sentence);
-    let store = TokenStore::build(corpus, vocabulary.len(), encode, |_| {})?;
+    let total = corpus.bytes();
+    let progress = &mut |work: &'static str, done| observer.progress(work, done, total);
+    let store = TokenStore::temporary(&temp_dir(), corpus, model.tokenizer, progress)?;
     let documents = (0..store.documents() as u32).collect();
     let pairs = PairSettings {
         max_seq_length: settings.max_seq_length,

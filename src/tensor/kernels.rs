@@ -38,7 +38,8 @@ impl Simd {
         })
     }
 
-    fn detect() -> Self {
+    /// The best instruction set of this machine.
+    pub(super) fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
             let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");

@@ -33,6 +33,10 @@ impl Update {
 /// # Panics
 /// When the shapes do not fit; the graph has checked them.
 pub fn matmul(a: ArrayView2<f32>, b: ArrayView2<f32>, update: Update, mut c: ArrayViewMut2<f32>) {
+    #[cfg(target_arch = "x86_64")]
+    if super::gemm::product(&a, &b, update == Update::Add, &mut c) {
+        return;
+    }
     general_mat_mul(1.0, &a, &b, update.beta(), &mut c);
 }
 

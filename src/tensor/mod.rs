@@ -8,10 +8,13 @@
 //! - [`dropout`]: a counter-based mask that the backward pass computes again.
 //! - [`threads`]: tasks own their outputs.
 //!
-//! Beside them, [`memory`] refuses what cannot fit.
+//! Beside them, [`memory`] refuses what cannot fit, and [`map`] makes a file a slice of bytes.
 
 pub mod dropout;
+#[cfg(target_arch = "x86_64")]
+mod gemm;
 pub mod kernels;
+pub mod map;
 pub mod math;
 pub mod matmul;
 pub mod memory;

@@ -1,9 +1,12 @@
 //! The whole tokenizer: text to ids, and ids back to text.
 
 use super::normalizer::Normalizer;
+use super::piece_trie::PieceTrie;
 use super::pre_tokenizer::for_each_word;
 use super::special_tokens::{SPECIAL_TOKENS, Segment, SpecialTokens};
 use super::vocabulary::Vocabulary;
+use super::word_cache::{self, WordCache};
+use super::word_splitter::WordSplitter;
 use super::wordpiece::{CONTINUATION_PREFIX, WordPiece};
 use std::ops::Range;
 
@@ -64,6 +67,9 @@ pub struct Tokenizer {
     options: Options,
     wordpiece: WordPiece,
     special_tokens: SpecialTokens,
+    splitter: &'static WordSplitter,
+    trie: Option<PieceTrie>,
+    cache_owner: u64,
 }
 
 impl Tokenizer {
@@ -81,15 +87,35 @@ impl Tokenizer {
         wordpiece: WordPiece,
         special_tokens: SpecialTokens,
     ) -> Self {
-        Self { vocabulary, options, wordpiece, special_tokens }
+        let splitter = WordSplitter::of(options.normalizer());
+        let trie = PieceTrie::new(&vocabulary, wordpiece.max_characters_per_word());
+        let cache_owner = word_cache::new_owner();
+        Self { vocabulary, options, wordpiece, special_tokens, splitter, trie, cache_owner }
     }
 
     /// The ids of `text`, without `[CLS]` and `[SEP]`. Special tokens written in the text (`[MASK]`, in
     /// this case) are kept whole.
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        let mut ids = Vec::new();
-        self.for_each_token(text, |id, _| ids.push(id));
+        let mut ids = Vec::with_capacity(text.len() / 4);
+        self.encode_into(text, &mut ids);
         ids
+    }
+
+    /// As [`encode`](Self::encode), appending to `ids`.
+    pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) {
+        let Some(trie) = &self.trie else {
+            return self.for_each_token(text, |id, _| ids.push(id));
+        };
+        WordCache::with(self.cache_owner, |cache| {
+            self.special_tokens.for_each_segment(text, |segment| match segment {
+                Segment::Special(_, _, id) => ids.push(id),
+                Segment::Text(start, end) => {
+                    self.splitter.for_each_word(&text[start..end], |word| {
+                        cache.encode(word, ids, |word, ids| trie.encode_word(word, ids));
+                    });
+                }
+            });
+        });
     }
 
     /// As [`encode`](Self::encode), each token with the bytes it came from. A token covers its
@@ -164,7 +190,8 @@ impl Tokenizer {
         &self.special_tokens
     }
 
-    pub(super) fn max_characters_per_word(&self) -> usize {
+    /// A word of more characters is `[UNK]`.
+    pub fn max_characters_per_word(&self) -> usize {
         self.wordpiece.max_characters_per_word()
     }
 }
@@ -256,7 +283,10 @@ mod tests {
             let options = Options { do_lower_case, strip_accents, tokenize_chinese_chars };
             let tokenizer = tokenizer(options);
             let mut last_start = 0;
-            for token in tokenizer.encode_with_offsets(&text) {
+            let ids = tokenizer.encode(&text);
+            let tokens = tokenizer.encode_with_offsets(&text);
+            prop_assert!(tokens.iter().map(|token| token.id).eq(ids), "the fast and the plain way");
+            for token in tokens {
                 prop_assert!(tokenizer.vocabulary().token(token.id).is_some());
                 prop_assert!(last_start <= token.source.start);
                 last_start = token.source.start;

@@ -13,9 +13,9 @@
 //! - [`WordCounts`] and [`learn`]: a vocabulary from text.
 //!
 //! The reference is `BertWordPieceTokenizer` of Hugging Face's `tokenizers` 0.23.3, which follows
-//! `tokenization.py` of Google's BERT: same ids, same offsets. Everything that belongs to one word
-//! happens in [`WordPiece::encode_word`], so a cache or a faster matcher can take its place with the
-//! plain one as its oracle.
+//! `tokenization.py` of Google's BERT: same ids, same offsets. Where nobody asks for offsets, two fast
+//! files do the same work: `word_splitter` for [`Normalizer`] and [`for_each_word`], `piece_trie` (behind
+//! `word_cache`) for [`WordPiece`]. The plain ones are their oracles.
 //!
 //! This room uses nothing above it: of this crate only [`files`](crate::files).
 
@@ -24,13 +24,16 @@ mod error;
 mod files;
 mod merges;
 mod normalizer;
+mod piece_trie;
 mod pre_tokenizer;
 mod special_tokens;
 mod tokenizer_json;
 mod trainer;
 mod unicode_tables;
 mod vocabulary;
+mod word_cache;
 mod word_counts;
+mod word_splitter;
 mod wordpiece;
 
 pub use encode::{Options, Token, Tokenizer};

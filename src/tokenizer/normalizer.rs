@@ -133,6 +133,19 @@ fn strip_mark(character: char, source: Range<usize>, emit: &mut impl FnMut(char,
     }
 }
 
+/// Whether `character` or a part of it is a combining mark that stays when accents are stripped, so
+/// that its place may depend on its neighbours.
+pub(super) fn may_change_places(character: char) -> bool {
+    let mut stays = false;
+    if contains(tables::DECOMPOSED_OR_REORDERED, character) {
+        decompose_canonical(character, |part| {
+            let mark = canonical_combining_class(part) != 0;
+            stays |= mark && !contains(tables::NONSPACING_MARKS, part);
+        });
+    }
+    stays
+}
+
 /// Whether BERT treats `character` as punctuation: ASCII symbols, and Unicode's P*.
 pub(super) fn is_punctuation(character: char) -> bool {
     if character.is_ascii() {

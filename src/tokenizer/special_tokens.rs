@@ -55,9 +55,11 @@ impl SpecialTokens {
         let bytes = text.as_bytes();
         let (mut text_start, mut at) = (0, 0);
         while at < bytes.len() {
-            let found = self.is_first_byte[usize::from(bytes[at])]
-                .then(|| self.tokens.iter().find(|(t, _)| bytes[at..].starts_with(t.as_bytes())))
-                .flatten();
+            let may_start = |&byte: &u8| self.is_first_byte[usize::from(byte)];
+            let Some(next) = bytes[at..].iter().position(may_start) else { break };
+            at += next;
+            let here = &bytes[at..];
+            let found = self.tokens.iter().find(|(token, _)| here.starts_with(token.as_bytes()));
             let Some((token, id)) = found else {
                 at += 1;
                 continue;
@@ -69,8 +71,8 @@ impl SpecialTokens {
             at += token.len();
             text_start = at;
         }
-        if text_start < at {
-            visit(Segment::Text(text_start, at));
+        if text_start < bytes.len() {
+            visit(Segment::Text(text_start, bytes.len()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How often each word occurs: all that learning a vocabulary needs to know of a text.
 
 use super::normalizer::Normalizer;
-use super::pre_tokenizer::for_each_word;
+use super::word_splitter::WordSplitter;
 use std::collections::HashMap;
 
 /// Words and how often each occurs. Memory grows with the distinct words, not with the text, and the
@@ -20,7 +20,8 @@ impl WordCounts {
     /// Counts the words of one stretch of text (a line, a sentence, a document). Special tokens
     /// written in it count as ordinary text, as in the reference.
     pub fn add_text(&mut self, normalizer: &Normalizer, text: &str) {
-        for_each_word(normalizer, text, |word, _| self.add_word(word, 1));
+        let splitter = WordSplitter::of(*normalizer);
+        splitter.for_each_word(text, |word| self.add_word(word, 1));
     }
 
     /// Counts `word` another `count` times.

@@ -104,14 +104,14 @@ pub fn benchmark(settings: &Settings) -> Result<Measured, TrainError> {
         ..Recipe::default()
     };
     recipe.validate(&config)?;
-    let batch = [random_batch(settings, settings.vocab_size)];
+    let batches = random_batches(settings, &recipe);
     let mut trainer = Trainer::new(Bert::new(config.clone(), 0), recipe)?;
     let planned_memory_bytes = trainer.bytes() as u64;
     let mut peak_gflops = fma_peak();
     let mut times = Vec::new();
     for step in 0..settings.steps + 3 {
         let start = Instant::now();
-        trainer.step(&batch)?;
+        trainer.step(&batches)?;
         if step >= 3 {
             times.push(start.elapsed().as_secs_f64());
         } else {
@@ -150,7 +150,7 @@ pub fn benchmark(settings: &Settings) -> Result<Measured, TrainError> {
 
 /// The rows of the profile, and one for what is left of the time of a step.
 fn operations(profile: &Profile, times: &[f64], parameters: usize) -> Vec<Row> {
-    let mut rows = profile.rows();
+    let mut rows = profile.rows(times.len());
     let step = 1e3 * times.iter().sum::<f64>() / times.len() as f64;
     let ms = step - rows.iter().map(|row| row.ms).sum::<f64>();
     // Gradients are zeroed, read for the norm and for the update, which reads and writes parameters
@@ -178,22 +178,28 @@ fn copy_rate() -> f64 {
 }
 
 /// Full sequences of random tokens, every masked position in use.
-fn random_batch(settings: &Settings, vocab_size: usize) -> Batch {
+fn random_batches(settings: &Settings, recipe: &Recipe) -> Vec<Batch> {
     let (seq, masks) = (settings.max_seq_length, settings.max_predictions_per_seq);
     let mut generator = Generator::new(0, Purpose::Testing, 0, 0);
-    let mut batch = Batch::new(settings.batch_size, seq, masks);
-    while !batch.is_full() {
-        let mut ids = |n: usize| (0..n).map(|_| generator.below(vocab_size) as u32).collect();
+    let mut instance = |index: usize| {
+        let mut ids =
+            |n: usize| (0..n).map(|_| generator.below(settings.vocab_size) as u32).collect();
         let (input_ids, masked_lm_labels): (Vec<u32>, Vec<u32>) = (ids(seq), ids(masks));
-        batch.push(&Instance {
+        Instance {
             input_ids,
             token_type_ids: (0..seq).map(|t| u32::from(2 * t >= seq)).collect(),
-            is_random_next: Some(batch.instances.is_multiple_of(2)),
+            is_random_next: Some(index.is_multiple_of(2)),
             masked_lm_positions: (0..masks).map(|i| (i * seq / masks) as u32).collect(),
             masked_lm_labels,
-        });
-    }
-    batch
+        }
+    };
+    let size = recipe.batch_shape().batch_size;
+    let batch = |instances: usize| {
+        let mut batch = Batch::new(size, seq, masks);
+        (0..instances).for_each(|index| batch.push(&instance(index)));
+        batch
+    };
+    recipe.micro_batches().map(batch).collect()
 }
 
 /// The best of several bursts of fused multiply-adds on every thread, in 10⁹ FLOP a second.
@@ -239,9 +245,10 @@ mod tests {
             max_predictions_per_seq: 2,
             steps: 1,
         };
+        let batches = random_batches(&settings, &recipe);
         let mut trainer = Trainer::new(Bert::new(config.clone(), 0), recipe).unwrap();
-        trainer.step(&[random_batch(&settings, 99)]).unwrap();
-        let flop: u64 = trainer.profile().rows().iter().map(|row| row.flop).sum();
+        trainer.step(&batches).unwrap();
+        let flop: u64 = trainer.profile().rows(1).iter().map(|row| row.flop).sum();
         // The formula leaves out the pooler and the two columns behind it: 6 FLOP a weight, 3 rows.
         let pooler = 6 * 3 * 128 * (128 + 2);
         assert_eq!((flop - pooler) as f64, flop_per_step(&config, 3, 10, 6));

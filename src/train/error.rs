@@ -1,14 +1,18 @@
 //! What can go wrong in training.
 
+use super::checkpoint::CheckpointError;
 use super::recipe::RecipeError;
 use super::run_directory::RunDirectoryError;
+use super::run_json::{Difference, RunJsonError};
 use super::trainer::Diverged;
+use super::verify::VerifyError;
 use crate::autodiff::GraphError;
 use crate::data::DataError;
 use crate::files::FileError;
 use crate::model::{ConfigError, WeightsError};
 use crate::tensor::memory::OutOfMemory;
 use crate::tokenizer::TokenizerError;
+use std::path::PathBuf;
 
 /// What can go wrong in training.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +48,41 @@ pub enum TrainError {
     /// A loss that is not finite.
     #[error(transparent)]
     Diverged(#[from] Diverged),
+    /// A checkpoint to go on from.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A `run.json` that is not one.
+    #[error(transparent)]
+    RunJson(#[from] RunJsonError),
+    /// A run is to go on with other settings than it began with.
+    #[error(
+        "the run in `{}` began with other settings: {}; leave these options out to go on with it, or \
+         begin another run with another --output-dir (only --num-train-steps can be made larger)",
+        path.display(), list(differ)
+    )]
+    Settings {
+        /// The run directory.
+        path: PathBuf,
+        /// What differs.
+        differ: Vec<Difference>,
+    },
+    /// A run is to go on with another model than it began with.
+    #[error(
+        "the run in `{}` began with another model configuration: run.json's is not the one that its \
+         options give now; the file that --model or --init names, or the text, has changed", .0.display()
+    )]
+    OtherConfig(PathBuf),
+    /// Somebody asked the run to stop; it is saved.
+    #[error("stopped after step {step} of {num_train_steps}")]
+    Stopped {
+        /// Steps taken.
+        step: u64,
+        /// Steps of the whole run.
+        num_train_steps: u64,
+    },
+    /// A run that cannot be verified.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// `--instances` without a vocabulary.
     #[error(
         "--instances holds ids: say of which vocabulary with --vocab FILE (or start from a model with --init DIR)"
@@ -62,4 +101,15 @@ pub enum TrainError {
         /// Rows of the embedding table.
         vocab_size: usize,
     },
+}
+
+/// `--seed was 1, now 2, --cased was …`.
+fn list(differ: &[Difference]) -> String {
+    let value = |value: &serde_json::Value| match value {
+        serde_json::Value::Null => "not given".to_string(),
+        value => value.to_string(),
+    };
+    let one =
+        |d: &Difference| format!("{} was {}, now {}", d.option, value(&d.before), value(&d.now));
+    differ.iter().map(one).collect::<Vec<_>>().join("; ")
 }

@@ -5,10 +5,10 @@ use crate::autodiff::{GraphError, Mode};
 use crate::data::Batch;
 use crate::model::{BatchShape, Bert, PretrainingPlan};
 use crate::tensor::dropout::Moment;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Means over all masked positions, and all pairs, of the held-out instances.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// Mean of −ln p(the masked word).
     pub masked_lm_loss: f64,

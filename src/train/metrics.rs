@@ -85,6 +85,12 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// Whether these can be sums over steps.
+    pub(super) fn is_sane(&self) -> bool {
+        const MOST: u64 = 1 << 48;
+        self.steps < MOST && self.tokens < MOST && self.sums.iter().all(|sum| sum.is_finite())
+    }
+
     /// Counts a step in.
     pub fn add(&mut self, report: &StepReport) {
         let losses = report.losses;

@@ -11,11 +11,20 @@ pub trait Observer {
     /// Something worth saying before or between steps.
     fn note(&mut self, _message: &str) {}
 
+    /// Text is read: `done` of `total` bytes of the work called `work`. Comes often; the last time with
+    /// `done` equal to `total`, unless reading fails.
+    fn progress(&mut self, _work: &str, _done: u64, _total: u64) {}
+
     /// Training is about to begin (or go on) at step `step` of `num_train_steps`.
     fn started(&mut self, _step: u64, _num_train_steps: u64) {}
 
     /// The held-out instances that evaluations will look at, drawn once.
     fn held_out(&mut self, _batches: &[Batch], _tokenizer: &Tokenizer) {}
+
+    /// Asked before each step: whether to save and stop here.
+    fn should_stop(&mut self) -> bool {
+        false
+    }
 
     /// A step was taken.
     fn stepped(&mut self, _report: &StepReport) {}

@@ -1,6 +1,7 @@
 //! What a pretraining run is asked to do.
 
 use super::recipe::Recipe;
+use crate::data::InvalidUtf8;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -50,6 +51,9 @@ pub enum ModelSource {
 pub struct Options {
     /// Where the instances come from.
     pub input: Input,
+    /// What is done about text that is not UTF-8.
+    #[serde(default)]
+    pub invalid_utf8: InvalidUtf8,
     /// Held-out text for evaluation: files, directories, patterns.
     pub eval_input: Vec<String>,
     /// Share of the documents that are held out when there is no `eval_input`; 0 for none.
@@ -68,6 +72,14 @@ pub struct Options {
     pub log_every: u64,
     /// Steps between evaluations; 0 for one at the end only.
     pub eval_every: u64,
+    /// Steps between checkpoints; 0 for one at the end, or when the run is stopped, only.
+    #[serde(default = "save_checkpoints_steps")]
+    pub save_checkpoints_steps: u64,
     /// The run directory.
     pub output_dir: PathBuf,
+}
+
+/// Google's default.
+pub(super) fn save_checkpoints_steps() -> u64 {
+    1000
 }

@@ -1,20 +1,26 @@
-//! Before the first step: text, vocabulary, model, instances. Nothing is written here.
+//! Before the first step: text, vocabulary, model, instances. Nothing is written here but the tokens of
+//! a large text, so that they need not be held in memory.
 
 use super::error::TrainError;
 use super::observer::Observer;
 use super::options::{Input, ModelSource, Options, VocabularySource};
 use crate::data::stories::STORIES;
 use crate::data::{
-    Batch, Corpus, DataError, Instance, InstanceFile, MaskSettings, PairSettings, Sampler,
-    TokenStore, split_documents,
+    Batch, Chunk, Corpus, DataError, Instance, InstanceFile, MaskSettings, PairSettings, Part,
+    Position as SamplerPosition, SMALL_TEXT_BYTES, Sampler, TokenStore, split_documents,
 };
+use crate::files::FileError;
 use crate::model::{Bert, Config, layout};
-use crate::tensor::{memory, threads};
+use crate::sha256::{Digest, Sha256};
+use crate::tensor::memory;
 use crate::tokenizer::{
     Normalizer, Options as TokenizerOptions, Tokenizer, TrainerOptions, Vocabulary, WordCounts,
     learn,
 };
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 /// Everything that a run needs.
 pub struct Prepared {
@@ -26,6 +32,32 @@ pub struct Prepared {
     pub source: Source,
     /// Held-out instances, drawn once.
     pub evaluation: Vec<Batch>,
+    /// Digest of vocabulary and data: what a run that goes on must find again.
+    pub data: Digest,
+}
+
+/// Where a stream of training instances stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Position {
+    /// In a stream drawn from text.
+    Sampler(SamplerPosition),
+    /// In a file of instances.
+    File {
+        /// The pass over the file, from 0.
+        epoch: u64,
+        /// Instances of the pass that have been handed out.
+        offset: u64,
+    },
+}
+
+impl Position {
+    /// All its numbers.
+    pub fn numbers(&self) -> [u64; 4] {
+        match *self {
+            Self::Sampler(p) => [p.epoch, p.document, p.before, p.offset],
+            Self::File { epoch, offset } => [epoch, offset, 0, 0],
+        }
+    }
 }
 
 /// A stream of training instances.
@@ -48,44 +80,74 @@ impl Source {
         }
     }
 
-    /// Fills `batch` with the next instances.
+    /// The place of the next instance.
+    pub fn position(&self) -> Position {
+        match self {
+            Self::Sampler(sampler) => Position::Sampler(sampler.position()),
+            Self::File(file) => {
+                let (epoch, offset) = file.position();
+                Position::File { epoch, offset }
+            }
+        }
+    }
+
+    /// Goes to a place that [`Source::position`] gave; false when there is no such place.
+    pub fn seek(&mut self, position: Position) -> bool {
+        match (&mut *self, position) {
+            (Self::Sampler(sampler), Position::Sampler(position)) => sampler.seek(position),
+            (Self::File(file), Position::File { epoch, offset }) => file.seek((epoch, offset)),
+            _ => return false,
+        }
+        self.position() == position
+    }
+
+    /// Fills `batch` with the next `instances` instances, fewer than it has room for at the end of a
+    /// step.
     ///
     /// # Errors
     /// As [`Source::next_instance`].
-    pub fn fill(&mut self, batch: &mut Batch, pad_id: u32) -> Result<(), DataError> {
+    pub fn fill(
+        &mut self,
+        batch: &mut Batch,
+        instances: usize,
+        pad_id: u32,
+    ) -> Result<(), DataError> {
         batch.clear(pad_id);
-        while !batch.is_full() {
+        while batch.instances < instances {
             batch.push(&self.next_instance()?);
         }
         Ok(())
     }
 }
 
-/// Counts the words of a corpus, document by document, in parallel.
+/// Counts the words of a corpus on all threads.
 ///
 /// # Errors
 /// [`DataError`] of reading; [`DataError::NoSentence`] when there is no word.
-pub fn count_words(corpus: &Corpus, normalizer: Normalizer) -> Result<WordCounts, DataError> {
-    const GROUP: usize = 64;
-    let mut words = WordCounts::new();
-    let mut group: Vec<Vec<String>> = Vec::with_capacity(GROUP);
-    let count = |group: &mut Vec<Vec<String>>, words: &mut WordCounts| {
-        let parts = threads::map(group, |document| {
-            let mut words = WordCounts::new();
-            document.iter().for_each(|sentence| words.add_text(&normalizer, sentence));
-            words
+pub fn count_words(
+    corpus: &Corpus,
+    normalizer: Normalizer,
+    observer: &mut dyn Observer,
+) -> Result<WordCounts, DataError> {
+    // One a thread, merged once at the end; the order of merging does not matter.
+    let counts: Mutex<Vec<WordCounts>> = Mutex::default();
+    let lock = || counts.lock().expect("nothing panics while it is locked");
+    let count = |chunk: &Chunk<'_>| {
+        let mut words = lock().pop().unwrap_or_default();
+        let result = chunk.for_each_part(|part| {
+            if let Part::Sentence(text) = part {
+                words.add_text(&normalizer, text);
+            }
         });
-        parts.into_iter().for_each(|part| words.merge(part));
-        group.clear();
+        lock().push(words);
+        result
     };
-    corpus.for_each_document(|document| {
-        group.push(document);
-        if group.len() == GROUP {
-            count(&mut group, &mut words);
-        }
-        Ok::<_, DataError>(())
-    })?;
-    count(&mut group, &mut words);
+    let total = corpus.bytes();
+    let progress = &mut |done| observer.progress("counting words", done, total);
+    corpus.map_chunks(count, |()| Ok(()), progress)?;
+    let mut counts = counts.into_inner().expect("nothing panics while it is locked").into_iter();
+    let mut words = counts.next().unwrap_or_default();
+    counts.for_each(|part| words.merge(part));
     if words.distinct() == 0 {
         return Err(DataError::NoSentence(corpus.name()));
     }
@@ -97,21 +159,30 @@ pub fn count_words(corpus: &Corpus, normalizer: Normalizer) -> Result<WordCounts
 /// # Errors
 /// [`TrainError`], naming what is at fault.
 pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepared, TrainError> {
+    let read = |inputs: &[String]| {
+        Ok::<_, DataError>(Corpus::from_inputs(inputs)?.with_invalid_utf8(options.invalid_utf8))
+    };
     let corpus = match &options.input {
         Input::Stories => Some(Corpus::Text("the built-in corpus", STORIES)),
-        Input::Text(inputs) => Some(Corpus::from_inputs(inputs)?),
+        Input::Text(inputs) => Some(read(inputs)?),
         Input::Instances { .. } => None,
     };
     let eval_corpus = match options.eval_input.as_slice() {
         [] => None,
-        inputs => Some(Corpus::from_inputs(inputs)?),
+        inputs => Some(read(inputs)?),
     };
     let (bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
     let recipe = &options.recipe;
 
+    let store_path = |name| options.output_dir.join("tokens").join(format!("{name}.tokens"));
     let mut held_out = None;
+    let mut data = Sha256::new();
+    tokenizer.vocabulary().write(&mut data).expect("a digest takes everything");
     let source = match (&options.input, corpus) {
         (Input::Instances { file, shuffle }, _) => {
+            let mut bytes = File::open(file).map_err(|error| FileError::io("open", file, error))?;
+            std::io::copy(&mut bytes, &mut data)
+                .map_err(|error| FileError::io("read", file, error))?;
             let file = InstanceFile::open(
                 file,
                 tokenizer.vocabulary(),
@@ -125,7 +196,9 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
         }
         (_, corpus) => {
             let corpus = corpus.expect("input other than instances is text");
-            let store = tokenize(&corpus, &tokenizer, observer)?;
+            let path = store_path("train");
+            let store = tokenize(&corpus, &tokenizer, &path, observer)?;
+            add_store(&store, &mut data);
             let all: Vec<u32> = (0..store.documents() as u32).collect();
             let (training, evaluation) = if eval_corpus.is_some() || options.eval_fraction == 0.0 {
                 (all, Vec::new())
@@ -145,13 +218,15 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
         }
     };
     if let Some(corpus) = eval_corpus {
-        let store = tokenize(&corpus, &tokenizer, observer)?;
+        let store = tokenize(&corpus, &tokenizer, &store_path("eval"), observer)?;
+        add_store(&store, &mut data);
         let all = (0..store.documents() as u32).collect();
         held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
     }
     let pad_id = tokenizer.vocabulary().pad_id();
     let evaluation = held_out.map(|mut sampler| {
         let shape = recipe.batch_shape();
+        let most = options.max_eval_steps.saturating_mul(recipe.train_batch_size);
         let new_batch = || {
             let mut batch =
                 Batch::new(shape.batch_size, shape.max_seq_length, shape.max_predictions_per_seq);
@@ -159,9 +234,7 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
             batch
         };
         let mut batches = Vec::new();
-        for instance in
-            sampler.first_pass().take(options.max_eval_steps.saturating_mul(shape.batch_size))
-        {
+        for instance in sampler.first_pass().take(most) {
             if batches.last().is_none_or(Batch::is_full) {
                 batches.push(new_batch());
             }
@@ -169,7 +242,26 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
         }
         batches
     });
-    Ok(Prepared { bert, tokenizer, source, evaluation: evaluation.unwrap_or_default() })
+    let (evaluation, data) = (evaluation.unwrap_or_default(), data.finish());
+    Ok(Prepared { bert, tokenizer, source, evaluation, data })
+}
+
+/// Adds all tokens of `store`, and the bounds of its sentences and documents, to a digest.
+fn add_store(store: &TokenStore, data: &mut Sha256) {
+    let (mut ids, mut bytes) = (Vec::new(), Vec::new());
+    for document in 0..store.documents() {
+        ids.clear();
+        bytes.clear();
+        for sentence in store.document(document) {
+            let range = store.sentence(sentence);
+            ids.push((range.end - range.start) as u32);
+            store.extend(range, &mut ids);
+        }
+        // No id is this large: what lies between are lengths and ids of one document.
+        ids.push(u32::MAX);
+        bytes.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+        data.update(&bytes);
+    }
 }
 
 /// The model with its first weights, and its tokenizer.
@@ -248,7 +340,7 @@ fn learn_vocabulary(
     vocab_size: usize,
     observer: &mut dyn Observer,
 ) -> Result<Vocabulary, TrainError> {
-    let words = count_words(corpus, options.normalizer())?;
+    let words = count_words(corpus, options.normalizer(), observer)?;
     let vocabulary = learn(&words, &TrainerOptions { vocab_size, ..TrainerOptions::default() })?;
     observer.note(&format!(
         "learned a vocabulary of {} word pieces from {} words ({} different)",
@@ -259,14 +351,21 @@ fn learn_vocabulary(
     Ok(vocabulary)
 }
 
+/// The tokens of `corpus`: in memory when it is small, else in the file `path`, which is used again
+/// by another run on the same text.
 fn tokenize(
     corpus: &Corpus,
     tokenizer: &Tokenizer,
+    path: &Path,
     observer: &mut dyn Observer,
 ) -> Result<Arc<TokenStore>, TrainError> {
-    let vocab_size = tokenizer.vocabulary().len();
-    let encode = |sentence: &str| tokenizer.encode(sentence);
-    let store = TokenStore::build(corpus, vocab_size, encode, |_| {})?;
+    let total = corpus.bytes();
+    let progress = &mut |work: &'static str, done| observer.progress(work, done, total);
+    let store = if total > SMALL_TEXT_BYTES {
+        TokenStore::open_or_create(path, corpus, tokenizer, progress)?
+    } else {
+        TokenStore::in_memory(corpus, tokenizer, progress)?
+    };
     observer.note(&format!(
         "{}: {} documents, {} sentences, {} tokens",
         corpus.name(),

@@ -5,6 +5,10 @@ use super::schedule::Schedule;
 use crate::model::{BatchShape, Config};
 use serde::{Deserialize, Serialize};
 
+/// Tokens of one forward pass, at most, unless a single sequence has more: enough to keep the matrix
+/// products busy, few enough that their values stay near the processor.
+pub const MICRO_BATCH_TOKENS: usize = 2048;
+
 /// The settings of a run. Defaults are Google's (`create_pretraining_data.py`,
 /// `run_pretraining.py`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,9 +25,10 @@ pub struct Recipe {
     pub whole_word_mask: bool,
     /// Whether next-sentence prediction is left out: one segment, no pairs.
     pub no_nsp: bool,
-    /// Sequences of one forward pass.
+    /// Sequences of one step, when `gradient_accumulation_steps` is 1.
     pub train_batch_size: usize,
-    /// Forward passes of one step: a step sees `train_batch_size ×` this many sequences.
+    /// A step sees `train_batch_size ×` this many sequences. Only the product counts: a step is always
+    /// computed in [micro-batches](Recipe::micro_batches).
     pub gradient_accumulation_steps: usize,
     /// Warm-up and decay.
     pub schedule: Schedule,
@@ -71,10 +76,30 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// The shape of one forward pass.
+    /// Sequences of one step.
+    pub fn sequences_per_step(&self) -> usize {
+        self.train_batch_size.saturating_mul(self.gradient_accumulation_steps)
+    }
+
+    /// Sequences of each micro-batch of a step, in order: as few micro-batches as hold the step with
+    /// at most [`MICRO_BATCH_TOKENS`] tokens each, all of one size but the last. How the step's
+    /// sequences are shared out between batch size and accumulation plays no part, so it changes no
+    /// bit.
+    pub fn micro_batches(&self) -> impl Iterator<Item = usize> + use<> {
+        let (all, size) = (self.sequences_per_step(), self.micro_batch_size());
+        (0..all.div_ceil(size)).map(move |index| size.min(all - index * size))
+    }
+
+    fn micro_batch_size(&self) -> usize {
+        let most = (MICRO_BATCH_TOKENS / self.max_seq_length.max(1)).max(1);
+        let all = self.sequences_per_step().max(1);
+        all.div_ceil(all.div_ceil(most))
+    }
+
+    /// The shape of one forward pass: of a micro-batch.
     pub fn batch_shape(&self) -> BatchShape {
         BatchShape {
-            batch_size: self.train_batch_size,
+            batch_size: self.micro_batch_size(),
             max_seq_length: self.max_seq_length,
             max_predictions_per_seq: self.max_predictions_per_seq,
         }
@@ -112,6 +137,9 @@ impl Recipe {
         let needed = format!("with sequences of {seq} tokens it must be at most {most}");
         let batch = self.train_batch_size;
         check(batch <= most, "--train-batch-size", &batch, &needed)?;
+        let (steps, most) = (self.gradient_accumulation_steps, most / batch);
+        let needed = format!("with {batch} sequences of {seq} tokens it must be at most {most}");
+        check(steps <= most, "--gradient-accumulation-steps", &steps, &needed)?;
         let Schedule { learning_rate, num_train_steps, num_warmup_steps } = self.schedule;
         let fits = learning_rate.is_finite() && learning_rate >= 0.0;
         check(fits, "--learning-rate", &learning_rate, "it must be a number not below 0")?;
@@ -131,6 +159,29 @@ impl Recipe {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn micro_batches_depend_on_the_product_alone() {
+        let cut = |train_batch_size, gradient_accumulation_steps, max_seq_length| {
+            let recipe = Recipe {
+                train_batch_size,
+                gradient_accumulation_steps,
+                max_seq_length,
+                ..Recipe::default()
+            };
+            let sizes: Vec<usize> = recipe.micro_batches().collect();
+            assert_eq!(recipe.batch_shape().batch_size, sizes[0]);
+            sizes
+        };
+        assert_eq!(cut(32, 1, 128), [16, 16]);
+        assert_eq!(cut(16, 2, 128), [16, 16]);
+        assert_eq!(cut(1, 32, 128), [16, 16]);
+        assert_eq!(cut(33, 1, 128), [11, 11, 11]);
+        assert_eq!(cut(17, 1, 128), [9, 8]);
+        assert_eq!(cut(32, 1, 48), [32]);
+        assert_eq!(cut(2, 1, 4096), [1, 1]);
+        assert_eq!(cut(1, 1, 128), [1]);
+    }
 
     #[test]
     fn every_bad_setting_is_named() {

@@ -1,17 +1,19 @@
 //! The run directory: a directory that Hugging Face loads as is, with our own files beside it.
 //!
 //! `config.json`, `model.safetensors` and the tokenizer's files; `run.json` (every setting, the
-//! version, the command to reproduce it), `metrics.jsonl`, `checkpoint/`.
+//! version, the command to reproduce it), `metrics.jsonl`, `checkpoint/`, and the lock file.
 
+use super::lock::{Lock, LockError};
 use crate::files::{self, FileError};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The directory that a run writes into.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
+    lock: Option<Lock>,
 }
 
 /// Why a directory cannot take a run.
@@ -20,8 +22,8 @@ pub struct RunDirectory {
 pub enum RunDirectoryError {
     /// It holds a run or a model already.
     #[error(
-        "`{}` already holds `{file}`: nothing there is overwritten; give another --output-dir, or \
-         remove that directory", path.display()
+        "`{}` already holds `{file}`: nothing there is overwritten; go on with that run with --resume, \
+         give another --output-dir, or remove that directory", path.display()
     )]
     Occupied {
         /// The directory.
@@ -32,6 +34,15 @@ pub enum RunDirectoryError {
     /// It is a file.
     #[error("`{}` is a file, not a directory; give another --output-dir", .0.display())]
     NotADirectory(PathBuf),
+    /// A run that is to go on was never begun.
+    #[error(
+        "`{}` has no run.json: there is no run to go on with; begin one by giving its options, or give \
+         the run's --output-dir", .0.display()
+    )]
+    NoRun(PathBuf),
+    /// Another run is writing there.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// A file cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -55,17 +66,41 @@ impl RunDirectory {
     ///
     /// # Errors
     /// [`RunDirectoryError::Occupied`] when it holds a run or a model,
-    /// [`RunDirectoryError::NotADirectory`] when it is a file.
+    /// [`RunDirectoryError::NotADirectory`] when it is a file, [`RunDirectoryError::Lock`] when a run
+    /// is writing there.
     pub fn new(path: &Path) -> Result<Self, RunDirectoryError> {
         if path.exists() && !path.is_dir() {
             return Err(RunDirectoryError::NotADirectory(path.to_path_buf()));
         }
-        for file in OWN_FILES {
-            if path.join(file).exists() {
-                return Err(RunDirectoryError::Occupied { path: path.to_path_buf(), file });
-            }
+        Lock::check(path)?;
+        let directory = Self { path: path.to_path_buf(), lock: None };
+        directory.check_free()?;
+        Ok(directory)
+    }
+
+    fn check_free(&self) -> Result<(), RunDirectoryError> {
+        match OWN_FILES.into_iter().find(|file| self.path.join(file).exists()) {
+            Some(file) => Err(RunDirectoryError::Occupied { path: self.path.clone(), file }),
+            None => Ok(()),
         }
-        Ok(Self { path: path.to_path_buf() })
+    }
+
+    /// The directory of a run that is to go on: locks it, and clears away what a killed process left
+    /// half-written.
+    ///
+    /// # Errors
+    /// [`RunDirectoryError::NoRun`] when no run was begun there; [`RunDirectoryError::Lock`].
+    pub fn existing(path: &Path) -> Result<Self, RunDirectoryError> {
+        if !path.join("run.json").is_file() {
+            return Err(RunDirectoryError::NoRun(path.to_path_buf()));
+        }
+        let lock = Some(Lock::acquire(path)?);
+        files::remove_temporary_files(path)?;
+        let checkpoints = path.join("checkpoint");
+        if checkpoints.is_dir() {
+            files::remove_temporary_files(&checkpoints)?;
+        }
+        Ok(Self { path: path.to_path_buf(), lock })
     }
 
     /// Its path.
@@ -73,12 +108,17 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Creates the directory.
+    /// Creates the directory, if it is not there, and locks it until this is dropped.
     ///
     /// # Errors
-    /// [`FileError`].
-    pub fn create(&self) -> Result<(), FileError> {
-        files::create_directory(&self.path)
+    /// As [`RunDirectory::new`]: another run may have come first.
+    pub fn create(&mut self) -> Result<(), RunDirectoryError> {
+        if self.lock.is_none() {
+            files::create_directory(&self.path)?;
+            self.lock = Some(Lock::acquire(&self.path)?);
+            self.check_free()?;
+        }
+        Ok(())
     }
 
     /// Writes a text file whole.
@@ -97,6 +137,21 @@ impl RunDirectory {
         let path = self.path.join("metrics.jsonl");
         let file = fs::OpenOptions::new().create(true).append(true).open(&path);
         Ok(MetricsFile { file: file.map_err(|e| FileError::io("open", &path, e))?, path })
+    }
+
+    /// Opens `metrics.jsonl` for appending, cut back to its first `length` bytes. With fewer there,
+    /// all are kept, and the second value is false.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn metrics_cut_to(&self, length: u64) -> Result<(MetricsFile, bool), FileError> {
+        let metrics = self.metrics()?;
+        let cut = metrics.file.metadata().and_then(|metadata| {
+            metrics.file.set_len(length.min(metadata.len()))?;
+            Ok(metadata.len() >= length)
+        });
+        let whole = cut.map_err(|error| FileError::io("cut", &metrics.path, error))?;
+        Ok((metrics, whole))
     }
 }
 
@@ -119,6 +174,15 @@ impl MetricsFile {
         let written = self.file.write_all(text.as_bytes());
         written.map_err(|error| FileError::io("append to", &self.path, error))
     }
+
+    /// Makes all lines durable; returns the length of the file.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn sync(&self) -> Result<u64, FileError> {
+        let synced = self.file.sync_data().and_then(|()| self.file.metadata());
+        Ok(synced.map_err(|error| FileError::io("sync", &self.path, error))?.len())
+    }
 }
 
 #[cfg(test)]
@@ -128,13 +192,18 @@ mod tests {
     #[test]
     fn an_occupied_directory_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let run = RunDirectory::new(directory.path()).unwrap();
+        let mut run = RunDirectory::new(directory.path()).unwrap();
         run.create().unwrap();
         run.write("notes.txt", "mine").unwrap();
-        RunDirectory::new(directory.path()).unwrap();
-        run.write("config.json", "{}").unwrap();
         let error = RunDirectory::new(directory.path()).unwrap_err().to_string();
-        assert!(error.contains("already holds `config.json`") && error.contains("--output-dir"));
+        assert!(error.contains("another run"), "{error}");
+        run.write("config.json", "{}").unwrap();
+        drop(run);
+        let error = RunDirectory::new(directory.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("already holds `config.json`") && error.contains("--resume"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -147,5 +216,14 @@ mod tests {
             fs::read_to_string(directory.path().join("metrics.jsonl")).unwrap(),
             "[1,2]\n[3]\n"
         );
+        let (mut metrics, whole) = run.metrics_cut_to(6).unwrap();
+        assert!(whole && metrics.sync().unwrap() == 6);
+        metrics.append(&[4]).unwrap();
+        assert_eq!(
+            fs::read_to_string(directory.path().join("metrics.jsonl")).unwrap(),
+            "[1,2]\n[4]\n"
+        );
+        assert!(!run.metrics_cut_to(100).unwrap().1);
+        assert_eq!(run.metrics().unwrap().sync().unwrap(), 10);
     }
 }

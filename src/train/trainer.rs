@@ -36,7 +36,8 @@ pub struct StepReport {
     pub tokens: u64,
 }
 
-/// A loss or gradient that is not a finite number. The step was not applied.
+/// A loss or gradient that is not a finite number; the step was not applied. Or weights that are not
+/// finite after a step; they are not saved.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "step {}: loss {loss}, gradient norm {grad_norm} at learning rate {learning_rate}: training has \
@@ -120,8 +121,16 @@ impl Trainer {
         self.plan.plan().profile()
     }
 
-    /// Takes one step over `batches` (`gradient_accumulation_steps` of them). Losses are means over
-    /// all masked positions, and all pairs, of the batches together.
+    /// Whether every parameter and moment is a finite number. A step with a finite gradient can still
+    /// leave weights that are not.
+    pub fn is_finite(&self) -> bool {
+        let arrays = [&self.bert.parameters, &self.moments.first, &self.moments.second];
+        arrays.into_iter().flatten().all(|value| value.is_finite())
+    }
+
+    /// Takes one step over `batches`, its [micro-batches](Recipe::micro_batches) in order. Losses are
+    /// means over all masked positions, and all pairs, of the batches together; gradients are added
+    /// up batch by batch.
     ///
     /// # Errors
     /// [`Diverged`] when loss or gradient are not finite; nothing is changed then.
@@ -137,7 +146,7 @@ impl Trainer {
             let moment = Moment {
                 seed,
                 step: self.steps as u32,
-                first_sequence: index * self.recipe.train_batch_size,
+                first_sequence: index * self.recipe.batch_shape().batch_size,
             };
             self.plan.load(batch, masked_lm_scale, next_sentence_scale);
             losses.add(&self.plan.forward(&self.bert.parameters, moment));

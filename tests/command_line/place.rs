@@ -163,12 +163,14 @@ impl Place {
         lines
     }
 
-    /// Copies a directory without directories in it.
+    /// Copies the files of a directory; not the directories in it.
     pub fn copy(&self, from: &str, to: &str) {
         fs::create_dir(self.path(to)).unwrap();
         for entry in fs::read_dir(self.path(from)).unwrap() {
             let entry = entry.unwrap();
-            fs::copy(entry.path(), self.path(to).join(entry.file_name())).unwrap();
+            if entry.path().is_file() {
+                fs::copy(entry.path(), self.path(to).join(entry.file_name())).unwrap();
+            }
         }
     }
 

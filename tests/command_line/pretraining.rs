@@ -21,6 +21,8 @@ fn the_run_directory_is_whole() {
         .collect();
     files.sort();
     let expected = [
+        ".lock",
+        "checkpoint",
         "config.json",
         "metrics.jsonl",
         "model.safetensors",
@@ -215,31 +217,6 @@ fn training_on_exactly_the_instances_of_a_file() {
     let options = "--vocab vocab.txt --instances i.jsonl --no-shuffle --output-dir head";
     place.pretrain(options).ok();
     assert!(place.weights("head") == first, "the file's first instances, and no others");
-}
-
-#[test]
-fn accumulated_gradients_are_those_of_the_large_batch() {
-    let place = Place::with_vocab();
-    let train = |batch: &str, run: &str| {
-        // Without dropout the sums are the same, rounding aside.
-        let options = "--hidden-dropout-prob 0 --attention-probs-dropout-prob 0 --log-every 1";
-        let options = format!("--vocab vocab.txt {options} {batch} --output-dir {run}");
-        place.pretrain(&format!("--input text.txt {options}")).ok();
-        place.metrics(run)
-    };
-    let large = train("--train-batch-size 8", "large");
-    let small = train("--train-batch-size 2 --gradient-accumulation-steps 4", "small");
-    let less = train("--train-batch-size 2", "less");
-    let losses = |lines: &[Value]| -> Vec<f64> {
-        lines.iter().filter_map(|line| line.get("loss")?.as_f64()).collect()
-    };
-    let tokens = |lines: &[Value]| lines.iter().find_map(|line| line.get("tokens")?.as_u64());
-    assert_eq!(tokens(&large), tokens(&small));
-    assert!(tokens(&less) < tokens(&small));
-    for (a, b) in losses(&large).iter().zip(losses(&small)) {
-        assert!((a - b).abs() < 1e-4, "{a} and {b}");
-    }
-    assert_eq!(losses(&small).len(), 4);
 }
 
 #[test]

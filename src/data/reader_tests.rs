@@ -1,0 +1,146 @@
+use super::*;
+use crate::tensor::threads::Pool;
+
+/// Every part of the corpus, in order; a boundary is "|".
+fn parts(corpus: &Corpus) -> Result<Vec<String>, DataError> {
+    let mut all = Vec::new();
+    let map = |chunk: &Chunk<'_>| {
+        let mut parts = Vec::new();
+        chunk.for_each_part(|part| match part {
+            Part::Boundary => parts.push("|".to_owned()),
+            Part::Sentence(text) => parts.push(text.to_owned()),
+        })?;
+        Ok::<_, DataError>(parts)
+    };
+    let (mut done, bytes) = (0, corpus.bytes());
+    let progress = &mut |now| {
+        assert!(now > done && now <= bytes);
+        done = now;
+    };
+    let collect = |parts: Vec<String>| {
+        all.extend(parts);
+        Ok(())
+    };
+    let fingerprint = corpus.map_chunks(map, collect, progress)?;
+    assert_eq!(done, bytes);
+    assert_eq!(fingerprint, corpus.fingerprint(&mut |_| {}).unwrap());
+    Ok(all)
+}
+
+fn corpus(name: &str, content: &[u8]) -> (tempfile::TempDir, Corpus) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    (directory, Corpus::from_inputs(&[path.display().to_string()]).unwrap())
+}
+
+#[test]
+fn neither_threads_nor_chunks_show() {
+    // Sentences and paragraphs that lie across the ends of chunks, in several files of each kind.
+    let line = |n: usize| format!("The fox number {n} ran over the dog{}.", " so".repeat(n % 30));
+    let plain: String =
+        (0..20_000).map(|n| line(n) + if n % 7 == 6 { "\n\n" } else { "\n" }).collect();
+    let json: String =
+        (0..5_000).map(|n| format!("{{\"text\": \"{} Yes. No.\"}}\n", line(n))).collect();
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in [("a.txt", &plain), ("b.jsonl", &json), ("c.txt", &plain)] {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    let corpus = Corpus::from_inputs(&[directory.path().display().to_string()]).unwrap();
+    assert!(corpus.bytes() > 12 * CHUNK_BYTES as u64);
+    let one = Pool::new(1).unwrap().run(|| parts(&corpus)).unwrap();
+    let three = Pool::new(3).unwrap().run(|| parts(&corpus)).unwrap();
+    assert_eq!(one, three);
+    let expected: Vec<String> = (0..20_000).map(line).collect();
+    let sentences: Vec<&String> = one.iter().filter(|part| *part != "|").collect();
+    assert_eq!(sentences.len(), 20_000 + 15_000 + 20_000);
+    assert!(sentences[..20_000].iter().copied().eq(&expected));
+    assert!(sentences[35_000..].iter().copied().eq(&expected));
+    let documents = one.split(|part| part == "|").filter(|document| !document.is_empty()).count();
+    assert_eq!(documents, 2 * 20_000_usize.div_ceil(7) + 5_000);
+}
+
+#[test]
+fn wrapped_text_is_cut_where_nothing_is_torn() {
+    // One paragraph of about seven chunks, wrapped.
+    let sentence = "It was the best of days and the worst of days for the fox and for the dog.";
+    let words: Vec<&str> = sentence.split(' ').cycle().take(18 * 11_000).collect();
+    let lines: Vec<String> = words.chunks(10).map(|words| words.join(" ")).collect();
+    let (_directory, corpus) = corpus("x.txt", lines.join("\n").as_bytes());
+    assert_eq!(Lines::judge(&lines[..100].join("\n")), Lines::Wrapped);
+    let parts = parts(&corpus).unwrap();
+    assert_eq!(parts.len(), 1 + 11_000);
+    assert!(parts[1..].iter().all(|part| part == sentence));
+    // Without a sentence end the memory does not fill either.
+    let (_directory, endless) = self::corpus(
+        "x.txt",
+        ["It was. It is.\nthe one\n", &"and the one and the other\n".repeat(60_000)]
+            .concat()
+            .as_bytes(),
+    );
+    let longest = Reader::new(&endless).group().unwrap().iter().map(|c| c.bytes.len()).max();
+    assert!(longest < Some(5 * CHUNK_BYTES));
+}
+
+#[test]
+fn the_first_bad_byte_is_named_wherever_it_is() {
+    let mut bytes = "A sentence of the text.\n".repeat(40_000).into_bytes();
+    bytes[24 * 39_000 + 3] = 0xff;
+    bytes[24 * 20_000 + 5] = 0xff;
+    let (_directory, corpus) = corpus("x.txt", &bytes);
+    let error = parts(&corpus).unwrap_err().to_string();
+    assert!(error.contains("x.txt"), "{error}");
+    assert!(error.contains(&format!("line 20001, byte {}", 24 * 20_000 + 5)), "{error}");
+    let replaced = parts(&corpus.with_invalid_utf8(InvalidUtf8::Replace)).unwrap();
+    assert_eq!(replaced[20_001], "A sen\u{fffd}ence of the text.");
+    // A line of JSON Lines.
+    let text = "{\"text\": \"One.\"}\n".repeat(20_000) + "{\"text\": 1}\n";
+    let (_directory, corpus) = self::corpus("x.jsonl", text.as_bytes());
+    let error = parts(&corpus).unwrap_err().to_string();
+    assert!(error.contains("line 20001: the field \"text\" is not"), "{error}");
+}
+
+#[test]
+fn invalid_utf8_is_replaced_as_python_does() {
+    // Each with what Python 3.11 made of it: bytes.decode("utf-8", errors="replace").
+    for (bytes, expected) in [
+        (&b"a\xffb"[..], "a\u{fffd}b"),
+        (b"\xc0\xaf", "\u{fffd}\u{fffd}"),
+        (b"\xe2\x82", "\u{fffd}"),
+        (b"\xe2\x82x", "\u{fffd}x"),
+        (b"\xf0\x9f\x92", "\u{fffd}"),
+        (b"\xf0\x80\x80\xaf", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}"),
+        (b"\xed\xa0\x80", "\u{fffd}\u{fffd}\u{fffd}"),
+        (b"\xf4\x90\x80\x80", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}"),
+        (b"\xfe\xfe\xff\xff", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}"),
+        (b"\x80\xbf\x80", "\u{fffd}\u{fffd}\u{fffd}"),
+    ] {
+        let (_directory, corpus) = corpus("x.txt", bytes);
+        let corpus = corpus.with_invalid_utf8(InvalidUtf8::Replace);
+        assert_eq!(parts(&corpus).unwrap()[1], expected, "{bytes:?}");
+    }
+}
+
+#[test]
+fn odd_text_is_read_to_its_end() {
+    let long_line = format!("{} end", "The fox ran. ".repeat(50_000));
+    let long_word = "a".repeat(1_000_000);
+    for (text, sentences) in [
+        (long_line.as_str(), 50_000),
+        (long_word.as_str(), 1),
+        (&"\0".repeat(300_000), 1),
+        (&"\u{301}".repeat(300_000), 1),
+        (&"\u{feff}a\r\n\r\n\u{feff}b\r\n".repeat(10_000), 20_000),
+        (&".".repeat(300_000), 1),
+        (&". ".repeat(300_000), 1),
+        (&".1,".repeat(300_000), 1),
+        (&"\n".repeat(1_000_000), 0),
+        (&"\r".repeat(1_000_000), 0),
+        ("", 0),
+    ] {
+        let (_directory, corpus) = corpus("x.txt", text.as_bytes());
+        let parts = parts(&corpus).unwrap();
+        let found = parts.iter().filter(|part| *part != "|").count();
+        assert_eq!(found, sentences, "{:?}…", text.chars().take(20).collect::<String>());
+    }
+}

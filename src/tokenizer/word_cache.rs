@@ -1,0 +1,113 @@
+//! The ids of words seen lately, one cache a thread: most of a text is a few thousand words, again and
+//! again. What a word becomes depends on the word and the vocabulary alone, so that a cache changes
+//! nothing but time.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The longest word that is kept, in bytes.
+const BYTES: usize = 16;
+
+/// The most ids of a word that is kept.
+const IDS: usize = 4;
+
+/// Words kept, each in the one place that its hash says.
+const WORDS: usize = 1 << 13;
+
+#[derive(Clone, Copy)]
+struct Entry {
+    word: [u8; BYTES],
+    ids: [u32; IDS],
+    length: u8,
+    /// 0 in an empty place.
+    count: u8,
+}
+
+const EMPTY: Entry = Entry { word: [0; BYTES], ids: [0; IDS], length: 0, count: 0 };
+
+/// The cache of one thread, for the vocabulary that was used last.
+pub(super) struct WordCache {
+    owner: u64,
+    entries: Vec<Entry>,
+}
+
+thread_local! {
+    static CACHE: RefCell<WordCache> = const { RefCell::new(WordCache { owner: 0, entries: Vec::new() }) };
+}
+
+/// A number that no other vocabulary has; copies of a tokenizer share it.
+pub(super) fn new_owner() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+impl WordCache {
+    /// Runs `work` with this thread's cache, emptied if another vocabulary used it last.
+    pub(super) fn with<T>(owner: u64, work: impl FnOnce(&mut Self) -> T) -> T {
+        CACHE.with_borrow_mut(|cache| {
+            if cache.owner != owner {
+                cache.entries.clear();
+                cache.entries.resize(WORDS, EMPTY);
+                cache.owner = owner;
+            }
+            work(cache)
+        })
+    }
+
+    /// Appends the ids of `word`, which `encode` finds when they are not here.
+    #[inline]
+    pub(super) fn encode(
+        &mut self,
+        word: &str,
+        ids: &mut Vec<u32>,
+        encode: impl FnOnce(&str, &mut Vec<u32>),
+    ) {
+        if word.len() > BYTES {
+            return encode(word, ids);
+        }
+        let mut bytes = [0; BYTES];
+        bytes[..word.len()].copy_from_slice(word.as_bytes());
+        let number = u128::from_le_bytes(bytes);
+        let hash = ((number as u64) ^ ((number >> 64) as u64).rotate_left(29) ^ word.len() as u64)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let entry = &mut self.entries[(hash >> (64 - WORDS.ilog2())) as usize];
+        if entry.count > 0 && entry.word == bytes && usize::from(entry.length) == word.len() {
+            ids.extend_from_slice(&entry.ids[..usize::from(entry.count)]);
+            return;
+        }
+        let before = ids.len();
+        encode(word, ids);
+        let new = &ids[before..];
+        if new.len() <= IDS {
+            entry.ids[..new.len()].copy_from_slice(new);
+            (entry.word, entry.length, entry.count) = (bytes, word.len() as u8, new.len() as u8);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_told_apart_and_owners_do_not_mix() {
+        let encode = |owner, word: &str, length: usize| {
+            let mut ids = vec![7];
+            let found = |_: &str, ids: &mut Vec<u32>| ids.extend((0..length).map(|i| i as u32));
+            WordCache::with(owner, |cache| cache.encode(word, &mut ids, found));
+            ids
+        };
+        let (one, two) = (new_owner(), new_owner());
+        assert_eq!(encode(one, "fox", 2), [7, 0, 1]);
+        // Kept: what would be found now is not asked for.
+        assert_eq!(encode(one, "fox", 1), [7, 0, 1]);
+        assert_eq!(encode(one, "fo", 1), [7, 0]);
+        assert_eq!(encode(two, "fox", 1), [7, 0]);
+        assert_eq!(encode(one, "fox", 3), [7, 0, 1, 2]);
+        // Too long, or too many ids: found anew each time.
+        for word in ["a word of 17 byte", "many"] {
+            assert_eq!(encode(one, word, 5).len(), 6);
+            assert_eq!(encode(one, word, 6).len(), 7);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Normalising and splitting at once, fast: the same words as
+//! [`for_each_word`](super::pre_tokenizer::for_each_word), without where they came from.
+//!
+//! What normalisation makes of a character depends on the character alone, but for combining marks
+//! that stay and may change places with each other. So a table says what becomes of each character of
+//! the basic plane, and a text with such a mark goes the plain way.
+
+use super::normalizer::{Normalizer, is_punctuation, may_change_places};
+use super::pre_tokenizer;
+use std::sync::OnceLock;
+
+/// What becomes of a character.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// Dropped.
+    Removed,
+    /// Ends a word.
+    Space,
+    /// Continues a word, as this character.
+    Letter(char),
+    /// A word by itself: punctuation, or a Chinese character set apart.
+    Alone(char),
+    /// Several characters, to be looked at one by one.
+    Several,
+    /// May change places with its neighbours.
+    Mark,
+}
+
+/// Splits text into normalised words.
+pub struct WordSplitter {
+    normalizer: Normalizer,
+    ascii: [Fate; 128],
+    basic_plane: Vec<Fate>,
+}
+
+impl std::fmt::Debug for WordSplitter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WordSplitter").field("normalizer", &self.normalizer).finish_non_exhaustive()
+    }
+}
+
+impl WordSplitter {
+    /// The splitter that normalises so. Its table is made when it is first asked for.
+    pub fn of(normalizer: Normalizer) -> &'static Self {
+        static SPLITTERS: [OnceLock<WordSplitter>; 8] = [const { OnceLock::new() }; 8];
+        let Normalizer { tokenize_chinese_chars, strip_accents, lower_case } = normalizer;
+        let settings = [tokenize_chinese_chars, strip_accents, lower_case];
+        let index = settings.iter().fold(0, |index, &on| 2 * index + usize::from(on));
+        SPLITTERS[index].get_or_init(|| Self::new(normalizer))
+    }
+
+    fn new(normalizer: Normalizer) -> Self {
+        let fate =
+            |value: u32| char::from_u32(value).map_or(Fate::Removed, |c| fate(&normalizer, c));
+        let basic_plane: Vec<Fate> = (0..0x1_0000).map(fate).collect();
+        let ascii = std::array::from_fn(|byte| basic_plane[byte]);
+        Self { normalizer, ascii, basic_plane }
+    }
+
+    /// Whether `byte` is an ASCII character that continues a word; lower-casing is all that becomes of
+    /// it.
+    fn is_ascii_letter(&self, byte: u8) -> bool {
+        matches!(self.ascii.get(usize::from(byte)), Some(Fate::Letter(_)))
+    }
+
+    fn fate(&self, character: char) -> Fate {
+        match self.basic_plane.get(character as usize) {
+            Some(fate) => *fate,
+            None => fate(&self.normalizer, character),
+        }
+    }
+
+    /// Calls `visit` for each word of `text` in order.
+    pub fn for_each_word(&self, text: &str, mut visit: impl FnMut(&str)) {
+        if !text.is_ascii()
+            && text.chars().any(|c| !c.is_ascii() && matches!(self.fate(c), Fate::Mark))
+        {
+            pre_tokenizer::for_each_word(&self.normalizer, text, |word, _| visit(word));
+            return;
+        }
+        let word = &mut String::new();
+        let mut end_word = |word: &mut String| {
+            if !word.is_empty() {
+                visit(word);
+                word.clear();
+            }
+        };
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            let letters =
+                bytes[at..].iter().take_while(|&&byte| self.is_ascii_letter(byte)).count();
+            if letters > 0 {
+                let start = word.len();
+                word.push_str(&text[at..at + letters]);
+                if self.normalizer.lower_case {
+                    word[start..].make_ascii_lowercase();
+                }
+                at += letters;
+                continue;
+            }
+            let character = text[at..].chars().next().expect("not at the end");
+            at += character.len_utf8();
+            let fate = match self.ascii.get(character as usize) {
+                Some(fate) => *fate,
+                None => self.fate(character),
+            };
+            match fate {
+                Fate::Letter(letter) => word.push(letter),
+                Fate::Space => end_word(word),
+                Fate::Alone(alone) => {
+                    end_word(word);
+                    word.push(alone);
+                    end_word(word);
+                }
+                Fate::Removed => {}
+                Fate::Several | Fate::Mark => {
+                    let text = character.encode_utf8(&mut [0; 4]).to_owned();
+                    self.normalizer.for_each_character(&text, |character, _| {
+                        let (space, alone) = (character.is_whitespace(), is_punctuation(character));
+                        if space || alone {
+                            end_word(word);
+                        }
+                        if !space {
+                            word.push(character);
+                        }
+                        if alone {
+                            end_word(word);
+                        }
+                    });
+                }
+            }
+        }
+        end_word(word);
+    }
+}
+
+/// What becomes of `character` when it stands alone, which is what becomes of it anywhere.
+fn fate(normalizer: &Normalizer, character: char) -> Fate {
+    if normalizer.strip_accents && may_change_places(character) {
+        return Fate::Mark;
+    }
+    let mut result = Vec::new();
+    let text = character.encode_utf8(&mut [0; 4]).to_owned();
+    normalizer.for_each_character(&text, |character, _| result.push(character));
+    match result[..] {
+        [] => Fate::Removed,
+        [c] if c.is_whitespace() => Fate::Space,
+        [c] if is_punctuation(c) => Fate::Alone(c),
+        [c] => Fate::Letter(c),
+        [' ', c, ' '] if !c.is_whitespace() => Fate::Alone(c),
+        _ => Fate::Several,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn normalizers() -> Vec<Normalizer> {
+        let bits = |index: usize, bit: usize| index >> bit & 1 == 1;
+        (0..8)
+            .map(|index| Normalizer {
+                tokenize_chinese_chars: bits(index, 2),
+                strip_accents: bits(index, 1),
+                lower_case: bits(index, 0),
+            })
+            .collect()
+    }
+
+    fn both_ways(normalizer: Normalizer, text: &str) -> [Vec<String>; 2] {
+        let (mut fast, mut plain) = (Vec::new(), Vec::new());
+        let splitter = WordSplitter::of(normalizer);
+        splitter.for_each_word(text, |word| fast.push(word.to_owned()));
+        pre_tokenizer::for_each_word(&normalizer, text, |word, _| plain.push(word.to_owned()));
+        [fast, plain]
+    }
+
+    #[test]
+    fn every_character_has_the_fate_of_the_plain_way() {
+        for normalizer in normalizers() {
+            for character in '\0'..=char::MAX {
+                // Planes 3 to 16 hold next to nothing; a sample of them will do.
+                if (character as u32) < 0x3_0000 || (character as u32).is_multiple_of(251) {
+                    let text = format!("aB{character}c");
+                    let [fast, plain] = both_ways(normalizer, &text);
+                    assert_eq!(fast, plain, "{normalizer:?} U+{:04X}", character as u32);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_has_the_words_of_the_plain_way(
+            text in r"(\PC|[a-zA-Z .,ÉÇı中文]|\p{M}|\p{C}|[\x{302e}\x{302f}\x{1d165}\x{1d16d}\x{345}\x{f73}\x{1df6}ﬁ; ]){0,60}",
+            index in 0usize..8,
+        ) {
+            let [fast, plain] = both_ways(normalizers()[index], &text);
+            prop_assert_eq!(fast, plain);
+        }
+    }
+}

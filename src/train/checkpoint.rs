@@ -1,0 +1,329 @@
+//! A checkpoint: everything that a run needs to go on as if it had never stopped, in one file.
+//!
+//! ```text
+//! 16 bytes     "cloze checkpoint"
+//!  8 bytes     length of the header, little-endian
+//!  header      JSON: version, step, position in the data, sums for metrics.jsonl, …
+//!  3 × 4n      parameters, first moments, second moments: n little-endian f32 each
+//! 32 bytes     SHA-256 of all bytes before
+//! ```
+//!
+//! Nothing that was read is believed before the digest at the end is found right.
+
+use super::evaluation::Evaluation;
+use super::metrics::Interval;
+use super::prepare::Position;
+use crate::files::{self, FileError};
+use crate::sha256::{Digest, Sha256};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+const MAGIC: &[u8; 16] = b"cloze checkpoint";
+const VERSION: u32 = 1;
+/// The longest header that is read: ours have about 600 bytes.
+const LONGEST_HEADER: u64 = 1 << 16;
+/// Floats that are converted at a time.
+const CHUNK: usize = 1 << 14;
+
+/// How far a run has come, beside its weights and moments.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps taken.
+    pub step: u64,
+    /// Tokens seen, padding not counted.
+    pub tokens: u64,
+    /// The next instance.
+    pub position: Position,
+    /// Sums since the last log line.
+    pub interval: Interval,
+    /// The last evaluation.
+    pub evaluation: Option<Evaluation>,
+    /// The length of `metrics.jsonl`.
+    pub metrics_bytes: u64,
+}
+
+/// What stands before the numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// The version of the format.
+    version: u32,
+    /// The version of this crate that wrote it.
+    pub cloze_version: String,
+    /// Digest of the settings that change the result, in hexadecimal.
+    pub settings: String,
+    /// Digest of vocabulary and training data, in hexadecimal.
+    pub data: String,
+    /// Parameters: the length of each of the three arrays.
+    parameters: u64,
+    /// Updates that the moments have seen.
+    pub optimizer_steps: u64,
+    /// How far the run has come.
+    pub progress: Progress,
+}
+
+impl Header {
+    /// The header of a checkpoint of `parameters` parameters, written by this version.
+    pub fn new(
+        settings: String,
+        data: String,
+        parameters: usize,
+        optimizer_steps: u64,
+        progress: Progress,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            cloze_version: env!("CARGO_PKG_VERSION").into(),
+            settings,
+            data,
+            parameters: parameters as u64,
+            optimizer_steps,
+            progress,
+        }
+    }
+}
+
+/// A checkpoint as read.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// What stands before the numbers.
+    pub header: Header,
+    /// The parameters, in the layout's order.
+    pub parameters: Vec<f32>,
+    /// Adam's m.
+    pub first: Vec<f32>,
+    /// Adam's v.
+    pub second: Vec<f32>,
+}
+
+/// A checkpoint that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is not what was written.
+    #[error("`{}` is damaged: {message}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// It is whole, but of another run.
+    #[error(
+        "`{}` does not belong to this run: {what}; with what the run began with it can go on, or begin \
+         anew with another --output-dir", path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: String,
+    },
+    /// Not one of the checkpoints of a run is whole.
+    #[error(
+        "no checkpoint in `{}` is whole; remove that directory to begin the run again from its start",
+        .0.display()
+    )]
+    NoneWhole(PathBuf),
+}
+
+/// Writes a checkpoint, whole or not at all.
+///
+/// # Errors
+/// [`FileError`].
+///
+/// # Panics
+/// When an array is not as long as the header says.
+pub fn save(path: &Path, header: &Header, arrays: [&[f32]; 3]) -> Result<(), FileError> {
+    assert!(arrays.iter().all(|array| array.len() as u64 == header.parameters));
+    files::write_atomically(path, |out| {
+        let mut hasher = Sha256::new();
+        let mut write = |bytes: &[u8]| {
+            hasher.update(bytes);
+            out.write_all(bytes)
+        };
+        let text = serde_json::to_vec(header).expect("numbers and strings");
+        write(MAGIC)?;
+        write(&(text.len() as u64).to_le_bytes())?;
+        write(&text)?;
+        let mut bytes = Vec::with_capacity(4 * CHUNK);
+        for chunk in arrays.iter().flat_map(|array| array.chunks(CHUNK)) {
+            bytes.clear();
+            bytes.extend(chunk.iter().flat_map(|value| value.to_le_bytes()));
+            write(&bytes)?;
+        }
+        out.write_all(&hasher.finish().0)
+    })
+}
+
+/// Reads a checkpoint of a model of `parameters` parameters and checks all of it. No more memory is
+/// taken than such a checkpoint needs, whatever the file says.
+///
+/// # Errors
+/// [`CheckpointError::File`], [`CheckpointError::Damaged`]; [`CheckpointError::Foreign`] when a whole
+/// checkpoint is of another size.
+pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointError> {
+    let damaged = |message: &str| {
+        let path = path.to_path_buf();
+        CheckpointError::Damaged { path, message: message.into() }
+    };
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => damaged("it is cut short"),
+        _ => FileError::io("read", path, error).into(),
+    };
+    let file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let mut reader = Hashing { reader: BufReader::new(file), hasher: Sha256::new() };
+    let mut start = [0; 24];
+    reader.read_exact(&mut start).map_err(failed)?;
+    let header_length = u64::from_le_bytes(start[16..].try_into().expect("8 bytes"));
+    if !start.starts_with(MAGIC) || header_length > LONGEST_HEADER {
+        return Err(damaged("it does not begin as a checkpoint does"));
+    }
+    let mut text = vec![0; header_length as usize];
+    reader.read_exact(&mut text).map_err(failed)?;
+    let header: Result<Header, _> = serde_json::from_slice(&text);
+    // Of another size: look at the digest first, it tells a foreign checkpoint from a damaged one.
+    let expected = 24 + header_length + 12 * parameters as u64 + 32;
+    let fits = header.as_ref().is_ok_and(|header| header.parameters == parameters as u64);
+    if !fits || length != expected {
+        let left = length.saturating_sub(24 + header_length + 32);
+        io::copy(&mut (&mut reader).take(left), &mut io::sink()).map_err(failed)?;
+        reader.check_digest().map_err(failed)?.ok_or_else(|| damaged("its checksum is wrong"))?;
+        let what = match header {
+            Ok(header) if header.version != VERSION => {
+                format!("it has version {} of the format, not {VERSION}", header.version)
+            }
+            Ok(header) => format!("it has {} parameters, not {parameters}", header.parameters),
+            Err(error) => format!("its header is not ours ({error})"),
+        };
+        return Err(CheckpointError::Foreign { path: path.to_path_buf(), what });
+    }
+    let mut arrays = [const { Vec::new() }; 3];
+    let mut bytes = vec![0; 4 * CHUNK];
+    for array in &mut arrays {
+        array.reserve_exact(parameters);
+        while array.len() < parameters {
+            let bytes = &mut bytes[..4 * CHUNK.min(parameters - array.len())];
+            reader.read_exact(bytes).map_err(failed)?;
+            array.extend(bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+        }
+    }
+    reader.check_digest().map_err(failed)?.ok_or_else(|| damaged("its checksum is wrong"))?;
+    let header = header.expect("checked above");
+    let foreign =
+        |what: &str| Err(CheckpointError::Foreign { path: path.to_path_buf(), what: what.into() });
+    if header.version != VERSION {
+        return foreign(&format!("it has version {} of the format", header.version));
+    }
+    // A right digest can be made for any bytes: the rest of the program must not trust the numbers.
+    if !header.progress.is_sane() || !arrays.iter().flatten().all(|value| value.is_finite()) {
+        return foreign("it holds numbers that no run writes");
+    }
+    let [parameters, first, second] = arrays;
+    Ok(Checkpoint { header, parameters, first, second })
+}
+
+impl Progress {
+    /// Whether counting on from here can overflow nothing.
+    fn is_sane(&self) -> bool {
+        const MOST: u64 = 1 << 48;
+        let Self { step, tokens, metrics_bytes, .. } = *self;
+        step <= u64::from(u32::MAX)
+            && tokens < MOST
+            && metrics_bytes < MOST
+            && self.interval.is_sane()
+            && self.position.numbers().iter().all(|&number| number < MOST)
+    }
+}
+
+/// A reader that hashes what passes.
+struct Hashing {
+    reader: BufReader<File>,
+    hasher: Sha256,
+}
+
+impl Read for Hashing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+impl Hashing {
+    /// `Some` when the next 32 bytes are the digest of all before, and the last.
+    fn check_digest(mut self) -> io::Result<Option<()>> {
+        let digest = self.hasher.finish();
+        let mut stored = [0; 32];
+        self.reader.read_exact(&mut stored)?;
+        let more = self.reader.read(&mut [0])?;
+        Ok((Digest(stored) == digest && more == 0).then_some(()))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::fs;
+
+    pub(crate) fn header(step: u64, parameters: usize) -> Header {
+        let position = Position::File { epoch: 1, offset: 2 };
+        let interval = Interval::default();
+        let progress =
+            Progress { step, tokens: 5, position, interval, evaluation: None, metrics_bytes: 7 };
+        Header::new("a".into(), "b".into(), parameters, step, progress)
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_every_flipped_bit_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("step-000003.ckpt");
+        let (p, m, v) = (vec![1.5f32, -2.0, 0.0], vec![f32::MIN_POSITIVE, 0.1, 3.0], vec![7.0; 3]);
+        save(&path, &header(3, 3), [&p, &m, &v]).unwrap();
+        let read = load(&path, 3).unwrap();
+        assert_eq!(
+            (read.header, read.parameters, read.first, read.second),
+            (header(3, 3), p, m, v)
+        );
+
+        let whole = fs::read(&path).unwrap();
+        let mut refused = 0;
+        for bit in 0..8 * whole.len() {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &flipped).unwrap();
+            let error = load(&path, 3).unwrap_err().to_string();
+            assert!(error.contains("step-000003.ckpt` is damaged"), "bit {bit}: {error}");
+            refused += 1;
+        }
+        assert_eq!(refused, 8 * whole.len());
+        let longer = [whole.as_slice(), b"x"].concat();
+        for bytes in [&whole[..whole.len() - 1], &whole[..20], &whole[..100], &[], &longer] {
+            fs::write(&path, bytes).unwrap();
+            let error = load(&path, 3).unwrap_err().to_string();
+            assert!(error.contains("is damaged"), "{error}");
+        }
+    }
+
+    #[test]
+    fn whole_checkpoints_of_others_are_told_from_damaged_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("step-000003.ckpt");
+        let refused = |header: Header, array: &[f32], words: &str| {
+            save(&path, &header, [array; 3]).unwrap();
+            let error = load(&path, 3).unwrap_err().to_string();
+            assert!(error.contains("does not belong") && error.contains(words), "{error}");
+        };
+        refused(header(3, 2), &[1.0; 2], "2 parameters, not 3");
+        refused(Header { version: 9, ..header(3, 3) }, &[1.0; 3], "version 9");
+        refused(header(3, 3), &[1.0, f32::NAN, 1.0], "numbers that no run writes");
+        let mut far = header(3, 3);
+        far.progress.position = Position::File { epoch: u64::MAX, offset: 0 };
+        refused(far, &[1.0; 3], "numbers that no run writes");
+    }
+}

@@ -1,0 +1,169 @@
+//! The contract of determinism: the same version, input, settings and seed give the same bytes, timings
+//! aside.
+
+#[allow(dead_code)]
+#[path = "command_line/place.rs"]
+mod place;
+
+use place::Place;
+use serde_json::Value;
+use std::process::Stdio;
+
+/// With dropout, accumulation and evaluation; 14 sequences of 32 tokens a step.
+const RUN: &str = "pretrain --input text.txt --model tiny.json --vocab-size 120 --max-seq-length 32 \
+    --train-batch-size 7 --gradient-accumulation-steps 2 --learning-rate 1e-2 --num-train-steps 10 \
+    --log-every 1 --eval-every 2";
+
+/// Weights and metrics of a run.
+type Result = (Vec<u8>, Vec<Value>);
+
+fn result(place: &Place, run: &str) -> Result {
+    (place.weights(run), place.metrics(run))
+}
+
+/// SHA-256 of `model.safetensors` after [`RUN`], on every machine.
+const GOLDEN: &str = "7ecba4a848fc9ee485db2f14cd2dc52dd735d400689aa391ea51f9bd0efeebb8";
+
+#[test]
+fn the_golden_run() {
+    let place = Place::new();
+    place.cloze(&format!("{RUN} --output-dir run")).ok();
+    let run = place.read_json("run/run.json");
+    let hash = run["model_sha256"].as_str().unwrap();
+    assert!(
+        hash == GOLDEN,
+        "training changed: the golden run gives other weights.\n\
+         expected {GOLDEN}\n     got {hash}\n\
+         If nothing about training was meant to change, this is a bug: find the commit with `git \
+         bisect run cargo test --release --test determinism the_golden_run`. If it was meant to, set \
+         GOLDEN in tests/determinism.rs and the hash in docs/determinism.md to the new ones, and \
+         say so in the commit: results of earlier versions are not reproduced from here on."
+    );
+}
+
+#[test]
+fn the_same_bytes_whatever_the_threads() {
+    let place = Place::new();
+    let train = |threads: usize| {
+        let run = format!("threads-{threads}");
+        place.cloze(&format!("{RUN} --threads {threads} --output-dir {run}")).ok();
+        (result(&place, &run), place.read(&format!("{run}/vocab.txt")))
+    };
+    let one = train(1);
+    // With dropout: the masks, too, are drawn alike.
+    let config = place.read_json("threads-1/config.json");
+    assert_eq!(config["hidden_dropout_prob"], 0.1);
+    assert_eq!(config["attention_probs_dropout_prob"], 0.1);
+    for threads in [2, 3, 5, 16] {
+        assert!(train(threads) == one, "{threads} threads");
+    }
+}
+
+#[test]
+fn the_same_bytes_whatever_the_instruction_set() {
+    use cloze::tensor::kernels::Simd;
+    // Without FMA the bits are others, and the contract says so.
+    if !Simd::has_fma() {
+        return;
+    }
+    let place = Place::new();
+    let train = |simd: &str| {
+        let run = RUN.replace("--num-train-steps 10", "--num-train-steps 4");
+        let arguments = format!("{run} --output-dir {simd}");
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let mut command = place.command(&arguments);
+        let output = command.env("CLOZE_SIMD", simd).stdin(Stdio::null()).output().unwrap();
+        place::answer(output).ok();
+        result(&place, simd)
+    };
+    let portable = train("portable");
+    let mut names = vec!["avx2"];
+    if Simd::current() == Simd::Avx512 {
+        names.push("avx512");
+    }
+    for name in names {
+        assert!(train(name) == portable, "{name} and portable");
+    }
+}
+
+#[test]
+fn the_same_bytes_however_a_step_is_shared_out() {
+    let place = Place::with_vocab();
+    let train = |batch: usize, accumulation: usize| {
+        let run = format!("{batch}x{accumulation}");
+        let options =
+            format!("--train-batch-size {batch} --gradient-accumulation-steps {accumulation}");
+        let options = format!("--vocab vocab.txt --num-train-steps 3 --log-every 1 {options}");
+        place.pretrain(&format!("--input text.txt {options} --output-dir {run}")).ok();
+        result(&place, &run)
+    };
+    // 96 sequences of 32 tokens: more than one micro-batch.
+    let whole = train(96, 1);
+    assert!(train(48, 2) == whole && train(32, 3) == whole && train(1, 96) == whole);
+    assert!(train(48, 1) != whole && train(32, 1) != whole);
+    // 8 sequences: one micro-batch.
+    let whole = train(8, 1);
+    assert!(train(4, 2) == whole && train(2, 4) == whole);
+}
+
+#[test]
+fn verify_runs_a_run_again() {
+    let place = Place::new();
+    place.cloze(&format!("{RUN} --output-dir run")).ok();
+    let hash = place.read_json("run/run.json")["model_sha256"].as_str().unwrap().to_string();
+    let before = place.files();
+    let verified = place.cloze("verify run --json --threads 3").json();
+    assert_eq!(verified["agrees"], true);
+    for name in ["recorded_sha256", "file_sha256", "second_sha256"] {
+        assert_eq!(verified[name], hash, "{name}");
+    }
+    assert!(verified["metrics_part_at_step"].is_null());
+    let said = place.cloze("verify run").ok().stdout;
+    assert!(said.contains("the same again") && said.contains(&hash), "{said}");
+    assert!(place.files() == before, "a run is only looked at");
+
+    // Text that has changed: other bits, and the step where they part.
+    let text = place.read_text("text.txt");
+    place.write("text.txt", text.replace("warm day", "cold day"));
+    let answer = place.cloze("verify run --json");
+    assert_eq!(answer.status, 1, "{}", answer.stderr);
+    let verified = place::json_lines(&answer.stdout).remove(0);
+    assert_eq!(verified["agrees"], false);
+    assert_eq!(
+        (&verified["recorded_sha256"], &verified["file_sha256"]),
+        (&hash.clone().into(), &hash.clone().into())
+    );
+    assert_ne!(verified["second_sha256"], hash);
+    let step = verified["metrics_part_at_step"].as_u64().unwrap();
+    assert!((1..=10).contains(&step), "{step}");
+    let said = place.cloze("verify run").stdout;
+    assert!(said.contains("came out otherwise") && said.contains("differs at step"), "{said}");
+    place.write("text.txt", &text);
+
+    // One line of the metrics, or one byte of the weights, is not what the run wrote.
+    let metrics = place.read_text("run/metrics.jsonl");
+    let mut lines: Vec<String> = metrics.lines().map(String::from).collect();
+    let fourth = lines.iter().position(|line| line.contains("\"step\":4,")).unwrap();
+    lines[fourth] = lines[fourth].replace("\"tokens\":", "\"tokens\":1");
+    place.write("run/metrics.jsonl", lines.join("\n"));
+    let mut weights = place.weights("run");
+    *weights.last_mut().unwrap() ^= 1;
+    place.write("run/model.safetensors", weights);
+    let answer = place.cloze("verify run --json");
+    let verified = place::json_lines(&answer.stdout).remove(0);
+    assert_eq!((answer.status, &verified["agrees"]), (1, &false.into()));
+    assert_eq!(
+        (&verified["metrics_part_at_step"], &verified["second_sha256"]),
+        (&4.into(), &hash.clone().into())
+    );
+    assert_ne!(verified["file_sha256"], hash);
+    let said = place.cloze("verify run").stdout;
+    assert!(said.contains("is not what the run wrote"), "{said}");
+
+    place.cloze("verify elsewhere").refused(1, &["run.json"]);
+    let json = place.read_text("run/run.json").replace("model_sha256", "other");
+    place.write("run/run.json", json);
+    place.cloze("verify run").refused(1, &["is not finished"]);
+    place.write("run/run.json", "{}");
+    place.cloze("verify run").refused(1, &["run.json", "missing field"]);
+}

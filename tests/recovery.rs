@@ -1,0 +1,463 @@
+//! A run survives anything short of a lost disk: stopped anywhere and resumed, its result has the same
+//! bytes as that of a run that never stopped.
+
+#[allow(dead_code)]
+#[path = "command_line/place.rs"]
+mod place;
+
+use cloze::tensor::threads::Pool;
+use cloze::train::{Input, ModelSource, Observer, Options, TrainError, VocabularySource};
+use cloze::train::{pretrain, resume};
+use place::{Answer, Place};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A run of twelve steps that logs, evaluates and saves at different ones.
+fn options(place: &Place, run: &str) -> Options {
+    let path = |name: &str| place.path(name).to_str().unwrap().to_string();
+    let mut options = Options {
+        input: Input::Text(vec![path("text.txt")]),
+        eval_input: Vec::new(),
+        invalid_utf8: Default::default(),
+        eval_fraction: 0.2,
+        max_eval_steps: 2,
+        model: ModelSource::New {
+            model: path("tiny.json"),
+            vocabulary: VocabularySource::Learn(120),
+            cased: false,
+        },
+        hidden_dropout_prob: None,
+        attention_probs_dropout_prob: None,
+        recipe: Default::default(),
+        log_every: 5,
+        eval_every: 4,
+        save_checkpoints_steps: 3,
+        output_dir: place.path(run),
+    };
+    let recipe = &mut options.recipe;
+    (recipe.max_seq_length, recipe.max_predictions_per_seq) = (32, 5);
+    (recipe.train_batch_size, recipe.gradient_accumulation_steps) = (3, 2);
+    recipe.schedule.learning_rate = 1e-2;
+    (recipe.schedule.num_train_steps, recipe.schedule.num_warmup_steps) = (12, 2);
+    options
+}
+
+/// Stops a run before step `at`, and keeps what it is told.
+struct StopAt {
+    at: u64,
+    step: u64,
+    notes: Vec<String>,
+}
+
+impl StopAt {
+    fn new(at: u64) -> Self {
+        Self { at, step: 0, notes: Vec::new() }
+    }
+}
+
+impl Observer for StopAt {
+    fn note(&mut self, message: &str) {
+        self.notes.push(message.into());
+    }
+
+    fn started(&mut self, step: u64, _: u64) {
+        self.step = step;
+    }
+
+    fn should_stop(&mut self) -> bool {
+        self.step >= self.at
+    }
+
+    fn stepped(&mut self, _: &cloze::train::trainer::StepReport) {
+        self.step += 1;
+    }
+}
+
+fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    Pool::new(threads).unwrap().run(work)
+}
+
+/// Trains until just before step `at`.
+fn stop(options: &Options, at: u64) {
+    let result = on_threads(2, || pretrain(options, "test", &mut StopAt::new(at)));
+    assert!(matches!(result, Err(TrainError::Stopped { step, .. }) if step == at));
+}
+
+/// What must be the same: weights and metrics, timings aside.
+fn result(place: &Place, run: &str) -> (Vec<u8>, Vec<Value>) {
+    (place.weights(run), place.metrics(run))
+}
+
+#[test]
+fn resumed_from_any_step_on_any_threads_the_bytes_are_the_same() {
+    let place = Place::new();
+    let finished = on_threads(2, || pretrain(&options(&place, "whole"), "test", &mut ())).unwrap();
+    let whole = result(&place, "whole");
+    assert_eq!(whole.1.len(), 3 + 3, "log lines at 5, 10 and 12, evaluations at 4, 8 and 12");
+    let hash = place.read_json("whole/run.json")["model_sha256"].clone();
+    assert_eq!(hash, finished.model_sha256.to_string());
+    for (at, threads) in [(0, 1), (1, 3), (4, 1), (5, 3), (7, 1), (9, 3), (11, 1)] {
+        let run = format!("stopped-{at}");
+        let options = options(&place, &run);
+        stop(&options, at);
+        let resumed = on_threads(threads, || resume(&options, &mut ())).unwrap();
+        assert!(result(&place, &run) == whole, "stopped at step {at}");
+        assert!(resumed.evaluation == finished.evaluation);
+        assert_eq!(place.read_json(&format!("{run}/run.json"))["model_sha256"], hash);
+    }
+    // Stopped again and again; and once more when there is nothing left to do.
+    let options = options(&place, "often");
+    stop(&options, 2);
+    for at in [3, 4, 6, 10] {
+        resume(&options, &mut StopAt::new(at)).err().unwrap();
+    }
+    for _ in 0..2 {
+        assert!(resume(&options, &mut ()).unwrap().evaluation == finished.evaluation);
+        assert!(result(&place, "often") == whole);
+    }
+}
+
+#[test]
+fn resuming_with_a_file_of_instances() {
+    let place = Place::with_vocab();
+    let make = "instances --input text.txt --vocab vocab.txt --max-seq-length 32 --output i.jsonl";
+    place.cloze(&format!("{make} --max-predictions-per-seq 5")).ok();
+    let options = |run: &str| {
+        let mut options = options(&place, run);
+        options.input = Input::Instances { file: place.path("i.jsonl"), shuffle: true };
+        options.model = ModelSource::New {
+            model: place.path("tiny.json").to_str().unwrap().into(),
+            vocabulary: VocabularySource::File(place.path("vocab.txt")),
+            cased: false,
+        };
+        options
+    };
+    pretrain(&options("whole"), "test", &mut ()).unwrap();
+    stop(&options("stopped"), 7);
+    resume(&options("stopped"), &mut ()).unwrap();
+    assert!(result(&place, "stopped") == result(&place, "whole"));
+}
+
+#[test]
+fn a_flipped_bit_is_found_and_named_and_the_checkpoint_before_is_used() {
+    let place = Place::new();
+    pretrain(&options(&place, "whole"), "test", &mut ()).unwrap();
+    let options = options(&place, "run");
+    stop(&options, 8);
+    let last = place.path("run/checkpoint/step-000008.ckpt");
+    let whole = fs::read(&last).unwrap();
+    assert!(place.path("run/checkpoint/step-000006.ckpt").exists());
+    // The beginning, the header, each array, the checksum. Each bit: in the unit test of the format.
+    for byte in [0, 17, 60, whole.len() / 4, whole.len() / 2, whole.len() - 40, whole.len() - 1] {
+        let mut flipped = whole.clone();
+        flipped[byte] ^= 0x10;
+        fs::write(&last, &flipped).unwrap();
+        let mut observer = StopAt::new(0);
+        let stopped = resume(&options, &mut observer).err().unwrap();
+        assert!(matches!(stopped, TrainError::Stopped { step: 6, .. }), "{stopped}");
+        let named = |note: &String| note.contains("step-000008.ckpt` is damaged");
+        assert!(observer.notes.iter().any(named), "{:?}", observer.notes);
+    }
+    resume(&options, &mut ()).unwrap();
+    assert!(result(&place, "run") == result(&place, "whole"));
+
+    // With none left that is whole, the run does not begin anew by itself.
+    for name in ["step-000012.ckpt", "step-000009.ckpt"] {
+        fs::write(place.path("run/checkpoint").join(name), "").unwrap();
+    }
+    for _ in 0..2 {
+        let error = resume(&options, &mut ()).err().unwrap().to_string();
+        assert!(error.contains("no checkpoint in"), "{error}");
+    }
+}
+
+#[test]
+fn what_does_not_belong_to_the_run_is_refused() {
+    let place = Place::new();
+    let options = options(&place, "run");
+    stop(&options, 4);
+    let refused = |options: &Options, words: &str| {
+        let error = resume(options, &mut ()).err().unwrap().to_string();
+        assert!(error.contains(words), "{error}");
+    };
+    // Other text, also when the vocabulary stays the same.
+    let text = place.read_text("text.txt");
+    place.write("text.txt", text.replacen("\nThe dog ran", "The dog ran", 1));
+    refused(&options, "have changed");
+    place.write("text.txt", &text);
+    // Another model file under the same name.
+    let config = place.read_text("tiny.json");
+    place.write("tiny.json", config.replace("32", "48"));
+    refused(&options, "another model configuration");
+    place.write("tiny.json", &config);
+    // A checkpoint of a run with another seed.
+    let mut other = self::options(&place, "other");
+    other.recipe.seed = 1;
+    stop(&other, 5);
+    let [from, to] =
+        ["other", "run"].map(|run| place.path(run).join("checkpoint/step-000005.ckpt"));
+    fs::copy(from, &to).unwrap();
+    refused(&options, "settings are not those of run.json");
+    fs::remove_file(&to).unwrap();
+    refused(&Options { log_every: 1, ..options.clone() }, "--log-every was 5, now 1");
+    resume(&options, &mut ()).unwrap();
+}
+
+/// `cloze pretrain` with the settings of the runs below.
+fn command(place: &Place, arguments: &str) -> Answer {
+    place.cloze(&format!("pretrain {arguments}"))
+}
+
+const RUN: &str = "--input text.txt --model tiny.json --vocab-size 120 --max-seq-length 32 \
+    --train-batch-size 4 --num-train-steps 8 --log-every 3 --eval-every 5 --save-checkpoints-steps 2 \
+    --learning-rate 1e-2";
+
+#[test]
+fn the_command_takes_the_same_options_again_or_only_the_directory() {
+    let place = Place::new();
+    let answer = command(&place, &format!("{RUN} --output-dir whole")).ok();
+    let hash = place.read_json("whole/run.json")["model_sha256"].as_str().unwrap().to_string();
+    assert!(answer.stderr.contains(&format!("SHA-256 of model.safetensors: {hash}")));
+    let whole = result(&place, "whole");
+
+    // A run that is not there yet begins; without options there is nothing to begin.
+    command(&place, "--resume --output-dir run").refused(1, &["`run` has no run.json"]);
+    let answer = command(&place, &format!("{RUN} --resume --output-dir run")).ok();
+    assert!(answer.stderr.contains("there is no run in `run` yet"), "{}", answer.stderr);
+    assert!(result(&place, "run") == whole);
+    // One that died before its first checkpoint begins again.
+    fs::remove_dir_all(place.path("run/checkpoint")).unwrap();
+    place.write("run/.vocab.txt.1234.tmp", "half");
+    fs::remove_file(place.path("run/vocab.txt")).unwrap();
+    let answer = command(&place, "--resume --output-dir run").ok();
+    assert!(answer.stderr.contains("begins from its start"), "{}", answer.stderr);
+    assert!(result(&place, "run") == whole);
+    assert!(!place.path("run/.vocab.txt.1234.tmp").exists());
+
+    // From step 6, with metrics.jsonl as a killed process may leave it.
+    fs::remove_file(place.path("run/checkpoint/step-000008.ckpt")).unwrap();
+    let metrics = place.read_text("run/metrics.jsonl") + "{\"step\":9,\"lo";
+    place.write("run/metrics.jsonl", metrics);
+    command(&place, &format!("{RUN} --resume --threads 3 --output-dir run")).ok();
+    assert!(result(&place, "run") == whole);
+
+    // Other settings are refused and named; a larger number of steps is not.
+    // The lock file names the last process.
+    let files = |place: &Place| {
+        let mut files = place.files();
+        files.retain(|(path, _)| !path.ends_with(".lock"));
+        files
+    };
+    let before = files(&place);
+    let other = "--resume --output-dir run --seed 7 --max-seq-length 16 --whole-word-mask";
+    let named = [
+        "--max-seq-length was 32, now 16",
+        "--seed was 12345, now 7",
+        "--whole-word-mask was false, now true",
+    ];
+    command(&place, other).refused(1, &named);
+    let other = "--resume --output-dir run --input other.txt --num-train-steps 7";
+    let named =
+        ["--input was [\"text.txt\"], now [\"other.txt\"]", "--num-train-steps was 8, now 7"];
+    command(&place, other).refused(1, &named);
+    let init = "--resume --output-dir run --init elsewhere";
+    command(&place, init).refused(1, &["--init was not given, now \"elsewhere\""]);
+    assert!(files(&place) == before, "nothing was changed");
+    let answer = command(&place, "--resume --output-dir run --num-train-steps 10").ok();
+    assert!(answer.stderr.contains("10 steps instead of 8"), "{}", answer.stderr);
+    let run = place.read_json("run/run.json");
+    assert_eq!(run["extensions"], serde_json::json!([{"step": 8, "num_train_steps": 8}]));
+    assert_eq!(run["options"]["recipe"]["schedule"]["num_train_steps"], 10);
+    assert_eq!(place.metrics("run").last().unwrap()["step"], 10);
+}
+
+/// A process that is killed when the test ends, however it ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(place: &Place, arguments: &str) -> Running {
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    let mut command = place.command(&arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Running(command.spawn().unwrap())
+}
+
+/// Waits for a checkpoint of `run`.
+fn wait_for_checkpoint(place: &Place, run: &mut Running, name: &str) {
+    let directory = place.path(name).join("checkpoint");
+    let is_checkpoint = |path: PathBuf| path.extension() == Some("ckpt".as_ref());
+    while !fs::read_dir(&directory)
+        .is_ok_and(|mut entries| entries.any(|entry| is_checkpoint(entry.unwrap().path())))
+    {
+        assert!(run.0.try_wait().unwrap().is_none(), "the run ended before its first checkpoint");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// As [`RUN`], without an end that a test could wait for.
+fn endless(place: &Place, run: &str) -> Running {
+    let options = RUN.replace("--num-train-steps 8", "--num-train-steps 100000000");
+    let mut running = start(place, &format!("pretrain {options} --output-dir {run}"));
+    wait_for_checkpoint(place, &mut running, run);
+    running
+}
+
+#[test]
+#[cfg(unix)]
+fn the_second_run_into_a_directory_is_refused_while_the_first_lives() {
+    let place = Place::new();
+    let mut first = endless(&place, "run");
+    let process = format!("another run (process {})", first.0.id());
+    command(&place, "--resume --output-dir run").refused(1, &[&process]);
+    command(&place, &format!("{RUN} --output-dir run")).refused(1, &[&process]);
+    first.0.kill().unwrap();
+    first.0.wait().unwrap();
+    // Not after a crash: refused for what is there, not for who is.
+    command(&place, &format!("{RUN} --output-dir run")).refused(1, &["already holds", "--resume"]);
+    let mut second = start(&place, "pretrain --resume --output-dir run");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(second.0.try_wait().unwrap().is_none(), "it goes on");
+}
+
+#[test]
+#[cfg(unix)]
+fn signals_finish_the_step_and_save() {
+    let place = Place::new();
+    for (signal, status) in [("INT", 130), ("TERM", 143)] {
+        let options = RUN.replace("--num-train-steps 8", "--num-train-steps 100000000");
+        let arguments = format!("pretrain {options} --output-dir {signal}");
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let mut command = place.command(&arguments);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = Running(child.spawn().unwrap());
+        wait_for_checkpoint(&place, &mut running, signal);
+        let id = running.0.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        assert_eq!(running.0.wait().unwrap().code(), Some(status));
+        let mut said = String::new();
+        std::io::Read::read_to_string(running.0.stderr.as_mut().unwrap(), &mut said).unwrap();
+        let way_on = format!("cloze pretrain --resume --output-dir {signal}");
+        assert!(said.contains("stopped after step") && said.contains(&way_on), "{said}");
+        let step = said.split("stopped after step ").nth(1).unwrap().split(' ').next().unwrap();
+        let step: u64 = step.parse().unwrap();
+        assert!(place.path(signal).join(format!("checkpoint/step-{step:06}.ckpt")).exists());
+    }
+}
+
+#[test]
+fn a_run_that_diverges_stops_and_its_last_checkpoint_stays() {
+    let place = Place::new();
+    let mut options = options(&place, "run");
+    options.recipe.schedule.learning_rate = 1e38;
+    options.save_checkpoints_steps = 1;
+    let error = pretrain(&options, "test", &mut ()).err().unwrap();
+    let TrainError::Diverged(diverged) = &error else { panic!("{error}") };
+    assert!(!diverged.loss.is_finite() || !diverged.grad_norm.is_finite());
+    let message = error.to_string();
+    let step = format!("step {}", diverged.step + 1);
+    for word in [step.as_str(), "learning rate", "gradient norm", "--learning-rate"] {
+        assert!(message.contains(word), "{message}");
+    }
+    // The step was not applied, and what is saved is finite: the run can be looked at.
+    let error = resume(&options, &mut ()).err().unwrap();
+    assert_eq!(error.to_string(), message);
+}
+
+/// Kills a run again and again at random moments, resumes it each time and compares.
+/// `CLOZE_KILLS` says how often; see `testdata/recovery/README.md`.
+#[test]
+#[cfg(unix)]
+fn killed_at_random_moments_the_bytes_are_the_same() {
+    let kills = std::env::var("CLOZE_KILLS").map_or(10, |text| text.parse().unwrap());
+    let place = Place::new();
+    let options = RUN.replace("--num-train-steps 8", "--num-train-steps 200");
+    let options = options.replace("--save-checkpoints-steps 2", "--save-checkpoints-steps 7");
+    let started = std::time::Instant::now();
+    command(&place, &format!("{options} --output-dir whole")).ok();
+    let whole = started.elapsed();
+    let mut generator = cloze::tensor::random::Generator::new(
+        u64::from(std::process::id()),
+        cloze::tensor::random::Purpose::Testing,
+        0,
+        0,
+    );
+    let (mut killed, mut rounds, mut resumed) = (0, 0, 0);
+    while killed < kills {
+        let run = format!("run-{rounds}");
+        rounds += 1;
+        loop {
+            let arguments = format!("pretrain {options} --resume --output-dir {run}");
+            let mut running = start(&place, &arguments);
+            if killed < kills {
+                std::thread::sleep(whole.mul_f64(0.6 * generator.uniform()));
+                running.0.kill().unwrap();
+            }
+            // Killed too late, it has ended by itself.
+            let status = running.0.wait().unwrap();
+            if status.success() {
+                break;
+            }
+            assert!(status.code().is_none(), "killed, not failed: {status}");
+            (killed, resumed) = (killed + 1, resumed + 1);
+        }
+        assert!(result(&place, &run) == result(&place, "whole"), "round {rounds}");
+        fs::remove_dir_all(place.path(&run)).unwrap();
+    }
+    println!("{killed} kills, {resumed} resumes, {rounds} runs: all of the same bytes");
+}
+
+/// Runs a command that can write no file of more than `blocks` blocks of 512 bytes.
+#[cfg(unix)]
+fn with_file_limit(place: &Place, blocks: u64, arguments: &str) -> Answer {
+    // SIGXFSZ ignored: a write beyond the limit fails, as on a full disk.
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" {arguments}");
+    let output = Command::new("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_cloze")])
+        .current_dir(place.path(""))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    place::answer(output)
+}
+
+#[test]
+#[cfg(unix)]
+fn a_full_disk_is_said_and_the_run_goes_on_once_there_is_room() {
+    let place = Place::new();
+    // A metrics file that outgrows the other files: the limit hits every kind of file in turn.
+    let options = RUN.replace("--log-every 3", "--log-every 1");
+    let options = options.replace("--num-train-steps 8", "--num-train-steps 160");
+    let options = options.replace("--save-checkpoints-steps 2", "--save-checkpoints-steps 150");
+    command(&place, &format!("{options} --output-dir whole")).ok();
+    let size = |path: &Path| fs::metadata(path).unwrap().len();
+    let largest = place.files().iter().map(|(path, _)| size(path)).max().unwrap();
+    let mut failed_at = std::collections::BTreeSet::new();
+    for limit in [0, 2, 7, 15, 30, 45, 60, 75, 90, 120] {
+        if limit * 512 >= largest {
+            break;
+        }
+        let run = format!("run-{limit}");
+        let train = format!("pretrain {options} --output-dir {run}");
+        with_file_limit(&place, limit, &train).refused(1, &["cannot"]);
+        let answer = with_file_limit(&place, limit, &format!("{train} --resume"));
+        let answer = answer.refused(1, &["cannot"]);
+        let named = answer.stderr.split('`').filter(|part| part.contains(&run));
+        let named = named.map(Path::new).find(|path| path.extension().is_some());
+        failed_at.insert(named.unwrap().extension().unwrap().to_owned());
+        command(&place, &format!("{options} --resume --output-dir {run}")).ok();
+        assert!(result(&place, &run) == result(&place, "whole"), "limit {limit}");
+    }
+    println!("failed at {failed_at:?}");
+    for extension in ["json", "jsonl", "safetensors", "ckpt"] {
+        assert!(failed_at.contains(std::ffi::OsStr::new(extension)), "{extension}: {failed_at:?}");
+    }
+}
