@@ -55,6 +55,12 @@ type CopyFunction = unsafe fn(from: *const f32, stride: usize, rows: usize, k: u
 /// `to[p·width + l] = from[l·stride + p]`, for a square of as many p and l as there are lanes.
 type TransposeFunction = unsafe fn(from: *const f32, stride: usize, to: *mut f32, width: usize);
 
+/// So many rounds of [`BURST`] vectors of independent fused multiply-adds.
+type BurstFunction = unsafe fn(rounds: usize, x: f32) -> f32;
+
+/// Vectors that hide the latency of a fused multiply-add, and fit the 16 registers of AVX2.
+const BURST: usize = 12;
+
 /// The kernels for one instruction set.
 struct Kernel {
     rows: usize,
@@ -66,6 +72,7 @@ struct Kernel {
     column_tiles: &'static [TileFunction],
     copy_columns: CopyFunction,
     transpose: TransposeFunction,
+    burst: BurstFunction,
 }
 
 impl Kernel {
@@ -117,6 +124,14 @@ struct Line(#[allow(dead_code)] [f32; 16]);
 thread_local! {
     /// Packed columns of b, then copied rows of a. Allocated once a thread.
     static BUFFER: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+}
+
+/// `count` independent fused multiply-adds as fast as this CPU does them; `None` without a kernel.
+pub(super) fn fma_burst(count: usize, x: f32) -> Option<f32> {
+    let kernel = Kernel::current()?;
+    // SAFETY: `Kernel::current` is for this CPU.
+    #[allow(unsafe_code)]
+    Some(unsafe { (kernel.burst)(count / (BURST * kernel.lanes), x) })
 }
 
 /// `c = a·b` or, with `add`, `c += a·b`, on this thread. False, and nothing done, when there is no
@@ -298,7 +313,7 @@ macro_rules! kernel {
      |$from:ident, $count:ident| $first:expr, |$x:ident, $y:ident| $interleave:expr) => {
         #[allow(unsafe_code)]
         mod $name {
-            use super::{AHEAD, COPIED_ROW, Kernel, Tile};
+            use super::{AHEAD, BURST, COPIED_ROW, Kernel, Tile};
             use std::arch::x86_64::*;
 
             const LANES: usize = $lanes;
@@ -313,7 +328,28 @@ macro_rules! kernel {
                 column_tiles: &[$(tile::<$rows, 1>),*],
                 copy_columns,
                 transpose,
+                burst,
             };
+
+            /// # Safety
+            /// The CPU must have the instruction set.
+            #[target_feature(enable = $features)]
+            unsafe fn burst(rounds: usize, x: f32) -> f32 {
+                let mut sums = [$splat(x); BURST];
+                let factor = $splat(0.5 * x);
+                for _ in 0..rounds {
+                    for i in 0..BURST {
+                        sums[i] = $multiply_add(sums[i], factor, factor);
+                    }
+                }
+                let (mut sum, mut lanes) = (0.0, [0.0; LANES]);
+                for vector in sums {
+                    // SAFETY: there is room for a vector.
+                    unsafe { $store(lanes.as_mut_ptr(), vector) };
+                    sum += lanes.iter().sum::<f32>();
+                }
+                sum
+            }
 
             /// # Safety
             /// The CPU must have the instruction set and the tile be there.
