@@ -180,6 +180,13 @@ vectorized! {
         }
     }
 
+    /// y ·= factors, element by element.
+    pub fn scale_by(factors: &[f32], y: &mut [f32]) {
+        for (y, factor) in y.iter_mut().zip(factors) {
+            *y *= factor;
+        }
+    }
+
     /// y = x · factors, or y += x · factors.
     pub fn multiply(x: &[f32], factors: &[f32], accumulate: bool, y: &mut [f32]) {
         let pairs = y.iter_mut().zip(x.iter().zip(factors));

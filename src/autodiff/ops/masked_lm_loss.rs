@@ -18,10 +18,11 @@
 //! m′ = max(m, max z_block)        s′ = s·exp(m − m′) + Σ exp(z_block − m′)
 //! ```
 //!
-//! Saved: z, block after block, and m and s. Without a backward pass one block is all there is.
+//! Saved: e = exp(z_block − m′) in place of z, block after block, the m′ of each row of each block, and m
+//! and s. Without a backward pass one block is all there is.
 //!
 //! ```text
-//! dz[i] = weight[i]·(exp(z[i] − m[i]) / s[i] − onehot(label[i]))
+//! dz[i] = weight[i]·(e[i]·exp(m′[i] − m[i]) / s[i] − onehot(label[i]))
 //! dh = Σ_blocks dz·W        dW += dzᵀ·h        db += Σ_i dz[i]
 //! ```
 //!
@@ -31,7 +32,7 @@
 use super::super::graph::{Floats, Graph, GraphError, Integers, Parameter, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation, Shape};
 use crate::tensor::dropout::Moment;
-use crate::tensor::kernels::{max_lanes, reduce, sum_rows, sum_rows_scratch, vectorized};
+use crate::tensor::kernels::{max_lanes, sum_lanes, sum_rows, sum_rows_scratch, vectorized};
 use crate::tensor::math;
 use crate::tensor::matmul::{Update, matmul_parallel, matrix, matrix_mut};
 use crate::tensor::threads::{PerItem, for_each_range};
@@ -86,7 +87,8 @@ fn start_row(state: &mut [f32]) {
 }
 
 vectorized! {
-    /// One row of a block of logits: z becomes z + bias, and `state` takes it in.
+    /// One row of a block of logits: z becomes exp(z + bias − m), m the largest logit so far, and
+    /// `state` takes it in.
     fn add_block(z: &mut [f32], bias: &[f32], first_column: usize, label: usize, state: &mut [f32]) {
         for (z, bias) in z.iter_mut().zip(bias) {
             *z += bias;
@@ -99,20 +101,23 @@ vectorized! {
             state[2] = (first_column + at) as f32;
             state[0] = block_max;
         }
-        let max = state[0];
-        let sum = reduce([&*z], 0.0, |sum, [z]| sum + math::exp(z - max), |a, b| a + b);
-        // Nothing to carry over from before the first block, where −∞ − −∞ would be NaN.
-        let carried = if state[1] == 0.0 { 0.0 } else { state[1] * math::exp(before - max) };
-        state[1] = carried + sum;
         if let Some(z) = label.checked_sub(first_column).and_then(|at| z.get(at)) {
             state[3] = *z;
         }
+        let max = state[0];
+        for z in z.iter_mut() {
+            *z = math::exp(*z - max);
+        }
+        // Nothing to carry over from before the first block, where −∞ − −∞ would be NaN.
+        let carried = if state[1] == 0.0 { 0.0 } else { state[1] * math::exp(before - max) };
+        state[1] = carried + sum_lanes(z);
     }
 
-    /// One row of a block: dz = factor·exp(z − m), the onehot not yet taken off.
-    fn gradient_block(z: &[f32], max: f32, factor: f32, dz: &mut [f32]) {
-        for (dz, z) in dz.iter_mut().zip(z) {
-            *dz = factor * math::exp(*z - max);
+    /// One row of a block: dz = weight·p, the onehot not yet taken off; e = exp(z − m′).
+    fn gradient_block(e: &[f32], block_max: f32, state: &[f32], weight: f32, dz: &mut [f32]) {
+        let factor = weight * math::exp(block_max - state[0]) / state[1];
+        for (dz, e) in dz.iter_mut().zip(e) {
+            *dz = factor * e;
         }
     }
 }
@@ -149,11 +154,11 @@ impl Operation for MaskedLmLoss {
     }
 
     fn saved(&self) -> usize {
-        self.rows * (self.vocab_size + STATE)
+        self.rows * (STATE + self.blocks().count() + self.vocab_size)
     }
 
     fn saved_in_evaluation(&self) -> usize {
-        self.rows * (self.block_width() + STATE)
+        self.rows * (STATE + 1 + self.block_width())
     }
 
     fn scratch(&self, _threads: usize) -> usize {
@@ -170,14 +175,17 @@ impl Operation for MaskedLmLoss {
         let [h, decoder, bias] = [0, 1, 2].map(|place| pass.inputs.floats(place));
         let (labels, weights) = (pass.inputs.integers(3), pass.inputs.floats(4));
         let (hidden, active) = (self.hidden, Self::active(weights));
-        let (states, logits) = pass.saved.split_at_mut(self.rows * STATE);
+        let (states, rest) = pass.saved.split_at_mut(self.rows * STATE);
+        let blocks = if pass.training { self.blocks().count() } else { 1 };
+        let (maxima, logits) = rest.split_at_mut(self.rows * blocks);
         let states = &mut states[..active * STATE];
         states.chunks_exact_mut(STATE).for_each(start_row);
-        for block in self.blocks() {
+        for (index, block) in self.blocks().enumerate() {
             let width = block.len();
             // Without a backward pass the next block takes the same place.
-            let at = if pass.training { active * block.start } else { 0 };
+            let (index, at) = if pass.training { (index, active * block.start) } else { (0, 0) };
             let z = &mut logits[at..at + active * width];
+            let maxima = &mut maxima[index * active..(index + 1) * active];
             let w = &decoder[block.start * hidden..block.end * hidden];
             matmul_parallel(
                 matrix(&h[..active * hidden], active, hidden),
@@ -185,11 +193,13 @@ impl Operation for MaskedLmLoss {
                 Update::Store,
                 matrix_mut(z, active, width),
             );
-            let outputs = [PerItem::new(z, width), PerItem::new(states, STATE)];
-            for_each_range(active, outputs, &mut [], 0, |range, [z, states], _| {
+            let outputs =
+                [PerItem::new(z, width), PerItem::new(states, STATE), PerItem::new(maxima, 1)];
+            for_each_range(active, outputs, &mut [], 0, |range, [z, states, maxima], _| {
                 let rows = z.chunks_exact_mut(width).zip(states.chunks_exact_mut(STATE));
-                for (i, (z, state)) in range.zip(rows) {
+                for (i, ((z, state), max)) in range.zip(rows.zip(maxima)) {
                     add_block(z, &bias[block.clone()], block.start, labels[i] as usize, state);
+                    *max = state[0];
                 }
             });
         }
@@ -208,20 +218,21 @@ impl Operation for MaskedLmLoss {
         let [h, decoder] = [0, 1].map(|place| pass.inputs.floats(place));
         let (labels, weights) = (pass.inputs.integers(3), pass.inputs.floats(4));
         let (hidden, active) = (self.hidden, Self::active(weights));
-        let (states, logits) = pass.saved.split_at(self.rows * STATE);
+        let (states, rest) = pass.saved.split_at(self.rows * STATE);
+        let (maxima, exponentials) = rest.split_at(self.rows * self.blocks().count());
         let (dz, sums) = pass.scratch.split_at_mut(self.rows * self.block_width());
         let loss_gradient = pass.output_gradient[0];
         let [mut dh, mut d_decoder, mut d_bias] = [0, 1, 2].map(|place| pass.gradients.take(place));
         let h = matrix(&h[..active * hidden], active, hidden);
-        for block in self.blocks() {
+        for (index, block) in self.blocks().enumerate() {
             let width = block.len();
-            let z = &logits[active * block.start..active * block.end];
+            let e = &exponentials[active * block.start..active * block.end];
+            let maxima = &maxima[index * active..(index + 1) * active];
             let dz = &mut dz[..active * width];
             for_each_range(active, [PerItem::new(dz, width)], &mut [], 0, |range, [dz], _| {
                 for (i, dz) in range.zip(dz.chunks_exact_mut(width)) {
                     let (state, weight) = (&states[i * STATE..], loss_gradient * weights[i]);
-                    let z = &z[i * width..(i + 1) * width];
-                    gradient_block(z, state[0], weight / state[1], dz);
+                    gradient_block(&e[i * width..(i + 1) * width], maxima[i], state, weight, dz);
                     let label = (labels[i] as usize).checked_sub(block.start);
                     if let Some(dz) = label.and_then(|at| dz.get_mut(at)) {
                         *dz -= weight;
