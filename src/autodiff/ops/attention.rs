@@ -79,7 +79,7 @@ vectorized! {
             return;
         }
         for s in row.iter_mut() {
-            *s = math::exp(*s - max);
+            *s = math::exp_of_nonpositive(*s - max);
         }
         let inverse = 1.0 / sum_lanes(row);
         for s in row {
