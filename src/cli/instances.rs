@@ -82,6 +82,9 @@ pub fn run(args: Args) -> cloze::Result<()> {
     };
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, args.seed, &name)?;
+    if let Some(warning) = sampler.warning() {
+        eprintln!("{warning}");
+    }
     let mut count = 0u64;
     write_or_print(args.output.as_deref(), |out| {
         while let Some(instance) = sampler.next_before(args.dupe_factor.into()) {

@@ -336,6 +336,12 @@ fn instances_that_do_not_fit() {
     place.refuses(&["--vocab FILE", "--init DIR"], |place| {
         place.pretrain("--instances i.jsonl --output-dir out")
     });
+    // The ids of one vocabulary are not those of another.
+    place.cloze("vocab --input text.txt --vocab-size 200 --cased --output other.txt").ok();
+    let words =
+        ["`i.jsonl`, line 1: tokens has", "the vocabulary that the instances were made with"];
+    let other = "--instances i.jsonl --vocab other.txt --output-dir out";
+    place.refuses(&words, |place| place.pretrain(other));
     let bad = |key: &str, value: Value| {
         let mut line = first.clone();
         line[key] = value;
