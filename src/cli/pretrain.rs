@@ -1,6 +1,7 @@
 //! `cloze pretrain`: text ─► run directory.
 
 use super::given;
+use super::instance_options::InstanceOptions;
 use super::signals::Stoppable;
 use clap::ArgMatches;
 use cloze::report::{Terminal, quote, summary};
@@ -30,7 +31,7 @@ pub struct Args {
     /// Share of the documents held out when there is no --eval-input; 0 for none
     #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = share, conflicts_with_all = ["eval_input", "instances"])]
     eval_fraction: f64,
-    /// Batches of one evaluation, at most
+    /// Batches, of --train-batch-size sequences, of one evaluation, at most
     #[arg(long, default_value_t = 100, value_name = "N")]
     max_eval_steps: usize,
     /// Train on exactly these instances, as `cloze instances` writes them
@@ -73,18 +74,8 @@ pub struct Args {
     /// stories: 10]
     #[arg(long, value_name = "N")]
     max_predictions_per_seq: Option<usize>,
-    /// Share of positions that are masked
-    #[arg(long, default_value_t = 0.15, value_name = "P")]
-    masked_lm_prob: f64,
-    /// Share of instances with a target length drawn at random
-    #[arg(long, default_value_t = 0.1, value_name = "P")]
-    short_seq_prob: f64,
-    /// Mask all pieces of a word together
-    #[arg(long)]
-    whole_word_mask: bool,
-    /// Leave next-sentence prediction out: one segment, no pairs
-    #[arg(long)]
-    no_nsp: bool,
+    #[command(flatten)]
+    instance_options: InstanceOptions,
 
     /// Sequences of one step
     #[arg(long, default_value_t = 32, value_name = "N")]
@@ -205,10 +196,10 @@ impl Args {
                     max_seq_length.min(google.max_predictions_per_seq),
                     max_seq_length.min(10),
                 ),
-                masked_lm_prob: self.masked_lm_prob,
-                short_seq_prob: self.short_seq_prob,
-                whole_word_mask: self.whole_word_mask,
-                no_nsp: self.no_nsp,
+                masked_lm_prob: self.instance_options.masked_lm_prob,
+                short_seq_prob: self.instance_options.short_seq_prob,
+                whole_word_mask: self.instance_options.whole_word_mask,
+                no_nsp: self.instance_options.no_nsp,
                 train_batch_size: self.train_batch_size,
                 gradient_accumulation_steps: self.gradient_accumulation_steps,
                 schedule: Schedule {
