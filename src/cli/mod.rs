@@ -9,6 +9,7 @@ mod bench_tokenizer;
 mod eval;
 mod fill_mask;
 mod given;
+mod instance_options;
 mod instances;
 mod next_sentence;
 mod output;
