@@ -2,7 +2,7 @@
 
 use super::output::{check_place, write_or_print};
 use cloze::data::{Corpus, MaskSettings, PairSettings, Sampler, TokenStore, to_json};
-use cloze::report::Terminal;
+use cloze::report::{Terminal, talk};
 use cloze::train::Observer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -90,6 +90,6 @@ pub fn run(args: Args) -> cloze::Result<()> {
         }
         Ok(())
     })?;
-    eprintln!("{count} instances");
+    talk(format_args!("{count} instances"));
     Ok(())
 }

@@ -2,8 +2,10 @@
 
 mod sample;
 mod summary;
+mod talk;
 mod terminal;
 mod work;
 
 pub use summary::summary;
+pub use talk::talk;
 pub use terminal::Terminal;
