@@ -26,11 +26,7 @@ impl Bert {
     /// A BERT with its first weights, a function of `config` and `seed`.
     pub fn new(config: Config, seed: u64) -> Self {
         let layout = layout(&config);
-        let mut parameters = vec![0.0; layout.len()];
-        for (index, entry) in layout.entries().iter().enumerate() {
-            let values = &mut parameters[entry.range.clone()];
-            initialize(&layout, &config, index, seed, values);
-        }
+        let parameters = initialize(&layout, &config, seed, |_| true);
         Self { config, layout, parameters }
     }
 

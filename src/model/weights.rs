@@ -153,14 +153,12 @@ pub fn load(
         }
     }
     memory::check(layout.len())?;
-    let mut parameters = vec![0.0; layout.len()];
-    for (index, entry) in layout.entries().iter().enumerate() {
-        let values = &mut parameters[entry.range.clone()];
+    let mut parameters = initialize(&layout, config, seed, |name| !found.contains_key(name));
+    for entry in layout.entries() {
         if let Some(&name) = found.get(&entry.name) {
             let tensor = tensors.tensor(name).expect("a name of this file");
-            read_tensor(&path, name, &tensor, values)?;
+            read_tensor(&path, name, &tensor, &mut parameters[entry.range.clone()])?;
         } else {
-            initialize(&layout, config, index, seed, values);
             report.initialized.push(entry.name.clone());
         }
     }
@@ -328,10 +326,7 @@ mod tests {
     fn small() -> (Config, Layout, Vec<f32>) {
         let config = Config::new(1, 8, 20);
         let layout = layout(&config);
-        let mut parameters = vec![0.0; layout.len()];
-        for (index, entry) in layout.entries().iter().enumerate() {
-            initialize(&layout, &config, index, 1, &mut parameters[entry.range.clone()]);
-        }
+        let parameters = initialize(&layout, &config, 1, |_| true);
         (config, layout, parameters)
     }
 

@@ -8,6 +8,7 @@
 //! | function | range | largest error |
 //! |---|---|---|
 //! | [`exp`] | all | 1.0 ulp |
+//! | [`exp_of_nonpositive`] | −87.3 to 0 | 1.0 ulp |
 //! | [`ln`] | all | 0.8 ulp |
 //! | [`tanh`] | all | 1.1 ulp |
 //! | [`erf`] | all | 1.2 ulp |
@@ -42,14 +43,9 @@ fn power_of_two(n: i32) -> f32 {
     f32::from_bits(((n + 127) as u32) << 23)
 }
 
-/// eˣ. Overflows to ∞ above 88.72, underflows through the subnormals to 0 below −103.97.
-///
-/// x = n·ln 2 + r with |r| ≤ ln 2 / 2, eˣ = 2ⁿ·eʳ.
+/// eʳ and n of x = n·ln 2 + r with |r| ≤ ln 2 / 2: eˣ = 2ⁿ·eʳ.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
-    // Outside these the result is 0 or ∞; NaN passes both comparisons.
-    let x = select(x < -104.0, -104.0, x);
-    let x = select(x > 89.0, 89.0, x);
+fn exp_parts(x: f32) -> (f32, i32) {
     // Adding 1.5·2²³ rounds to an integer, left in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let rounded = x.mul_add(std::f32::consts::LOG2_E, ROUND);
@@ -59,10 +55,30 @@ pub fn exp(x: f32) -> f32 {
     let r = n_float.mul_add(1.904_654_3e-9, r);
     let tail =
         polynomial([0.499_999_93, 0.166_665_15, 0.041_668_457, 0.008_369_42, 0.001_381_314], r);
-    let value = (r * r).mul_add(tail, r) + 1.0;
+    ((r * r).mul_add(tail, r) + 1.0, n)
+}
+
+/// eˣ. Overflows to ∞ above 88.72, underflows through the subnormals to 0 below −103.97.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    // Outside these the result is 0 or ∞; NaN passes both comparisons.
+    let x = select(x < -104.0, -104.0, x);
+    let x = select(x > 89.0, 89.0, x);
+    let (value, n) = exp_parts(x);
     // 2ⁿ in two factors: n reaches −150 and 128, a float's exponent does not.
     let half = n >> 1;
     value * power_of_two(half.clamp(-100, 100)) * power_of_two((n - half).clamp(-100, 100))
+}
+
+/// eˣ for x ≤ 0, with the bits of [`exp`], but 0 below −87.3, where eˣ is hardly a normal number any
+/// more: all that softmax and GELU ask for, in fewer instructions.
+#[inline(always)]
+pub fn exp_of_nonpositive(x: f32) -> f32 {
+    const LOWEST: f32 = -87.3;
+    let (value, n) = exp_parts(select(x < LOWEST, LOWEST, x));
+    // −126 ≤ n ≤ 0; of NaN it may be anything, times NaN.
+    let power = f32::from_bits((n.wrapping_add(127) as u32) << 23);
+    select(x < LOWEST, 0.0, value * power)
 }
 
 /// The natural logarithm: −∞ at 0, NaN below.
@@ -149,7 +165,7 @@ fn erfc_large(t: f32) -> f32 {
         ],
         t,
     );
-    select(t > 6.0, 0.0, exp((-t).mul_add(t, q)))
+    select(t > 6.0, 0.0, exp_of_nonpositive((-t).mul_add(t, q)))
 }
 
 /// The error function, 2/√π ∫₀ˣ e^(−t²) dt.
@@ -176,11 +192,18 @@ pub fn gelu(x: f32) -> f32 {
 /// d GELU / dx = Φ(x) + x·φ(x), φ the normal density.
 #[inline(always)]
 pub fn gelu_derivative(x: f32) -> f32 {
+    gelu_and_derivative(x).1
+}
+
+/// GELU and its derivative, which share Φ(x).
+#[inline(always)]
+pub fn gelu_and_derivative(x: f32) -> (f32, f32) {
     const FRAC_1_SQRT_2_PI: f32 = 0.398_942_3;
+    let cdf = normal_cdf(x);
     // Beyond 15 the density is 0, and ∞·0 would be NaN.
     let bounded = select(x > 15.0, 15.0, select(x < -15.0, -15.0, x));
-    let density = FRAC_1_SQRT_2_PI * exp(-0.5 * bounded * bounded);
-    bounded.mul_add(density, normal_cdf(x))
+    let density = FRAC_1_SQRT_2_PI * exp_of_nonpositive(-0.5 * bounded * bounded);
+    (x * cdf, bounded.mul_add(density, cdf))
 }
 
 /// 1/√x.

@@ -205,6 +205,17 @@ fn the_reference_agrees_with_the_one_of_the_naive_references() {
 }
 
 #[test]
+fn exp_of_nonpositive_has_the_bits_of_exp() {
+    for bits in (0..f32::INFINITY.to_bits()).step_by(997) {
+        let x = -f32::from_bits(bits);
+        let expected = if x < -87.3 { 0.0 } else { exp(x) };
+        assert_eq!(exp_of_nonpositive(x).to_bits(), expected.to_bits(), "{x}");
+    }
+    assert_eq!([0.0, f32::NEG_INFINITY].map(exp_of_nonpositive), [1.0, 0.0]);
+    assert!(exp_of_nonpositive(f32::NAN).is_nan());
+}
+
+#[test]
 fn special_values() {
     let inf = f32::INFINITY;
     assert_eq!([exp(0.0), exp(-0.0), exp(-inf), exp(inf)], [1.0, 1.0, 0.0, inf]);

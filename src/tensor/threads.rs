@@ -54,6 +54,12 @@ pub fn map<T: Sync, R: Send>(items: &[T], map: impl Fn(&T) -> R + Sync + Send) -
     items.par_iter().map(map).collect()
 }
 
+/// Runs `work` on every item, in parallel: items own what they change.
+pub fn for_each<T: Send>(items: Vec<T>, work: impl Fn(T) + Sync + Send) {
+    use rayon::prelude::*;
+    items.into_par_iter().for_each(work);
+}
+
 /// An output that is cut along with the items: item `i` owns `data[i·stride .. (i+1)·stride]`
 /// (the last item may own less).
 pub struct PerItem<'a> {
