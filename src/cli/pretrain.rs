@@ -4,7 +4,7 @@ use super::given;
 use super::instance_options::InstanceOptions;
 use super::signals::Stoppable;
 use clap::ArgMatches;
-use cloze::report::{Terminal, quote, summary};
+use cloze::report::{Terminal, quote, summary, talk};
 use cloze::tensor::threads::Pool;
 use cloze::train::checkpoint_directory::CheckpointDirectory;
 use cloze::train::optimizer::AdamW;
@@ -234,7 +234,7 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
             let before = RunJson::read(&directory)?.options;
             options = given::over(&before, &options, matches);
         } else if given::any(matches) {
-            eprintln!("there is no run in `{}` yet: it begins", directory.display());
+            talk(format_args!("there is no run in `{}` yet: it begins", directory.display()));
             go_on = false;
         } else {
             return Err(TrainError::from(RunDirectoryError::NoRun(directory)).into());
@@ -252,21 +252,24 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
     let way_on = format!("    {}", way_on(&options));
     match result {
         Ok(finished) => {
-            eprint!("{}", summary(&options, &finished, watcher.inner.sample(), &program()));
-            eprintln!("\nSHA-256 of model.safetensors: {}", finished.model_sha256);
+            talk(summary(&options, &finished, watcher.inner.sample(), &program()));
+            talk(format_args!("SHA-256 of model.safetensors: {}", finished.model_sha256));
             Ok(ExitCode::SUCCESS)
         }
         Err(error @ TrainError::Stopped { .. }) => {
-            eprintln!("{error}; saved in `{}`. Go on with:\n{way_on}", directory.display());
+            talk(format_args!(
+                "{error}; saved in `{}`. Go on with:\n{way_on}",
+                directory.display()
+            ));
             Ok(ExitCode::from(watcher.exit_status()))
         }
         Err(error) if watcher.started && !matches!(error, TrainError::Diverged(_)) => {
-            eprintln!("error: {error}");
+            talk(format_args!("error: {error}"));
             let saved = CheckpointDirectory::new(&directory).list().unwrap_or_default();
             if let Some((step, _)) = saved.last() {
-                eprintln!(
+                talk(format_args!(
                     "The checkpoint of step {step} is there. When the cause is gone, go on with:\n{way_on}"
-                );
+                ));
             }
             Ok(ExitCode::FAILURE)
         }

@@ -3,9 +3,11 @@
 mod sample;
 mod shell;
 mod summary;
+mod talk;
 mod terminal;
 mod work;
 
 pub use shell::quote;
 pub use summary::summary;
+pub use talk::talk;
 pub use terminal::Terminal;

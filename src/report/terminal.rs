@@ -1,6 +1,7 @@
 //! Progress of a run on standard error: a bar where a person watches, plain lines elsewhere.
 
 use super::sample::sample;
+use super::talk::talk;
 use super::work::Work;
 use crate::data::Batch;
 use crate::model::Bert;
@@ -38,8 +39,8 @@ impl Terminal {
 
     fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| talk(text)),
+            None => talk(text),
         }
     }
 }
@@ -107,12 +108,12 @@ impl Observer for Terminal {
         let done = (metrics.step - self.first_step).max(1) as f64;
         let left = metrics.seconds / done * (self.num_train_steps - metrics.step) as f64;
         let width = self.num_train_steps.to_string().len();
-        eprintln!(
+        talk(format_args!(
             "step {:>width$}/{}  {message}  {} left",
             metrics.step,
             self.num_train_steps,
             duration(left)
-        );
+        ));
     }
 
     fn evaluated(&mut self, metrics: &EvaluationMetrics, bert: &Bert, tokenizer: &Tokenizer) {
