@@ -48,55 +48,65 @@ impl Dropout {
         fill(
             [moment.seed as u32, (moment.seed >> 32) as u32],
             [row as u32, self.site, moment.step],
-            self.threshold,
-            self.scale,
+            (self.threshold, self.scale),
             factors,
         );
     }
 }
 
-/// One round of Philox: two 32×32→64 products, keyed.
+/// The multipliers and the key schedule of Philox4x32.
+const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+
+/// Counters, word by word. A word is the lower half of its 64 bits; what the upper half holds does not
+/// matter, so that products need not be cut.
+type Counters = [[u64; LANES]; 4];
+
+/// Philox4x32-10: each counter becomes 128 random bits under one key.
 #[inline(always)]
-fn round(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    let a = u64::from(counter[0]) * 0xD251_1F53;
-    let b = u64::from(counter[2]) * 0xCD9E_8D57;
-    [
-        (b >> 32) as u32 ^ counter[1] ^ key[0],
-        b as u32,
-        (a >> 32) as u32 ^ counter[3] ^ key[1],
-        a as u32,
-    ]
+fn philox(counters: &mut Counters, mut key: [u32; 2]) {
+    for _ in 0..10 {
+        let [first, second, third, fourth] = &mut *counters;
+        for lane in 0..LANES {
+            let a = (first[lane] & 0xFFFF_FFFF) * MULTIPLIERS[0];
+            let b = (third[lane] & 0xFFFF_FFFF) * MULTIPLIERS[1];
+            first[lane] = (b >> 32) ^ second[lane] ^ u64::from(key[0]);
+            second[lane] = b;
+            third[lane] = (a >> 32) ^ fourth[lane] ^ u64::from(key[1]);
+            fourth[lane] = a;
+        }
+        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+    }
 }
 
-/// Philox4x32-10: 128 random bits for a counter under a key.
+/// The factors of one group: element `e` takes half-word `e / 16` of counter `first + e % 16`.
 #[inline(always)]
-pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
-    for _ in 0..10 {
-        counter = round(counter, key);
-        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+fn fill_group(
+    key: [u32; 2],
+    first: u64,
+    counter: [u32; 3],
+    (threshold, scale): (u32, f32),
+    factors: &mut [f32; GROUP],
+) {
+    let [b, c, d] = counter.map(|word| [u64::from(word); LANES]);
+    let mut words = [std::array::from_fn(|lane| first + lane as u64), b, c, d];
+    philox(&mut words, key);
+    for slot in 0..8 {
+        let shift = 16 * (slot % 2);
+        for lane in 0..LANES {
+            let bits = (words[slot / 2][lane] as u32 >> shift) & 0xFFFF;
+            factors[slot * LANES + lane] = if bits < threshold { 0.0 } else { scale };
+        }
     }
-    counter
 }
 
 vectorized! {
-    /// Element `e` of group `g` takes half-word `e / 16` of the counter `16·g + e % 16`.
-    fn fill(key: [u32; 2], counter: [u32; 3], threshold: u32, scale: f32, factors: &mut [f32]) {
-        for (group, factors) in factors.chunks_mut(GROUP).enumerate() {
-            let mut words = [[0; LANES]; 4];
-            for lane in 0..LANES {
-                let block = (group * LANES + lane) as u32;
-                let bits = philox([block, counter[0], counter[1], counter[2]], key);
-                for word in 0..4 {
-                    words[word][lane] = bits[word];
-                }
-            }
-            for (slot, factors) in factors.chunks_mut(LANES).enumerate() {
-                let shift = 16 * (slot as u32 % 2);
-                for (factor, word) in factors.iter_mut().zip(words[slot / 2]) {
-                    let bits = (word >> shift) & 0xFFFF;
-                    *factor = if bits < threshold { 0.0 } else { scale };
-                }
-            }
+    /// Group after group; of the last one only the beginning may be asked for.
+    fn fill(key: [u32; 2], counter: [u32; 3], kept: (u32, f32), factors: &mut [f32]) {
+        let mut group = [0.0; GROUP];
+        for (index, factors) in factors.chunks_mut(GROUP).enumerate() {
+            fill_group(key, (index * LANES) as u64, counter, kept, &mut group);
+            factors.copy_from_slice(&group[..factors.len()]);
         }
     }
 }
@@ -108,11 +118,15 @@ mod tests {
     #[test]
     fn philox_gives_the_published_answers() {
         // The known-answer test of the authors' library (kat_vectors, philox4x32 10).
-        assert_eq!(philox([0; 4], [0; 2]), [0x6627_E8D5, 0xE169_C58D, 0xBC57_AC4C, 0x9B00_DBD8]);
-        assert_eq!(
-            philox([0xFFFF_FFFF; 4], [0xFFFF_FFFF; 2]),
-            [0x408F_276D, 0x41C8_3B0E, 0xA20B_C7C6, 0x6D54_51FD]
-        );
+        let answer = |word: u32| {
+            let mut counters = [[u64::from(word); LANES]; 4];
+            philox(&mut counters, [word; 2]);
+            counters.map(|words| words.map(|word| word as u32))
+        };
+        let expected = [0x6627_E8D5, 0xE169_C58D, 0xBC57_AC4C, 0x9B00_DBD8];
+        assert_eq!(answer(0), expected.map(|word| [word; LANES]));
+        let expected = [0x408F_276D, 0x41C8_3B0E, 0xA20B_C7C6, 0x6D54_51FD];
+        assert_eq!(answer(0xFFFF_FFFF), expected.map(|word| [word; LANES]));
     }
 
     #[test]

@@ -5,9 +5,10 @@
 //! later ones are added in order.
 //!
 //! A tile of c (14 × 32 or 6 × 16) is held in registers over a block of k; each step multiplies one
-//! broadcast element of a with a row of b (Goto and van de Geijn, 2008). A tile's rows or columns of a
-//! are copied as they are, without a transpose, to where they do not evict each other from the cache.
-//! Rows of b are read where they lie; its columns (a transposed weight) are packed into rows.
+//! broadcast element of a with a row of b. The loops around it are those of Goto and van de Geijn
+//! (2008): of a block of k, columns of b are packed into panels as wide as a tile; then, some tiles of
+//! rows at a time, a is copied to where it stays in the second-level cache, and every panel, which
+//! stays in the first, meets all of these tiles.
 
 use super::kernels::Simd;
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -16,30 +17,32 @@ use std::cell::RefCell;
 /// Terms of one chain: the block of k of matrixmultiply.
 const BLOCK: usize = 256;
 
-/// Columns of b that one pass reads: with [`BLOCK`] rows, half of a usual second-level cache.
-const COLUMNS: usize = 1024;
+/// Columns of b that are packed at once: with [`BLOCK`] rows, one megabyte.
+const COLUMNS: usize = 512;
 
-/// Rows of b that are fetched ahead into the first-level cache.
+/// Tiles of rows of a that are copied at once: a quarter of a usual second-level cache.
+const TILES: usize = 16;
+
+/// Columns of a that are fetched ahead while they are copied.
 const AHEAD: usize = 6;
 
 /// Distance between the copied rows of a: an odd number of cache lines.
 const COPIED_ROW: usize = BLOCK + 16;
 
 /// Room for a copied tile: rows, or columns as long as a vector.
-const COPIED: usize = if MOST_ROWS > 16 { MOST_ROWS } else { 16 } * COPIED_ROW;
+const COPIED_TILE: usize = if MOST_ROWS > 16 { MOST_ROWS } else { 16 } * COPIED_ROW;
 
 /// The largest tile, in rows and in columns.
 const MOST_ROWS: usize = 14;
 const MOST_WIDTH: usize = 32;
 
 /// One tile of c, over one block of k. Element (i, p) of a is at `a[i·row + p·a_k]`, `row` known to
-/// the kernel; (p, j) of b at `b[p·b_k + j]`; (i, j) of c at `c[i·c_row + j]`.
+/// the kernel; (p, j) of b at `b[p·width + j]`; (i, j) of c at `c[i·c_row + j]`.
 struct Tile {
     k: usize,
     a: *const f32,
     a_k: usize,
     b: *const f32,
-    b_k: usize,
     c: *mut f32,
     c_row: usize,
     add: bool,
@@ -48,12 +51,24 @@ struct Tile {
 /// `c = a·b` or `c += a·b` for one tile.
 type TileFunction = unsafe fn(&Tile);
 
-/// Copies a tile's rows of a, of which each starts `stride` after the one before, or its columns, of
-/// which each k does.
-type CopyFunction = unsafe fn(from: *const f32, stride: usize, rows: usize, k: usize, to: *mut f32);
+/// Copies tiles of a, each to [`COPIED_TILE`] after the one before: the rows between two neighbours of
+/// `bounds`, of which `from` is at the first. The other index starts every `stride`.
+type CopyFunction =
+    unsafe fn(from: *const f32, stride: usize, bounds: &[usize], k: usize, to: *mut f32);
+
+/// Packs rows of `present` elements, of which each starts `stride` after the one before, as rows as
+/// wide as a tile, 0 where there is nothing.
+type PackFunction =
+    unsafe fn(from: *const f32, stride: usize, present: usize, k: usize, to: *mut f32);
 
 /// `to[p·width + l] = from[l·stride + p]`, for a square of as many p and l as there are lanes.
 type TransposeFunction = unsafe fn(from: *const f32, stride: usize, to: *mut f32, width: usize);
+
+/// So many rounds of [`BURST`] vectors of independent fused multiply-adds.
+type BurstFunction = unsafe fn(rounds: usize, x: f32) -> f32;
+
+/// Vectors that hide the latency of a fused multiply-add, and fit the 16 registers of AVX2.
+const BURST: usize = 12;
 
 /// The kernels for one instruction set.
 struct Kernel {
@@ -65,7 +80,9 @@ struct Kernel {
     copy_rows: CopyFunction,
     column_tiles: &'static [TileFunction],
     copy_columns: CopyFunction,
+    pack_rows: PackFunction,
     transpose: TransposeFunction,
+    burst: BurstFunction,
 }
 
 impl Kernel {
@@ -119,6 +136,14 @@ thread_local! {
     static BUFFER: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
+/// `count` independent fused multiply-adds as fast as this CPU does them; `None` without a kernel.
+pub(super) fn fma_burst(count: usize, x: f32) -> Option<f32> {
+    let kernel = Kernel::current()?;
+    // SAFETY: `Kernel::current` is for this CPU.
+    #[allow(unsafe_code)]
+    Some(unsafe { (kernel.burst)(count / (BURST * kernel.lanes), x) })
+}
+
 /// `c = a·b` or, with `add`, `c += a·b`, on this thread. False, and nothing done, when there is no
 /// kernel for this CPU or for these strides: rows of c must be contiguous, and rows or columns of a and b.
 pub(super) fn product(
@@ -146,16 +171,15 @@ fn product_with(
         return false;
     }
     BUFFER.with_borrow_mut(|buffer| {
-        buffer.resize((BLOCK * COLUMNS + COPIED) / 16, Line([0.0; 16]));
+        buffer.resize((BLOCK * COLUMNS + TILES * COPIED_TILE) / 16, Line([0.0; 16]));
         let (c, c_row) = (c.as_mut_ptr(), c_strides.row);
-        let packed = buffer.as_mut_ptr().cast();
-        let product = Product { kernel, a, b, c, c_row, m, one_pass: n <= COLUMNS, packed };
+        let product = Product { kernel, a, b, c, c_row, m, packed: buffer.as_mut_ptr().cast() };
         for first_column in (0..n).step_by(COLUMNS) {
             let columns = COLUMNS.min(n - first_column);
             for first_k in (0..k).step_by(BLOCK) {
                 let block = Block { first_k, k: BLOCK.min(k - first_k), first_column, columns };
                 // SAFETY: the block is within the matrices, the views of which live on; the buffer has
-                // room for BLOCK × COLUMNS and a copied tile; `Kernel::current` is for this CPU.
+                // room for BLOCK × COLUMNS and the copied tiles; `Kernel::current` is for this CPU.
                 #[allow(unsafe_code)]
                 unsafe {
                     product.block(&block, add || first_k > 0);
@@ -174,8 +198,6 @@ struct Product<'a> {
     c: *mut f32,
     c_row: usize,
     m: usize,
-    /// Whether all columns fit in one pass: then rows of b lie close enough to be read in place.
-    one_pass: bool,
     packed: *mut f32,
 }
 
@@ -192,45 +214,47 @@ impl Product<'_> {
     /// Multiplies all rows of a with one block of b.
     ///
     /// # Safety
-    /// The block must be within the matrices, `packed` have room for it and for a copied tile, and the
-    /// kernel be for this CPU.
+    /// The block must be within the matrices, `packed` have room for it and for the copied tiles, and
+    /// the kernel be for this CPU.
     unsafe fn block(&self, block: &Block, add: bool) {
         let (kernel, width) = (self.kernel, self.kernel.width());
-        let in_place = self.b.column == 1 && self.one_pass;
-        let whole = block.columns / width * width;
-        let first_packed = if in_place { whole } else { 0 };
+        let tiles = self.m.div_ceil(kernel.rows);
+        // Columns are copied for many tiles at once, so that no cache line is fetched for each anew.
+        let (group, copy, stride, functions, a_k) = if self.a.row == 1 {
+            (TILES, kernel.copy_columns, self.a.column, kernel.column_tiles, kernel.lanes)
+        } else {
+            (1, kernel.copy_rows, self.a.row, kernel.row_tiles, 1)
+        };
+        // As even as can be: a tile of few rows is slow.
+        let bound = |tile: usize| tile * self.m / tiles;
         // SAFETY: all offsets below are of elements within the block, or within the room for it (a
         // packed panel is as long as the block's k and as wide as a tile).
         unsafe {
-            for j in (first_packed..block.columns).step_by(width) {
+            for j in (0..block.columns).step_by(width) {
                 self.pack(block, j, self.packed.add(j * block.k));
             }
             let copied = self.packed.add(BLOCK * COLUMNS);
-            let tiles = self.m.div_ceil(kernel.rows);
-            for tile in 0..tiles {
-                // As even as can be: a tile of few rows is slow.
-                let (i, end) = (tile * self.m / tiles, (tile + 1) * self.m / tiles);
-                let (rows, from) = (end - i, self.a.at(i, block.first_k));
-                let (function, a_k) = if self.a.row == 1 {
-                    (kernel.copy_columns)(from, self.a.column, rows, block.k, copied);
-                    (kernel.column_tiles[rows - 1], kernel.lanes)
-                } else {
-                    (kernel.copy_rows)(from, self.a.row, rows, block.k, copied);
-                    (kernel.row_tiles[rows - 1], 1)
-                };
-                let a = copied.cast_const();
-                for j in (0..block.columns).step_by(width) {
-                    let (b, b_k) = if j < first_packed {
-                        (self.b.at(block.first_k, block.first_column + j), self.b.row)
-                    } else {
-                        (self.packed.add(j * block.k).cast_const(), width)
-                    };
-                    let c = self.c.add(i * self.c_row + block.first_column + j);
-                    let tile = Tile { k: block.k, a, a_k, b, b_k, c, c_row: self.c_row, add };
-                    if j < whole {
-                        function(&tile);
-                    } else {
-                        edge(function, tile, rows, block.columns - j);
+            for first in (0..tiles).step_by(group) {
+                let here = group.min(tiles - first);
+                let mut bounds = [0; TILES + 1];
+                for tile in 0..=here {
+                    bounds[tile] = bound(first + tile);
+                }
+                let from = self.a.at(bounds[0], block.first_k);
+                copy(from, stride, &bounds[..=here], block.k, copied);
+                for tile in 0..here {
+                    let (i, rows) = (bounds[tile], bounds[tile + 1] - bounds[tile]);
+                    let function = functions[rows - 1];
+                    let a = copied.add(tile * COPIED_TILE).cast_const();
+                    for j in (0..block.columns).step_by(width) {
+                        let b = self.packed.add(j * block.k).cast_const();
+                        let c = self.c.add(i * self.c_row + block.first_column + j);
+                        let tile = Tile { k: block.k, a, a_k, b, c, c_row: self.c_row, add };
+                        if j + width <= block.columns {
+                            function(&tile);
+                        } else {
+                            edge(function, tile, rows, block.columns - j);
+                        }
                     }
                 }
             }
@@ -250,11 +274,7 @@ impl Product<'_> {
             let from = self.b.at(block.first_k, block.first_column + j);
             let element = |p: usize, l: usize| from.add(p * self.b.row + l * self.b.column);
             if self.b.column == 1 {
-                for p in 0..block.k {
-                    element(p, 0).copy_to_nonoverlapping(to.add(p * width), present);
-                    to.add(p * width + present).write_bytes(0, width - present);
-                }
-                return;
+                return (self.kernel.pack_rows)(from, self.b.row, present, block.k, to);
             }
             for first in (0..width).step_by(lanes) {
                 let squares = if first + lanes <= present { block.k / lanes * lanes } else { 0 };
@@ -277,6 +297,8 @@ impl Product<'_> {
 /// # Safety
 /// As the function's, of whose c only `columns` need to be there.
 #[allow(unsafe_code)]
+#[cold]
+#[inline(never)]
 unsafe fn edge(function: TileFunction, tile: Tile, rows: usize, columns: usize) {
     let mut whole = [0.0f32; MOST_ROWS * MOST_WIDTH];
     // SAFETY: `whole` has room for every tile; c has `columns` in each of its rows.
@@ -298,11 +320,13 @@ macro_rules! kernel {
      |$from:ident, $count:ident| $first:expr, |$x:ident, $y:ident| $interleave:expr) => {
         #[allow(unsafe_code)]
         mod $name {
-            use super::{AHEAD, COPIED_ROW, Kernel, Tile};
+            use super::{AHEAD, BURST, COPIED_ROW, COPIED_TILE, Kernel, Tile};
             use std::arch::x86_64::*;
 
             const LANES: usize = $lanes;
             const VECTORS: usize = $vectors;
+            /// Steps between two turns of the loop, which would otherwise mispredict its end at every tile.
+            const UNROLLED: usize = 4;
 
             pub(super) static KERNEL: Kernel = Kernel {
                 rows: [$($rows),*].len(),
@@ -312,8 +336,30 @@ macro_rules! kernel {
                 copy_rows,
                 column_tiles: &[$(tile::<$rows, 1>),*],
                 copy_columns,
+                pack_rows,
                 transpose,
+                burst,
             };
+
+            /// # Safety
+            /// The CPU must have the instruction set.
+            #[target_feature(enable = $features)]
+            unsafe fn burst(rounds: usize, x: f32) -> f32 {
+                let mut sums = [$splat(x); BURST];
+                let factor = $splat(0.5 * x);
+                for _ in 0..rounds {
+                    for i in 0..BURST {
+                        sums[i] = $multiply_add(sums[i], factor, factor);
+                    }
+                }
+                let (mut sum, mut lanes) = (0.0, [0.0; LANES]);
+                for vector in sums {
+                    // SAFETY: there is room for a vector.
+                    unsafe { $store(lanes.as_mut_ptr(), vector) };
+                    sum += lanes.iter().sum::<f32>();
+                }
+                sum
+            }
 
             /// # Safety
             /// The CPU must have the instruction set and the tile be there.
@@ -323,12 +369,11 @@ macro_rules! kernel {
                 let mut sums = [[$splat(0.0); VECTORS]; ROWS];
                 // SAFETY: promised by the caller; the steps after the last one are not followed.
                 unsafe {
-                    for _ in 0..tile.k {
+                    let mut step = || {
                         let mut row = [$splat(0.0); VECTORS];
                         for v in 0..VECTORS {
-                            let b = b.wrapping_add(v * LANES);
-                            row[v] = $load(b);
-                            _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * tile.b_k).cast());
+                            row[v] = $load(b.wrapping_add(v * LANES));
+                            _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add((AHEAD * VECTORS + v) * LANES).cast());
                         }
                         for i in 0..ROWS {
                             let x = $splat(*a.add(i * A_ROW));
@@ -337,7 +382,15 @@ macro_rules! kernel {
                             }
                         }
                         a = a.wrapping_add(tile.a_k);
-                        b = b.wrapping_add(tile.b_k);
+                        b = b.wrapping_add(VECTORS * LANES);
+                    };
+                    for _ in 0..tile.k / UNROLLED {
+                        for _ in 0..UNROLLED {
+                            step();
+                        }
+                    }
+                    for _ in 0..tile.k % UNROLLED {
+                        step();
                     }
                     for i in 0..ROWS {
                         for v in 0..VECTORS {
@@ -350,17 +403,21 @@ macro_rules! kernel {
             }
 
             /// # Safety
-            /// The CPU must have the instruction set, the rows be there and `to` have room for them.
+            /// The CPU must have the instruction set, the tiles be there and `to` have room for them.
             #[target_feature(enable = $features)]
-            unsafe fn copy_rows(from: *const f32, stride: usize, rows: usize, k: usize, to: *mut f32) {
-                for i in 0..rows {
-                    for p in (0..k).step_by(LANES) {
-                        // SAFETY: promised by the caller; a prefetch may name any address.
-                        unsafe {
-                            let from = from.add(i * stride + p);
-                            $store(to.add(i * COPIED_ROW + p), first_lanes(from, k - p));
-                            // The tile after this one.
-                            _mm_prefetch::<_MM_HINT_T1>(from.wrapping_add(rows * stride).cast());
+            unsafe fn copy_rows(from: *const f32, stride: usize, bounds: &[usize], k: usize, to: *mut f32) {
+                for (tile, bound) in bounds.windows(2).enumerate() {
+                    for i in bound[0]..bound[1] {
+                        for p in (0..k).step_by(LANES) {
+                            let to = to.wrapping_add(tile * COPIED_TILE + (i - bound[0]) * COPIED_ROW + p);
+                            // SAFETY: promised by the caller; a copied row has room for a whole BLOCK;
+                            // a prefetch may name any address.
+                            unsafe {
+                                let from = from.add((i - bounds[0]) * stride + p);
+                                $store(to, first_lanes(from, k - p));
+                                // The tile after this one.
+                                _mm_prefetch::<_MM_HINT_T1>(from.wrapping_add((bound[1] - bound[0]) * stride).cast());
+                            }
                         }
                     }
                 }
@@ -369,13 +426,32 @@ macro_rules! kernel {
             /// # Safety
             /// As [`copy_rows`].
             #[target_feature(enable = $features)]
-            unsafe fn copy_columns(from: *const f32, stride: usize, rows: usize, k: usize, to: *mut f32) {
+            unsafe fn copy_columns(from: *const f32, stride: usize, bounds: &[usize], k: usize, to: *mut f32) {
                 for p in 0..k {
-                    // SAFETY: promised by the caller; a prefetch may name any address.
-                    unsafe {
-                        let from = from.add(p * stride);
-                        $store(to.add(p * LANES), first_lanes(from, rows));
-                        _mm_prefetch::<_MM_HINT_T1>(from.wrapping_add(2 * rows).cast());
+                    for (tile, bound) in bounds.windows(2).enumerate() {
+                        let to = to.wrapping_add(tile * COPIED_TILE + p * LANES);
+                        // SAFETY: promised by the caller; a prefetch may name any address.
+                        unsafe {
+                            let from = from.add(p * stride + bound[0] - bounds[0]);
+                            $store(to, first_lanes(from, bound[1] - bound[0]));
+                            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD * stride).cast());
+                        }
+                    }
+                }
+            }
+
+            /// # Safety
+            /// The CPU must have the instruction set, the rows be there and `to` have room for them.
+            #[target_feature(enable = $features)]
+            unsafe fn pack_rows(from: *const f32, stride: usize, present: usize, k: usize, to: *mut f32) {
+                for p in 0..k {
+                    for v in 0..VECTORS {
+                        let (from, to) = (from.wrapping_add(p * stride + v * LANES), to.wrapping_add((p * VECTORS + v) * LANES));
+                        // SAFETY: promised by the caller; a prefetch may name any address.
+                        unsafe {
+                            $store(to, first_lanes(from, present.saturating_sub(v * LANES)));
+                            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD * stride).cast());
+                        }
                     }
                 }
             }

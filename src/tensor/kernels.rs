@@ -180,6 +180,13 @@ vectorized! {
         }
     }
 
+    /// y ·= factors, element by element.
+    pub fn scale_by(factors: &[f32], y: &mut [f32]) {
+        for (y, factor) in y.iter_mut().zip(factors) {
+            *y *= factor;
+        }
+    }
+
     /// y = x · factors, or y += x · factors.
     pub fn multiply(x: &[f32], factors: &[f32], accumulate: bool, y: &mut [f32]) {
         let pairs = y.iter_mut().zip(x.iter().zip(factors));
@@ -200,16 +207,24 @@ vectorized! {
     }
 }
 
-/// Accumulators of [`fma_burst`]: enough to hide the latency of a fused multiply-add.
-const BURST: usize = 10;
-
 /// Floating-point operations of one round of [`fma_burst`].
 pub const FMA_BURST_FLOP: usize = 2 * BURST * LANES;
 
+/// Vectors of [`LANES`] that [`fma_burst`] works on.
+const BURST: usize = 12;
+
+/// Nothing but independent fused multiply-adds, `rounds` times [`FMA_BURST_FLOP`]: what one thread of
+/// this machine can do at most.
+pub fn fma_burst(rounds: usize, x: f32) -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(result) = super::gemm::fma_burst(rounds * BURST * LANES, x) {
+        return result;
+    }
+    plain_fma_burst(rounds, x)
+}
+
 vectorized! {
-    /// Nothing but independent fused multiply-adds, `rounds` times [`FMA_BURST_FLOP`]: what this
-    /// machine can do at most.
-    pub fn fma_burst(rounds: usize, x: f32) -> f32 {
+    fn plain_fma_burst(rounds: usize, x: f32) -> f32 {
         let mut lanes = [[x; LANES]; BURST];
         let factor = [0.5 * x; LANES];
         for _ in 0..rounds {

@@ -169,11 +169,18 @@ pub fn gelu(x: f32) -> f32 {
 /// d GELU / dx = Φ(x) + x·φ(x), φ the normal density.
 #[inline(always)]
 pub fn gelu_derivative(x: f32) -> f32 {
+    gelu_and_derivative(x).1
+}
+
+/// GELU and its derivative, which share Φ(x).
+#[inline(always)]
+pub fn gelu_and_derivative(x: f32) -> (f32, f32) {
     const FRAC_1_SQRT_2_PI: f32 = 0.398_942_3;
+    let cdf = normal_cdf(x);
     // Beyond 15 the density is 0, and ∞·0 would be NaN.
     let bounded = select(x > 15.0, 15.0, select(x < -15.0, -15.0, x));
     let density = FRAC_1_SQRT_2_PI * exp(-0.5 * bounded * bounded);
-    bounded.mul_add(density, normal_cdf(x))
+    (x * cdf, bounded.mul_add(density, cdf))
 }
 
 /// 1/√x.

@@ -21,7 +21,7 @@
 use super::super::graph::{Graph, GraphError, Integers, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
 use crate::tensor::dropout::{Dropout, Moment};
-use crate::tensor::kernels::{max_lanes, multiply, reduce, sum_lanes, vectorized};
+use crate::tensor::kernels::{max_lanes, multiply, reduce, scale_by, sum_lanes, vectorized};
 use crate::tensor::math;
 use crate::tensor::matmul::{Update, matmul, matrix, matrix_mut};
 use crate::tensor::threads::{PerItem, for_each_range};
@@ -236,9 +236,7 @@ impl Operation for Attention {
                         if let Some(dropout) = self.dropout {
                             self.factors(dropout, &moment, [b, head, query], factors);
                             multiply(p, factors, false, &mut dropped[row]);
-                            for (dp, factor) in dp.iter_mut().zip(&*factors) {
-                                *dp *= factor;
-                            }
+                            scale_by(factors, dp);
                         }
                         softmax_backward_row(p, self.scale(), dp);
                     }

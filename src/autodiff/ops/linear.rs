@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Shapes: x `[…, in]`, W `[out, in]` as Hugging Face and PyTorch store it, b `[out]`, y `[…, out]`.
-//! Saved: z, only with GELU.
+//! Saved: GELU′(z), only with GELU: on the way forward it shares Φ(z) with GELU(z).
 //!
 //! ```text
 //! dz = dy    or    dy · GELU′(z)
@@ -18,7 +18,7 @@
 use super::super::graph::{Graph, GraphError, Parameter, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
 use crate::tensor::dropout::Moment;
-use crate::tensor::kernels::{add_bias, sum_rows, sum_rows_scratch, vectorized};
+use crate::tensor::kernels::{add_bias, scale_by, sum_rows, sum_rows_scratch, vectorized};
 use crate::tensor::math;
 use crate::tensor::matmul::{Update, matmul_parallel, matrix, matrix_mut};
 use crate::tensor::threads::{PerItem, for_each_range};
@@ -75,17 +75,22 @@ fn push(
 }
 
 vectorized! {
-    /// y = GELU(z).
-    fn gelu(z: &[f32], y: &mut [f32]) {
-        for (y, z) in y.iter_mut().zip(z) {
-            *y = math::gelu(*z);
+    /// Some rows: y = GELU(z + b), and z becomes GELU′(z + b).
+    fn bias_gelu(bias: &[f32], z: &mut [f32], y: &mut [f32]) {
+        let width = bias.len();
+        for (z, y) in z.chunks_exact_mut(width).zip(y.chunks_exact_mut(width)) {
+            for ((z, y), bias) in z.iter_mut().zip(y).zip(bias) {
+                (*y, *z) = math::gelu_and_derivative(*z + bias);
+            }
         }
     }
 
-    /// dz = dy · GELU′(z), in place of dy.
-    fn gelu_backward(z: &[f32], dy: &mut [f32]) {
-        for (dy, z) in dy.iter_mut().zip(z) {
-            *dy *= math::gelu_derivative(*z);
+    /// Some rows: z becomes GELU(z + b).
+    fn bias_gelu_in_place(bias: &[f32], z: &mut [f32]) {
+        for z in z.chunks_exact_mut(bias.len()) {
+            for (z, bias) in z.iter_mut().zip(bias) {
+                *z = math::gelu(*z + bias);
+            }
         }
     }
 }
@@ -103,6 +108,14 @@ impl Operation for Linear {
         if self.gelu { self.rows * self.outputs } else { 0 }
     }
 
+    fn saved_in_evaluation(&self) -> usize {
+        0
+    }
+
+    fn backward_reads(&self, place: usize) -> bool {
+        place < 2
+    }
+
     fn scratch(&self, _threads: usize) -> usize {
         sum_rows_scratch(self.rows, self.outputs)
     }
@@ -115,23 +128,20 @@ impl Operation for Linear {
     fn forward(&self, pass: Forward<'_>) {
         let [x, w, b] = [0, 1, 2].map(|place| pass.inputs.floats(place));
         let (rows, inputs, outputs) = (self.rows, self.inputs, self.outputs);
-        let z = if self.gelu { &mut *pass.saved } else { &mut *pass.output };
+        let with_derivative = self.gelu && pass.training;
+        let z = if with_derivative { &mut *pass.saved } else { &mut *pass.output };
         matmul_parallel(
             matrix(x, rows, inputs),
             matrix(w, outputs, inputs).reversed_axes(),
             Update::Store,
             matrix_mut(z, rows, outputs),
         );
-        if self.gelu {
-            let (z, y) = (PerItem::new(pass.saved, outputs), PerItem::new(pass.output, outputs));
-            for_each_range(rows, [z, y], &mut [], 0, |_, [z, y], _| {
-                add_bias(b, z);
-                gelu(z, y);
-            });
-        } else {
-            let z = PerItem::new(pass.output, outputs);
-            for_each_range(rows, [z], &mut [], 0, |_, [z], _| add_bias(b, z));
-        }
+        let (z, y) = (PerItem::new(pass.saved, outputs), PerItem::new(pass.output, outputs));
+        for_each_range(rows, [z, y], &mut [], 0, |_, [z, y], _| match self.gelu {
+            false => add_bias(b, y),
+            true if with_derivative => bias_gelu(b, z, y),
+            true => bias_gelu_in_place(b, y),
+        });
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
@@ -139,9 +149,9 @@ impl Operation for Linear {
         let (rows, inputs, outputs) = (self.rows, self.inputs, self.outputs);
         if self.gelu {
             let dz = PerItem::new(pass.output_gradient, outputs);
-            let saved = &*pass.saved;
+            let derivative = &*pass.saved;
             for_each_range(rows, [dz], &mut [], 0, |range, [dz], _| {
-                gelu_backward(&saved[range.start * outputs..range.end * outputs], dz);
+                scale_by(&derivative[range.start * outputs..range.end * outputs], dz);
             });
         }
         let dz = &*pass.output_gradient;

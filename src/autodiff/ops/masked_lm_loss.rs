@@ -11,30 +11,34 @@
 //! weights 1/(number of masked positions) these are the means. Rows after the last weight that is not
 //! 0 are padding and cost nothing.
 //!
-//! The vocabulary is taken in blocks of 1,024 columns, so that logits are worked on while they are in
-//! cache. Maximum and Σ exp of a row are kept as blocks pass:
+//! The vocabulary is cut into chunks of 256 columns. A task takes whole chunks: it computes their logits
+//! and works on them while they are in its cache, knowing only the largest of each row of the chunk, m′:
 //!
 //! ```text
-//! m′ = max(m, max z_block)        s′ = s·exp(m − m′) + Σ exp(z_block − m′)
+//! e = exp(z − m′)        s′ = Σ_chunk e
+//! m = max_chunks m′      s = Σ_chunks s′·exp(m′ − m)
 //! ```
 //!
-//! Saved: z, block after block, and m and s. Without a backward pass one block is all there is.
+//! Saved: e, chunk after chunk, [`STATE`] numbers for each row of each chunk, and m and s. Without a
+//! backward pass e is not kept.
 //!
 //! ```text
-//! dz[i] = weight[i]·(exp(z[i] − m[i]) / s[i] − onehot(label[i]))
-//! dh = Σ_blocks dz·W        dW += dzᵀ·h        db += Σ_i dz[i]
+//! dz[i] = weight[i]·(e[i]·exp(m′[i] − m[i]) / s[i] − onehot(label[i]))
+//! dh = Σ_chunks dz·W        dW += dzᵀ·h        db += Σ_i dz[i]
 //! ```
 //!
-//! Order of summation: products in order of k (dh: of the vocabulary, block after block, as one product
-//! would); a row of a block over 16 fixed lanes, then the blocks; loss and accuracy by i.
+//! Order of summation: products in order of k (dh: of the vocabulary, chunk after chunk, as one product
+//! would); a row of a chunk over 16 fixed lanes, then the chunks; db, loss and accuracy by i.
 
 use super::super::graph::{Floats, Graph, GraphError, Integers, Parameter, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation, Shape};
+use super::super::operation::{
+    Backward, Case, CaseInput, Forward, Gradient, Input64, Operation, Shape,
+};
 use crate::tensor::dropout::Moment;
-use crate::tensor::kernels::{max_lanes, reduce, sum_rows, sum_rows_scratch, vectorized};
+use crate::tensor::kernels::{LANES, add, max_lanes, sum_lanes, vectorized};
 use crate::tensor::math;
-use crate::tensor::matmul::{Update, matmul_parallel, matrix, matrix_mut};
-use crate::tensor::threads::{PerItem, for_each_range};
+use crate::tensor::matmul::{Update, matmul, matrix, matrix_mut};
+use crate::tensor::threads::{PerItem, count, for_each_range};
 use std::ops::Range;
 
 /// Cross-entropy of the masked positions over the vocabulary.
@@ -72,54 +76,64 @@ pub fn masked_lm_loss(
     )
 }
 
-/// Columns of a block of the vocabulary: a multiple of the 256 that a matrix product adds up before it
-/// rounds to memory, so that blocks change no bit of it.
-const BLOCK: usize = 1024;
+/// Columns of a chunk: the block of k after which a matrix product rounds to memory, so that chunks
+/// change no bit of it.
+const CHUNK: usize = 256;
 
-/// What is known of a row after some blocks.
-const STATE: usize = 5;
+/// What is known of a row of a chunk: the largest logit m′, s′, the column of the first largest, and the
+/// label's logit (−∞ where the label is in another chunk).
+const STATE: usize = 4;
 
-/// Largest logit so far (m), Σ exp(z − m), the column of the first largest, the label's logit; last
-/// the loss.
-fn start_row(state: &mut [f32]) {
-    state.copy_from_slice(&[f32::NEG_INFINITY, 0.0, 0.0, 0.0, 0.0]);
-}
+/// What is known of a row in the end: m and s, −ln p\[label\], and whether the label is the prediction.
+const SUMMARY: usize = 4;
 
 vectorized! {
-    /// One row of a block of logits: z becomes z + bias, and `state` takes it in.
-    fn add_block(z: &mut [f32], bias: &[f32], first_column: usize, label: usize, state: &mut [f32]) {
+    /// One row of a chunk of logits without bias: z becomes e, and `state` is filled.
+    fn exponentiate(z: &mut [f32], bias: &[f32], first_column: usize, label: usize, state: &mut [f32]) {
         for (z, bias) in z.iter_mut().zip(bias) {
             *z += bias;
         }
-        let block_max = max_lanes(z);
-        let before = state[0];
-        if block_max > before {
-            // The first of equals is the prediction. Columns are below 2²⁴, exact as floats.
-            let at = z.iter().position(|&z| z == block_max).unwrap_or(0);
-            state[2] = (first_column + at) as f32;
-            state[0] = block_max;
+        let max = max_lanes(z);
+        // The first of equals is the prediction; whole vectors are compared until one has it.
+        let vector = z.chunks(LANES).position(|z| z.iter().fold(false, |any, &z| any | (z == max)));
+        let first = vector.unwrap_or(0) * LANES;
+        let at = first + z[first..].iter().position(|&z| z == max).unwrap_or(0);
+        let label = label.checked_sub(first_column).and_then(|at| z.get(at));
+        // Columns are below 2²⁴, exact as floats.
+        let column = (first_column + at) as f32;
+        (state[0], state[2], state[3]) = (max, column, label.copied().unwrap_or(f32::NEG_INFINITY));
+        for z in z.iter_mut() {
+            *z = math::exp(*z - max);
         }
-        let max = state[0];
-        let sum = reduce([&*z], 0.0, |sum, [z]| sum + math::exp(z - max), |a, b| a + b);
-        // Nothing to carry over from before the first block, where −∞ − −∞ would be NaN.
-        let carried = if state[1] == 0.0 { 0.0 } else { state[1] * math::exp(before - max) };
-        state[1] = carried + sum;
-        if let Some(z) = label.checked_sub(first_column).and_then(|at| z.get(at)) {
-            state[3] = *z;
-        }
+        state[1] = sum_lanes(z);
     }
 
-    /// One row of a block: dz = factor·exp(z − m), the onehot not yet taken off.
-    fn gradient_block(z: &[f32], max: f32, factor: f32, dz: &mut [f32]) {
-        for (dz, z) in dz.iter_mut().zip(z) {
-            *dz = factor * math::exp(*z - max);
+    /// One row, from its states in all chunks (each `stride` after the one before) to its summary.
+    fn summarize(states: &[f32], stride: usize, label: usize, summary: &mut [f32]) {
+        let states = || states.chunks(stride);
+        let (mut max, mut prediction, mut label_logit) = (f32::NEG_INFINITY, 0.0, f32::NEG_INFINITY);
+        for state in states() {
+            if state[0] > max {
+                (max, prediction) = (state[0], state[2]);
+            }
+            // Not f32::max, which would pass over a NaN.
+            label_logit = if state[3] == f32::NEG_INFINITY { label_logit } else { state[3] };
+        }
+        let mut sum = 0.0;
+        for state in states() {
+            sum = state[1].mul_add(math::exp(state[0] - max), sum);
+        }
+        let correct = f32::from(u8::from(prediction == label as f32));
+        summary.copy_from_slice(&[max, sum, math::ln(sum) + (max - label_logit), correct]);
+    }
+
+    /// One row of a chunk: dz = weight·p, the onehot not yet taken off.
+    fn probabilities(e: &[f32], chunk_max: f32, summary: &[f32], weight: f32, dz: &mut [f32]) {
+        let factor = weight * math::exp(chunk_max - summary[0]) / summary[1];
+        for (dz, e) in dz.iter_mut().zip(e) {
+            *dz = factor * e;
         }
     }
-}
-
-/// −ln p[label] of a row after its last block.
-fn row_loss(state: &[f32]) -> f32 {
-    math::ln(state[1]) + (state[0] - state[3])
 }
 
 impl MaskedLmLoss {
@@ -128,14 +142,23 @@ impl MaskedLmLoss {
         weights.iter().rposition(|&w| w != 0.0).map_or(0, |last| last + 1)
     }
 
-    /// The blocks of the vocabulary.
-    fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let vocab_size = self.vocab_size;
-        (0..vocab_size).step_by(BLOCK).map(move |first| first..(first + BLOCK).min(vocab_size))
+    fn chunks(&self) -> usize {
+        self.vocab_size.div_ceil(CHUNK)
     }
 
-    fn block_width(&self) -> usize {
-        self.vocab_size.min(BLOCK)
+    /// The columns of a chunk.
+    fn columns(&self, chunk: usize) -> Range<usize> {
+        chunk * CHUNK..((chunk + 1) * CHUNK).min(self.vocab_size)
+    }
+
+    /// One chunk for all rows, and a row.
+    fn task_scratch(&self) -> usize {
+        (self.rows + 1) * self.vocab_size.min(CHUNK)
+    }
+
+    /// Chunks that go backward together: each has a dh of its own until they are added in order.
+    fn wave(&self, threads: usize) -> usize {
+        self.chunks().min(4 * threads)
     }
 }
 
@@ -149,16 +172,15 @@ impl Operation for MaskedLmLoss {
     }
 
     fn saved(&self) -> usize {
-        self.rows * (self.vocab_size + STATE)
+        self.saved_in_evaluation() + self.rows * self.vocab_size
     }
 
     fn saved_in_evaluation(&self) -> usize {
-        self.rows * (self.block_width() + STATE)
+        self.rows * (SUMMARY + self.chunks() * STATE)
     }
 
-    fn scratch(&self, _threads: usize) -> usize {
-        let width = self.block_width();
-        self.rows * width + sum_rows_scratch(self.rows, width)
+    fn scratch(&self, threads: usize) -> usize {
+        threads * self.task_scratch() + self.wave(threads) * self.rows * self.hidden
     }
 
     fn flop(&self) -> [u64; 2] {
@@ -170,36 +192,49 @@ impl Operation for MaskedLmLoss {
         let [h, decoder, bias] = [0, 1, 2].map(|place| pass.inputs.floats(place));
         let (labels, weights) = (pass.inputs.integers(3), pass.inputs.floats(4));
         let (hidden, active) = (self.hidden, Self::active(weights));
-        let (states, logits) = pass.saved.split_at_mut(self.rows * STATE);
-        let states = &mut states[..active * STATE];
-        states.chunks_exact_mut(STATE).for_each(start_row);
-        for block in self.blocks() {
-            let width = block.len();
-            // Without a backward pass the next block takes the same place.
-            let at = if pass.training { active * block.start } else { 0 };
-            let z = &mut logits[at..at + active * width];
-            let w = &decoder[block.start * hidden..block.end * hidden];
-            matmul_parallel(
-                matrix(&h[..active * hidden], active, hidden),
-                matrix(w, width, hidden).reversed_axes(),
-                Update::Store,
-                matrix_mut(z, active, width),
-            );
-            let outputs = [PerItem::new(z, width), PerItem::new(states, STATE)];
-            for_each_range(active, outputs, &mut [], 0, |range, [z, states], _| {
-                let rows = z.chunks_exact_mut(width).zip(states.chunks_exact_mut(STATE));
-                for (i, (z, state)) in range.zip(rows) {
-                    add_block(z, &bias[block.clone()], block.start, labels[i] as usize, state);
-                }
-            });
-        }
         pass.output.fill(0.0);
-        for (i, state) in states.chunks_exact(STATE).enumerate() {
+        if active == 0 {
+            return;
+        }
+        let (summaries, rest) = pass.saved.split_at_mut(self.rows * SUMMARY);
+        let (states, exponentials) = rest.split_at_mut(self.chunks() * self.rows * STATE);
+        let h = matrix(&h[..active * hidden], active, hidden);
+        let outputs = [
+            PerItem::new(states, self.rows * STATE),
+            PerItem::new(exponentials, active * CHUNK),
+        ];
+        let (task, keep) = (self.task_scratch(), pass.training);
+        for_each_range(self.chunks(), outputs, pass.scratch, task, |range, outputs, scratch| {
+            let [states, exponentials] = outputs;
+            let first = range.start;
+            for chunk in range {
+                let columns = self.columns(chunk);
+                let width = columns.len();
+                let kept = (chunk - first) * active * CHUNK;
+                let z = if keep { &mut exponentials[kept..] } else { &mut *scratch };
+                let z = &mut z[..active * width];
+                let w = &decoder[columns.start * hidden..columns.end * hidden];
+                let w = matrix(w, width, hidden).reversed_axes();
+                matmul(h, w, Update::Store, matrix_mut(z, active, width));
+                let states = &mut states[(chunk - first) * self.rows * STATE..];
+                let rows = z.chunks_exact_mut(width).zip(states.chunks_exact_mut(STATE));
+                for ((z, state), &label) in rows.zip(labels) {
+                    exponentiate(z, &bias[columns.clone()], columns.start, label as usize, state);
+                }
+            }
+        });
+        let outputs = [PerItem::new(&mut *summaries, SUMMARY)];
+        let (states, stride) = (&*states, self.rows * STATE);
+        for_each_range(active, outputs, &mut [], 0, |range, [summaries], _| {
+            for (i, summary) in range.zip(summaries.chunks_exact_mut(SUMMARY)) {
+                summarize(&states[i * STATE..], stride, labels[i] as usize, summary);
+            }
+        });
+        for (&weight, summary) in weights.iter().zip(summaries.chunks_exact(SUMMARY)) {
             // A padded row's loss may be anything: it must not turn 0 into NaN.
-            if weights[i] != 0.0 {
-                let correct = state[2] == labels[i] as f32;
-                pass.output[0] += weights[i] * row_loss(state);
-                pass.output[1] += weights[i] * f32::from(u8::from(correct));
+            if weight != 0.0 {
+                pass.output[0] += weight * summary[2];
+                pass.output[1] += weight * summary[3];
             }
         }
     }
@@ -208,54 +243,77 @@ impl Operation for MaskedLmLoss {
         let [h, decoder] = [0, 1].map(|place| pass.inputs.floats(place));
         let (labels, weights) = (pass.inputs.integers(3), pass.inputs.floats(4));
         let (hidden, active) = (self.hidden, Self::active(weights));
-        let (states, logits) = pass.saved.split_at(self.rows * STATE);
-        let (dz, sums) = pass.scratch.split_at_mut(self.rows * self.block_width());
+        let (summaries, rest) = pass.saved.split_at(self.rows * SUMMARY);
+        let (states, exponentials) = rest.split_at(self.chunks() * self.rows * STATE);
         let loss_gradient = pass.output_gradient[0];
-        let [mut dh, mut d_decoder, mut d_bias] = [0, 1, 2].map(|place| pass.gradients.take(place));
+        let [dh, d_decoder, d_bias] = [0, 1, 2].map(|place| pass.gradients.take(place));
+        let d_decoder = d_decoder.map_or_else(Default::default, Gradient::to_add);
+        let d_bias = d_bias.map_or_else(Default::default, Gradient::to_add);
+        let dh = dh.map_or_else(Default::default, Gradient::to_add);
+        if active == 0 {
+            return;
+        }
+        let (wave, threads) = (self.wave(count()), count());
+        let (scratch, partials) = pass.scratch.split_at_mut(threads * self.task_scratch());
         let h = matrix(&h[..active * hidden], active, hidden);
-        for block in self.blocks() {
-            let width = block.len();
-            let z = &logits[active * block.start..active * block.end];
-            let dz = &mut dz[..active * width];
-            for_each_range(active, [PerItem::new(dz, width)], &mut [], 0, |range, [dz], _| {
-                for (i, dz) in range.zip(dz.chunks_exact_mut(width)) {
-                    let (state, weight) = (&states[i * STATE..], loss_gradient * weights[i]);
-                    let z = &z[i * width..(i + 1) * width];
-                    gradient_block(z, state[0], weight / state[1], dz);
-                    let label = (labels[i] as usize).checked_sub(block.start);
-                    if let Some(dz) = label.and_then(|at| dz.get_mut(at)) {
-                        *dz -= weight;
+        for first in (0..self.chunks()).step_by(wave) {
+            let chunks = wave.min(self.chunks() - first);
+            let columns = first * CHUNK..self.columns(first + chunks - 1).end;
+            let partials = &mut partials[..chunks * active * hidden];
+            let part = |data: &'_ mut [f32], width: usize| -> Range<usize> {
+                if data.is_empty() { 0..0 } else { columns.start * width..columns.end * width }
+            };
+            let (decoder_part, bias_part) = (part(d_decoder, hidden), part(d_bias, 1));
+            let outputs = [
+                PerItem::new(&mut d_decoder[decoder_part], CHUNK * hidden),
+                PerItem::new(&mut d_bias[bias_part], CHUNK),
+                PerItem::new(&mut *partials, active * hidden),
+            ];
+            for_each_range(chunks, outputs, scratch, self.task_scratch(), |range, outputs, scratch| {
+                let [d_decoder, d_bias, partials] = outputs;
+                for (place, index) in range.enumerate() {
+                    let chunk = first + index;
+                    let columns = self.columns(chunk);
+                    let width = columns.len();
+                    let e = &exponentials[active * columns.start..active * columns.end];
+                    let states = &states[chunk * self.rows * STATE..];
+                    let (dz, sum) = scratch.split_at_mut(active * width);
+                    let rows = dz.chunks_exact_mut(width).zip(e.chunks_exact(width));
+                    for (i, (dz, e)) in rows.enumerate() {
+                        let weight = loss_gradient * weights[i];
+                        let summary = &summaries[i * SUMMARY..(i + 1) * SUMMARY];
+                        probabilities(e, states[i * STATE], summary, weight, dz);
+                        let label = (labels[i] as usize).checked_sub(columns.start);
+                        if let Some(dz) = label.and_then(|at| dz.get_mut(at)) {
+                            *dz -= weight;
+                        }
                     }
+                    if !d_bias.is_empty() {
+                        let sum = &mut sum[..width];
+                        sum.fill(0.0);
+                        dz.chunks_exact(width).for_each(|dz| add(dz, sum));
+                        add(sum, &mut d_bias[place * CHUNK..][..width]);
+                    }
+                    let dz = matrix(dz, active, width);
+                    if !d_decoder.is_empty() {
+                        let d_decoder = &mut d_decoder[place * CHUNK * hidden..][..width * hidden];
+                        let d_decoder = matrix_mut(d_decoder, width, hidden);
+                        matmul(dz.reversed_axes(), h, Update::Add, d_decoder);
+                    }
+                    let w = &decoder[columns.start * hidden..columns.end * hidden];
+                    let partial = &mut partials[place * active * hidden..][..active * hidden];
+                    let partial = matrix_mut(partial, active, hidden);
+                    matmul(dz, matrix(w, width, hidden), Update::Store, partial);
                 }
             });
-            let dz_matrix = matrix(dz, active, width);
-            let (columns, w) = (block.clone(), block.start * hidden..block.end * hidden);
-            if let Some(dh) = &mut dh {
-                matmul_parallel(
-                    dz_matrix,
-                    matrix(&decoder[w.clone()], width, hidden),
-                    Update::accumulating(dh.accumulate || block.start > 0),
-                    matrix_mut(&mut dh.data[..active * hidden], active, hidden),
-                );
+            if let Some(dh) = dh.get_mut(..active * hidden) {
+                let outputs = [PerItem::new(dh, hidden)];
+                for_each_range(active, outputs, &mut [], 0, |range, [dh], _| {
+                    for partial in partials.chunks_exact(active * hidden) {
+                        add(&partial[range.start * hidden..range.end * hidden], dh);
+                    }
+                });
             }
-            if let Some(d_decoder) = &mut d_decoder {
-                matmul_parallel(
-                    dz_matrix.reversed_axes(),
-                    h,
-                    Update::accumulating(d_decoder.accumulate),
-                    matrix_mut(&mut d_decoder.data[w], width, hidden),
-                );
-            }
-            if let Some(d_bias) = &mut d_bias {
-                let total = &mut d_bias.data[columns];
-                if !d_bias.accumulate {
-                    total.fill(0.0);
-                }
-                sum_rows(dz, total, sums);
-            }
-        }
-        if let Some(dh) = dh.filter(|dh| !dh.accumulate) {
-            dh.data[active * hidden..].fill(0.0);
         }
     }
 
@@ -280,7 +338,7 @@ impl Operation for MaskedLmLoss {
     }
 
     fn cases() -> Vec<Case> {
-        [(1, 1, 1), (5, 7, 11), (70, 19, 33), (3, 2, 2 * BLOCK + 5)]
+        [(1, 1, 1), (5, 7, 11), (70, 19, 33), (3, 2, 9 * CHUNK + 5)]
             .into_iter()
             .map(|(rows, hidden, vocab_size)| Case {
                 operation: Box::new(Self { rows, hidden, vocab_size }),
