@@ -6,8 +6,8 @@
 Not run by the tests (the fixtures are): the texts and vocabularies are not ours to keep here. DIR holds
 vocabularies by their Hugging Face names, NAME.vocab.txt; one with `uncased` in its name is lower-cased,
 others are cased (strip_accents follows). Each line of each text is one input; bytes that are not UTF-8
-become U+FFFD. --scalars adds every Unicode scalar value, assigned or not, alone, inside a word and
-between marks; --random adds random strings. Exits 1 on any difference. Written for python 3.11+,
+become U+FFFD. --scalars adds every Unicode scalar value, assigned or not, alone, inside a word, between marks and
+beside a special token; --random adds random strings. Exits 1 on any difference. Written for python 3.11+,
 tokenizers==0.23.3.
 """
 
@@ -32,13 +32,11 @@ def scalars():
 
 
 def scalar_lines():
-    """Line ends cannot stand in a line of a file."""
+    """Alone, inside a word, and between a spacing mark of class 224 and one of class 216: its place
+    shows. Line ends cannot stand in a line of a file."""
     for c in scalars():
         if c not in "\n\r":
-            yield c
-            yield f"a{c}b"
-            # Between a spacing mark of class 224 and one of class 216: its place shows.
-            yield f"The fo{c}\u302e{c}\U0001d165x, e\u0301{c}E\u0323 [MASK]{c}"
+            yield f"{c} a{c}b x{c}\u302e{c}\U0001d165x e\u0301{c}E\u0323 [MASK]{c}"
 
 
 def boundary_lines():
@@ -114,7 +112,7 @@ def compare(cloze, vocabulary, cased, reference, lines, counts):
             counts["characters"] += len(line)
             counts["ids"] += len(expected.ids)
             offsets = byte_offsets(line, expected.offsets)
-            if answer["input_ids"] != expected.ids or answer["tokens"] != expected.tokens:
+            if answer["input_ids"] != expected.ids:
                 counts["lines whose ids differ"] += 1
                 if counts["lines whose ids differ"] <= SHOWN:
                     print(f"ids: {line!a}\n  found     {answer['tokens']!a}\n  reference {expected.tokens!a}")
@@ -135,7 +133,7 @@ def main():
     sources = {path: lambda path=path: text_lines(path) for path in options.text}
     sources["word lengths and special tokens"] = boundary_lines
     if options.scalars:
-        sources["every scalar value, three ways"] = scalar_lines
+        sources["every scalar value, five ways"] = scalar_lines
     if options.random:
         sources["random strings"] = lambda: random_lines(options.random)
     names = ["lines", "characters", "ids", "lines whose ids differ", "lines whose offsets differ"]

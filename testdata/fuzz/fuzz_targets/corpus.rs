@@ -3,16 +3,18 @@
 
 mod place;
 
-use cloze::data::{Corpus, DataError};
+use cloze::data::{Chunk, Corpus, DataError, Part};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     for name in ["text.txt", "text.jsonl"] {
         let path = place::write(name, data).display().to_string();
         let corpus = Corpus::from_inputs(&[path]).expect("it is there");
-        let _ = corpus.for_each_document(|sentences| {
-            assert!(sentences.iter().all(|sentence| !sentence.trim().is_empty()));
-            Ok::<_, DataError>(())
-        });
+        let check = |chunk: &Chunk<'_>| {
+            chunk.for_each_part(|part| {
+                assert!(!matches!(part, Part::Sentence(text) if text.trim().is_empty()));
+            })
+        };
+        let _ = corpus.map_chunks(check, |()| Ok::<_, DataError>(()), &mut |_| {});
     }
 });
