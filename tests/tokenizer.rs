@@ -184,6 +184,7 @@ mod command_line {
         assert_eq!(arguments[0]["text"], "The [MASK]");
         assert_eq!(arguments[0]["tokens"], serde_json::json!(["the", "[MASK]"]));
         assert_eq!(arguments[0]["input_ids"][1], 4);
+        assert_eq!(arguments[0]["offsets"], serde_json::json!([[0, 3], [4, 10]]));
         assert_eq!(arguments[1]["tokens"], serde_json::json!(["caf", "##e"]));
         assert_eq!(arguments.len(), 2);
 
@@ -192,7 +193,9 @@ mod command_line {
 
         let cased = [&json[..], &["--cased", "--add-special-tokens", "Caf\u{e9}"]].concat();
         let expected = serde_json::json!(["[CLS]", "Caf\u{e9}", "[SEP]"]);
-        assert_eq!(answers(&cloze(&cased, b""))[0]["tokens"], expected);
+        let answer = answers(&cloze(&cased, b"")).remove(0);
+        assert_eq!(answer["tokens"], expected);
+        assert_eq!(answer["offsets"], serde_json::json!([[0, 0], [0, 5], [0, 0]]));
     }
 
     #[test]

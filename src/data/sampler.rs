@@ -113,6 +113,8 @@ impl Sampler {
         self.position.document = self.next_document as u64;
         self.position.offset = 0;
         self.window.clear();
+        // Memory is that of a window, not of all that was ever read.
+        self.store.release();
         let Position { epoch, document, .. } = self.position;
         while self.window.len() < WINDOW && self.next_document < self.order.len() {
             let index = self.order[self.next_document] as usize;

@@ -224,6 +224,14 @@ impl TokenStore {
         self.header.tokens as u64
     }
 
+    /// Says that what was read so far is not needed for now, so that the pages of the file do not add
+    /// up to all of it in memory.
+    pub fn release(&self) {
+        if let Bytes::Mapped(bytes) = &self.bytes {
+            bytes.release();
+        }
+    }
+
     /// The sentences of document `document`.
     ///
     /// # Panics

@@ -24,6 +24,18 @@ impl MappedFile {
         // a bus error.)
         unsafe { memmap2::Mmap::map(file) }.map(Self)
     }
+
+    /// Says that what was read so far is not needed for now: it no longer counts as memory of this
+    /// process. Reading it again loads it again. Only Unix knows how; elsewhere nothing happens.
+    pub fn release(&self) {
+        #[cfg(unix)]
+        {
+            // SAFETY: the map is read-only and the file does not change (see `new`), so that a page
+            // that is dropped and loaded again holds the same bytes; slices lent from it stay valid.
+            // Should the system refuse, the pages just stay.
+            let _ = unsafe { self.0.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+        }
+    }
 }
 
 impl Deref for MappedFile {
@@ -44,7 +56,10 @@ mod tests {
         for content in [&b""[..], b"some bytes"] {
             let path = directory.path().join("x");
             std::fs::write(&path, content).unwrap();
-            assert_eq!(&MappedFile::new(&File::open(&path).unwrap()).unwrap()[..], content);
+            let mapped = MappedFile::new(&File::open(&path).unwrap()).unwrap();
+            assert_eq!(&mapped[..], content);
+            mapped.release();
+            assert_eq!(&mapped[..], content, "loaded again");
             std::fs::remove_file(&path).unwrap();
         }
         assert!(MappedFile::new(&File::open(directory.path()).unwrap()).is_err());

@@ -4,8 +4,9 @@
 //! candidates. Its entries may be out of date; one that is is put back with the present count when it
 //! comes to the top (Sennrich et al., 2016, and `BpeTrainer` of `tokenizers`).
 
+use super::number_map::NumberMap;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 /// Two neighbouring symbols.
 pub(super) type Pair = (u32, u32);
@@ -21,31 +22,67 @@ pub(super) struct Candidate {
 }
 
 /// Words as sequences of symbols, and the counts of their pairs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Merges {
-    words: Vec<(Vec<u32>, u64)>,
-    pair_counts: HashMap<Pair, u64>,
+    /// All words end to end, each in the room that it had at first.
+    symbols: Vec<u32>,
+    words: Vec<Word>,
+    pair_counts: NumberMap<Pair, u64>,
+    /// Pairs of words that no candidate knows of yet.
+    found: Found,
     queue: BinaryHeap<Candidate>,
 }
 
-impl Merges {
-    /// Counts the pairs of these words, given with how often each occurs.
-    pub(super) fn new(words: Vec<(Vec<u32>, u64)>) -> Self {
-        let mut merges = Self { words, pair_counts: HashMap::new(), queue: BinaryHeap::new() };
-        let mut found = Vec::new();
-        for (index, (symbols, count)) in (0..).zip(&merges.words) {
-            for window in symbols.windows(2) {
-                let pair = (window[0], window[1]);
-                *merges.pair_counts.entry(pair).or_default() += count;
-                found.push((pair, index));
-            }
+/// A word: `length` symbols from `start` on.
+#[derive(Debug)]
+struct Word {
+    start: usize,
+    length: usize,
+    count: u64,
+}
+
+/// Pairs, and the words they were found in, ascending.
+#[derive(Debug, Default)]
+struct Found {
+    places: NumberMap<Pair, usize>,
+    pairs: Vec<(Pair, Vec<u32>)>,
+}
+
+impl Found {
+    /// Words come in ascending order.
+    fn add(&mut self, pair: Pair, word: u32) {
+        let place = *self.places.entry(pair).or_insert(self.pairs.len());
+        if place == self.pairs.len() {
+            self.pairs.push((pair, Vec::new()));
         }
-        merges.push_candidates(found);
-        merges
+        let words = &mut self.pairs[place].1;
+        if words.last() != Some(&word) {
+            words.push(word);
+        }
+    }
+}
+
+impl Merges {
+    /// No words yet.
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a word that occurs `count` times. All words are added before the first one is popped.
+    pub(super) fn add_word(&mut self, symbols: impl IntoIterator<Item = u32>, count: u64) {
+        let (start, index) = (self.symbols.len(), self.words.len() as u32);
+        self.symbols.extend(symbols);
+        for window in self.symbols[start..].windows(2) {
+            let pair = (window[0], window[1]);
+            *self.pair_counts.entry(pair).or_default() += count;
+            self.found.add(pair, index);
+        }
+        self.words.push(Word { start, length: self.symbols.len() - start, count });
     }
 
     /// Takes out the best candidate, with its present count.
     pub(super) fn pop(&mut self) -> Option<Candidate> {
+        self.push_candidates();
         loop {
             let mut candidate = self.queue.pop()?;
             let count = self.pair_counts[&candidate.pair.0];
@@ -62,33 +99,29 @@ impl Merges {
     /// The pair's own count is left as it is, as in the reference: where two different merges make
     /// the same piece the pair can arise again, and then counts as frequent as it was.
     pub(super) fn apply(&mut self, candidate: &Candidate, replacement: u32) {
-        let mut found = Vec::new();
+        let Self { symbols, words, pair_counts, found, .. } = self;
         for &index in &candidate.words {
-            let (symbols, count) = &mut self.words[index as usize];
-            let pair_counts = &mut self.pair_counts;
-            merge_word(symbols, candidate.pair.0, replacement, |pair, is_new| {
+            let word = &mut words[index as usize];
+            let symbols = &mut symbols[word.start..word.start + word.length];
+            let count = word.count;
+            word.length = merge_word(symbols, candidate.pair.0, replacement, |pair, is_new| {
                 let pair_count = pair_counts.entry(pair).or_default();
                 if is_new {
-                    *pair_count += *count;
-                    found.push((pair, index));
+                    *pair_count += count;
+                    found.add(pair, index);
                 } else {
-                    *pair_count = pair_count.saturating_sub(*count);
+                    *pair_count = pair_count.saturating_sub(count);
                 }
             });
         }
-        self.push_candidates(found);
     }
 
-    /// Puts a candidate into the queue for each pair found, given with the word it was found in.
-    fn push_candidates(&mut self, mut found: Vec<(Pair, u32)>) {
-        // Sorted, so that equal candidates come out in the same order in every run.
-        found.sort_unstable();
-        found.dedup();
-        for group in found.chunk_by(|a, b| a.0 == b.0) {
-            let pair = group[0].0;
+    /// Puts a candidate into the queue for each pair found. Candidates are ordered in full, so that the
+    /// order of putting in does not matter.
+    fn push_candidates(&mut self) {
+        for (pair, words) in std::mem::take(&mut self.found).pairs {
             let count = self.pair_counts[&pair];
             if count > 0 {
-                let words = group.iter().map(|&(_, word)| word).collect();
                 self.queue.push(Candidate { count, pair: Reverse(pair), words });
             }
         }
@@ -96,13 +129,13 @@ impl Merges {
 }
 
 /// Replaces `pair` by `replacement` in one word, from the left, and reports each pair of neighbours
-/// that is gone (`false`) or new (`true`).
+/// that is gone (`false`) or new (`true`). The new length of the word.
 fn merge_word(
-    symbols: &mut Vec<u32>,
+    symbols: &mut [u32],
     pair: Pair,
     replacement: u32,
     mut changed: impl FnMut(Pair, bool),
-) {
+) -> usize {
     let (mut read, mut written) = (0, 0);
     while read < symbols.len() {
         if symbols[read..].starts_with(&[pair.0, pair.1]) {
@@ -123,26 +156,33 @@ fn merge_word(
         }
         written += 1;
     }
-    symbols.truncate(written);
+    written
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    fn merges(words: Vec<(Vec<u32>, u64)>) -> Merges {
+        let mut merges = Merges::new();
+        words.into_iter().for_each(|(symbols, count)| merges.add_word(symbols, count));
+        merges
+    }
 
     #[test]
     fn overlapping_pairs_merge_from_the_left() {
-        let mut word = vec![1, 1, 1, 2];
+        let mut word = [1, 1, 1, 2];
         let mut changes = Vec::new();
-        merge_word(&mut word, (1, 1), 9, |pair, is_new| changes.push((pair, is_new)));
-        assert_eq!(word, [9, 1, 2]);
+        let length = merge_word(&mut word, (1, 1), 9, |pair, is_new| changes.push((pair, is_new)));
+        assert_eq!(word[..length], [9, 1, 2]);
         assert_eq!(changes, [((1, 1), false), ((9, 1), true)]);
     }
 
     #[test]
     fn ties_go_to_the_smaller_ids() {
-        let mut merges = Merges::new(vec![(vec![5, 6], 2), (vec![3, 9], 2), (vec![3, 8], 1)]);
+        let mut merges = merges(vec![(vec![5, 6], 2), (vec![3, 9], 2), (vec![3, 8], 1)]);
         let order: Vec<_> = std::iter::from_fn(|| merges.pop()).map(|c| c.pair.0).collect();
         assert_eq!(order, [(3, 9), (5, 6), (3, 8)]);
     }
@@ -153,12 +193,12 @@ mod tests {
         fn incremental_counts_equal_recounting(
             words in prop::collection::vec((prop::collection::vec(0u32..4, 0..8), 1u64..5), 1..12)
         ) {
-            let mut merges = Merges::new(words);
+            let mut merges = merges(words);
             // New symbols only, so a merged pair never comes back and recounting is exact.
             for replacement in 10..30 {
                 let mut recounted: HashMap<Pair, u64> = HashMap::new();
-                for (symbols, count) in &merges.words {
-                    for window in symbols.windows(2) {
+                for Word { start, length, count } in &merges.words {
+                    for window in merges.symbols[*start..start + length].windows(2) {
                         *recounted.entry((window[0], window[1])).or_default() += count;
                     }
                 }

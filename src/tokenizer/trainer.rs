@@ -13,11 +13,12 @@
 
 use super::error::TokenizerError;
 use super::merges::Merges;
+use super::number_map::NumberMap;
 use super::special_tokens::SPECIAL_TOKENS;
 use super::vocabulary::Vocabulary;
 use super::word_counts::WordCounts;
 use super::wordpiece::CONTINUATION_PREFIX;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// How to learn a vocabulary. The defaults are the reference's, with the original BERT's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +65,12 @@ pub fn learn(words: &WordCounts, options: &TrainerOptions) -> Result<Vocabulary,
         });
     }
 
-    // A character outside the alphabet is passed over.
-    let symbols = |word: &str| {
-        let place = |(at, c)| if at == 0 { starts.get(&c) } else { continuations.get(&c) };
-        word.char_indices().filter_map(place).copied().collect()
-    };
-    let mut merges =
-        Merges::new(words.iter().map(|&(word, count)| (symbols(word), count)).collect());
+    let mut merges = Merges::new();
+    for (word, count) in &words {
+        // A character outside the alphabet is passed over.
+        let id = |(at, c)| if at == 0 { starts.get(&c) } else { continuations.get(&c) };
+        merges.add_word(word.char_indices().filter_map(id).copied(), *count);
+    }
     while pieces.tokens.len() < options.vocab_size {
         let Some(candidate) = merges.pop() else { break };
         if candidate.count < options.min_frequency.max(1) {
@@ -108,8 +108,12 @@ impl Pieces {
 }
 
 /// Adds the `limit` most frequent characters, by code point.
-fn add_alphabet(pieces: &mut Pieces, words: &[(&str, u64)], limit: usize) -> HashMap<char, u32> {
-    let mut counts: HashMap<char, u64> = HashMap::new();
+fn add_alphabet(
+    pieces: &mut Pieces,
+    words: &[(Box<str>, u64)],
+    limit: usize,
+) -> NumberMap<char, u32> {
+    let mut counts: NumberMap<char, u64> = NumberMap::default();
     for (word, count) in words {
         word.chars().for_each(|character| *counts.entry(character).or_default() += count);
     }
@@ -124,11 +128,16 @@ fn add_alphabet(pieces: &mut Pieces, words: &[(&str, u64)], limit: usize) -> Has
 /// code point.
 fn add_continuations(
     pieces: &mut Pieces,
-    words: &[(&str, u64)],
-    alphabet: &HashMap<char, u32>,
-) -> HashMap<char, u32> {
-    let inner = words.iter().flat_map(|(word, _)| word.chars().skip(1));
-    let inner: BTreeSet<char> = inner.filter(|c| alphabet.contains_key(c)).collect();
+    words: &[(Box<str>, u64)],
+    alphabet: &NumberMap<char, u32>,
+) -> NumberMap<char, u32> {
+    let mut is_inner: NumberMap<char, bool> = alphabet.keys().map(|&c| (c, false)).collect();
+    for character in words.iter().flat_map(|(word, _)| word.chars().skip(1)) {
+        is_inner.entry(character).and_modify(|inner| *inner = true);
+    }
+    let mut inner: Vec<char> =
+        is_inner.into_iter().filter_map(|(c, inner)| inner.then_some(c)).collect();
+    inner.sort_unstable();
     inner.into_iter().map(|c| (c, pieces.add(&format!("{CONTINUATION_PREFIX}{c}")))).collect()
 }
 

@@ -2,28 +2,25 @@
 //! again. What a word becomes depends on the word and the vocabulary alone, so that a cache changes
 //! nothing but time.
 
+use super::word::Word;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The longest word that is kept, in bytes.
-const BYTES: usize = 16;
-
 /// The most ids of a word that is kept.
-const IDS: usize = 4;
+const IDS: usize = 3;
 
-/// Words kept, each in the one place that its hash says.
-const WORDS: usize = 1 << 13;
+/// Words kept, each in the one place that its hash says: 1 MiB.
+const WORDS: usize = 1 << 15;
 
 #[derive(Clone, Copy)]
 struct Entry {
-    word: [u8; BYTES],
+    /// A short word; 0 in an empty place.
+    word: u128,
     ids: [u32; IDS],
-    length: u8,
-    /// 0 in an empty place.
-    count: u8,
+    count: u32,
 }
 
-const EMPTY: Entry = Entry { word: [0; BYTES], ids: [0; IDS], length: 0, count: 0 };
+const EMPTY: Entry = Entry { word: 0, ids: [0; IDS], count: 0 };
 
 /// The cache of one thread, for the vocabulary that was used last.
 pub(super) struct WordCache {
@@ -58,29 +55,28 @@ impl WordCache {
     #[inline]
     pub(super) fn encode(
         &mut self,
-        word: &str,
+        word: Word<'_>,
         ids: &mut Vec<u32>,
         encode: impl FnOnce(&str, &mut Vec<u32>),
     ) {
-        if word.len() > BYTES {
-            return encode(word, ids);
-        }
-        let mut bytes = [0; BYTES];
-        bytes[..word.len()].copy_from_slice(word.as_bytes());
-        let number = u128::from_le_bytes(bytes);
-        let hash = ((number as u64) ^ ((number >> 64) as u64).rotate_left(29) ^ word.len() as u64)
+        let Word::Short(number) = word else {
+            return word.with_text(|text| encode(text, ids));
+        };
+        let hash = (number as u64 ^ ((number >> 64) as u64).rotate_left(29))
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let entry = &mut self.entries[(hash >> (64 - WORDS.ilog2())) as usize];
-        if entry.count > 0 && entry.word == bytes && usize::from(entry.length) == word.len() {
-            ids.extend_from_slice(&entry.ids[..usize::from(entry.count)]);
+        if entry.word == number {
+            let [first, rest @ ..] = &entry.ids;
+            ids.push(*first);
+            ids.extend_from_slice(&rest[..entry.count as usize - 1]);
             return;
         }
         let before = ids.len();
-        encode(word, ids);
+        word.with_text(|text| encode(text, ids));
         let new = &ids[before..];
-        if new.len() <= IDS {
+        if (1..=IDS).contains(&new.len()) {
             entry.ids[..new.len()].copy_from_slice(new);
-            (entry.word, entry.length, entry.count) = (bytes, word.len() as u8, new.len() as u8);
+            (entry.word, entry.count) = (number, new.len() as u32);
         }
     }
 }
@@ -94,7 +90,7 @@ mod tests {
         let encode = |owner, word: &str, length: usize| {
             let mut ids = vec![7];
             let found = |_: &str, ids: &mut Vec<u32>| ids.extend((0..length).map(|i| i as u32));
-            WordCache::with(owner, |cache| cache.encode(word, &mut ids, found));
+            WordCache::with(owner, |cache| cache.encode(Word::of(word), &mut ids, found));
             ids
         };
         let (one, two) = (new_owner(), new_owner());

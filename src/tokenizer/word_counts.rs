@@ -1,6 +1,8 @@
 //! How often each word occurs: all that learning a vocabulary needs to know of a text.
 
 use super::normalizer::Normalizer;
+use super::number_map::NumberMap;
+use super::word::Word;
 use super::word_splitter::WordSplitter;
 use std::collections::HashMap;
 
@@ -8,7 +10,8 @@ use std::collections::HashMap;
 /// result does not depend on the order of the texts or on how they are split among several counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WordCounts {
-    counts: HashMap<Box<str>, u64>,
+    short: NumberMap<u128, u64>,
+    long: HashMap<Box<str>, u64>,
 }
 
 impl WordCounts {
@@ -20,43 +23,52 @@ impl WordCounts {
     /// Counts the words of one stretch of text (a line, a sentence, a document). Special tokens
     /// written in it count as ordinary text, as in the reference.
     pub fn add_text(&mut self, normalizer: &Normalizer, text: &str) {
-        let splitter = WordSplitter::of(*normalizer);
-        splitter.for_each_word(text, |word| self.add_word(word, 1));
+        WordSplitter::of(*normalizer).for_each_word(text, |word| self.add(word, 1));
     }
 
-    /// Counts `word` another `count` times.
+    /// Counts `word` another `count` times. An empty word is none.
     pub fn add_word(&mut self, word: &str, count: u64) {
-        match self.counts.get_mut(word) {
-            Some(total) => *total += count,
-            None => {
-                self.counts.insert(word.into(), count);
-            }
+        if !word.is_empty() {
+            self.add(Word::of(word), count);
+        }
+    }
+
+    fn add(&mut self, word: Word<'_>, count: u64) {
+        match word {
+            Word::Short(number) => *self.short.entry(number).or_default() += count,
+            Word::Long(text) => match self.long.get_mut(text) {
+                Some(total) => *total += count,
+                None => {
+                    self.long.insert(text.into(), count);
+                }
+            },
         }
     }
 
     /// Adds the words of another count, for example of another thread or file.
     pub fn merge(&mut self, other: Self) {
-        other.counts.into_iter().for_each(|(word, count)| match self.counts.get_mut(&word) {
-            Some(total) => *total += count,
-            None => {
-                self.counts.insert(word, count);
-            }
-        });
+        other.short.into_iter().for_each(|(word, count)| self.add(Word::Short(word), count));
+        other.long.into_iter().for_each(|(word, count)| self.add(Word::Long(&word), count));
     }
 
     /// How many distinct words there are.
     pub fn distinct(&self) -> usize {
-        self.counts.len()
+        self.short.len() + self.long.len()
     }
 
     /// How many words there are in all.
     pub fn total(&self) -> u64 {
-        self.counts.values().sum()
+        self.short.values().chain(self.long.values()).sum()
     }
 
     /// The words and counts in the order of the words' text.
-    pub fn sorted(&self) -> Vec<(&str, u64)> {
-        let mut words: Vec<_> = self.counts.iter().map(|(word, &count)| (&**word, count)).collect();
+    pub fn sorted(&self) -> Vec<(Box<str>, u64)> {
+        let short = self
+            .short
+            .iter()
+            .map(|(&word, &count)| (Word::Short(word).with_text(|text| text.into()), count));
+        let long = self.long.iter().map(|(word, &count)| (word.clone(), count));
+        let mut words: Vec<(Box<str>, u64)> = short.chain(long).collect();
         words.sort_unstable();
         words
     }
@@ -80,7 +92,27 @@ mod tests {
         let mut merged = count(&["A cat"]);
         merged.merge(count(&["The fox, the dog."]));
         assert_eq!(all, merged);
-        assert_eq!(all.sorted()[..4], [(",", 1), (".", 1), ("a", 1), ("cat", 1)]);
+        let first = [(",", 1), (".", 1), ("a", 1), ("cat", 1)];
+        assert_eq!(all.sorted()[..4], first.map(|(word, count)| (word.into(), count)));
         assert_eq!((all.distinct(), all.total()), (7, 8));
+    }
+
+    #[test]
+    fn short_and_long_words_are_one_list() {
+        let mut counts = WordCounts::new();
+        for word in ["abcdefghijklmnopq", "abcdefghijklmnop", "b", "abcdefghijklmnopq", ""] {
+            counts.add_word(word, 2);
+        }
+        let mut other = WordCounts::new();
+        other.add_word("abcdefghijklmnopqr", 1);
+        other.merge(counts);
+        let expected = [
+            ("abcdefghijklmnop", 2),
+            ("abcdefghijklmnopq", 4),
+            ("abcdefghijklmnopqr", 1),
+            ("b", 2),
+        ];
+        assert_eq!(other.sorted(), expected.map(|(word, count)| (word.into(), count)));
+        assert_eq!((other.distinct(), other.total()), (4, 9));
     }
 }

@@ -3,10 +3,13 @@
 //!
 //! What normalisation makes of a character depends on the character alone, but for combining marks
 //! that stay and may change places with each other. So a table says what becomes of each character of
-//! the basic plane, and a text with such a mark goes the plain way.
+//! the basic plane, and a word with such a mark goes the plain way, as does what follows it up to a
+//! space. Of most text, a word is 16 bytes or less of ASCII letters and digits, and is found in one
+//! step.
 
 use super::normalizer::{Normalizer, is_punctuation, may_change_places};
 use super::pre_tokenizer;
+use super::word::{SHORT_BYTES, Word, leading_letters};
 use std::sync::OnceLock;
 
 /// What becomes of a character.
@@ -57,12 +60,6 @@ impl WordSplitter {
         Self { normalizer, ascii, basic_plane }
     }
 
-    /// Whether `byte` is an ASCII character that continues a word; lower-casing is all that becomes of
-    /// it.
-    fn is_ascii_letter(&self, byte: u8) -> bool {
-        matches!(self.ascii.get(usize::from(byte)), Some(Fate::Letter(_)))
-    }
-
     fn fate(&self, character: char) -> Fate {
         match self.basic_plane.get(character as usize) {
             Some(fate) => *fate,
@@ -71,67 +68,101 @@ impl WordSplitter {
     }
 
     /// Calls `visit` for each word of `text` in order.
-    pub fn for_each_word(&self, text: &str, mut visit: impl FnMut(&str)) {
-        if !text.is_ascii()
-            && text.chars().any(|c| !c.is_ascii() && matches!(self.fate(c), Fate::Mark))
-        {
-            pre_tokenizer::for_each_word(&self.normalizer, text, |word, _| visit(word));
-            return;
-        }
-        let word = &mut String::new();
-        let mut end_word = |word: &mut String| {
-            if !word.is_empty() {
-                visit(word);
-                word.clear();
-            }
-        };
+    pub fn for_each_word(&self, text: &str, mut visit: impl FnMut(Word<'_>)) {
         let bytes = text.as_bytes();
+        // The word that has begun at `start`, as far as it has been put together.
+        let (mut word, mut start) = (String::new(), 0);
         let mut at = 0;
         while at < bytes.len() {
+            if word.is_empty() {
+                start = at;
+                let length = self.whole_word(&bytes[at..], &mut visit);
+                if length > 0 {
+                    at += length;
+                    continue;
+                }
+            }
             let letters =
-                bytes[at..].iter().take_while(|&&byte| self.is_ascii_letter(byte)).count();
+                bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
             if letters > 0 {
-                let start = word.len();
+                let length = word.len();
                 word.push_str(&text[at..at + letters]);
                 if self.normalizer.lower_case {
-                    word[start..].make_ascii_lowercase();
+                    word[length..].make_ascii_lowercase();
                 }
                 at += letters;
                 continue;
             }
             let character = text[at..].chars().next().expect("not at the end");
             at += character.len_utf8();
-            let fate = match self.ascii.get(character as usize) {
-                Some(fate) => *fate,
-                None => self.fate(character),
-            };
-            match fate {
+            match self.fate(character) {
                 Fate::Letter(letter) => word.push(letter),
-                Fate::Space => end_word(word),
+                Fate::Space => end_word(&mut word, &mut visit),
                 Fate::Alone(alone) => {
-                    end_word(word);
-                    word.push(alone);
-                    end_word(word);
+                    end_word(&mut word, &mut visit);
+                    visit(Word::of_character(alone));
                 }
                 Fate::Removed => {}
-                Fate::Several | Fate::Mark => {
+                Fate::Several => {
                     let text = character.encode_utf8(&mut [0; 4]).to_owned();
                     self.normalizer.for_each_character(&text, |character, _| {
-                        let (space, alone) = (character.is_whitespace(), is_punctuation(character));
-                        if space || alone {
-                            end_word(word);
-                        }
-                        if !space {
+                        if character.is_whitespace() {
+                            end_word(&mut word, &mut visit);
+                        } else if is_punctuation(character) {
+                            end_word(&mut word, &mut visit);
+                            visit(Word::of_character(character));
+                        } else {
                             word.push(character);
-                        }
-                        if alone {
-                            end_word(word);
                         }
                     });
                 }
+                Fate::Mark => {
+                    // Nothing moves past a space.
+                    let end = text[at..].find(' ').map_or(text.len(), |space| at + space);
+                    let text = &text[start..end];
+                    pre_tokenizer::for_each_word(&self.normalizer, text, |word, _| {
+                        visit(Word::of(word));
+                    });
+                    word.clear();
+                    at = end;
+                }
             }
         }
-        end_word(word);
+        end_word(&mut word, &mut visit);
+    }
+
+    /// Visits the word at the start of `bytes` if it is short and of ASCII letters and digits only, and
+    /// the space or symbol behind it. How many bytes that was; 0 if it is not so.
+    #[inline]
+    fn whole_word(&self, bytes: &[u8], visit: &mut impl FnMut(Word<'_>)) -> usize {
+        let Some(block) = bytes.first_chunk().filter(|block| block[0] < 0x80) else { return 0 };
+        let block = u128::from_le_bytes(*block);
+        let (word, length) = leading_letters(block, self.normalizer.lower_case);
+        if length == SHORT_BYTES {
+            return 0;
+        }
+        match self.ascii.get(usize::from(bytes[length])) {
+            Some(Fate::Space) => {
+                if length > 0 {
+                    visit(Word::Short(word));
+                }
+            }
+            Some(Fate::Alone(_)) => {
+                if length > 0 {
+                    visit(Word::Short(word));
+                }
+                visit(Word::Short(bytes[length].into()));
+            }
+            _ => return 0,
+        }
+        length + 1
+    }
+}
+
+fn end_word(word: &mut String, visit: &mut impl FnMut(Word<'_>)) {
+    if !word.is_empty() {
+        visit(Word::of(word));
+        word.clear();
     }
 }
 
@@ -172,9 +203,20 @@ mod tests {
     fn both_ways(normalizer: Normalizer, text: &str) -> [Vec<String>; 2] {
         let (mut fast, mut plain) = (Vec::new(), Vec::new());
         let splitter = WordSplitter::of(normalizer);
-        splitter.for_each_word(text, |word| fast.push(word.to_owned()));
+        splitter.for_each_word(text, |word| fast.push(word.with_text(str::to_owned)));
         pre_tokenizer::for_each_word(&normalizer, text, |word, _| plain.push(word.to_owned()));
         [fast, plain]
+    }
+
+    #[test]
+    fn the_ascii_characters_that_go_on_are_letters_and_digits() {
+        for normalizer in normalizers() {
+            let splitter = WordSplitter::of(normalizer);
+            for byte in 0..128u8 {
+                let letter = matches!(splitter.ascii[usize::from(byte)], Fate::Letter(_));
+                assert_eq!(letter, byte.is_ascii_alphanumeric(), "{normalizer:?} {byte}");
+            }
+        }
     }
 
     #[test]

@@ -248,19 +248,25 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
 
 /// Adds all tokens of `store`, and the bounds of its sentences and documents, to a digest.
 fn add_store(store: &TokenStore, data: &mut Sha256) {
-    let (mut ids, mut bytes) = (Vec::new(), Vec::new());
+    const RELEASED_AT_ONCE: usize = 1 << 24;
+    let (mut ids, mut bytes, mut read) = (Vec::new(), Vec::new(), 0);
     for document in 0..store.documents() {
-        ids.clear();
-        bytes.clear();
         for sentence in store.document(document) {
             let range = store.sentence(sentence);
+            ids.clear();
             ids.push((range.end - range.start) as u32);
             store.extend(range, &mut ids);
+            bytes.clear();
+            bytes.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+            data.update(&bytes);
+            read += bytes.len();
+            if read >= RELEASED_AT_ONCE {
+                store.release();
+                read = 0;
+            }
         }
         // No id is this large: what lies between are lengths and ids of one document.
-        ids.push(u32::MAX);
-        bytes.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
-        data.update(&bytes);
+        data.update(&u32::MAX.to_le_bytes());
     }
 }
 
