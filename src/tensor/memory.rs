@@ -28,6 +28,16 @@ pub fn check(elements: usize) -> Result<(), OutOfMemory> {
     if needed > available { Err(OutOfMemory { needed, available }) } else { Ok(()) }
 }
 
+/// Bytes of memory that this process has now, on Linux.
+pub fn resident() -> Option<u64> {
+    kilobytes("/proc/self/status", "VmRSS:")
+}
+
+/// The most bytes of memory that this process has had, on Linux.
+pub fn peak() -> Option<u64> {
+    kilobytes("/proc/self/status", "VmHWM:")
+}
+
 /// Bytes that can be taken without swapping, as Linux estimates it, or as a container or `ulimit -v`
 /// allows.
 fn available() -> Option<u64> {

@@ -16,6 +16,7 @@ use crate::autodiff::{Profile, Row};
 use crate::data::{Batch, Instance};
 use crate::model::{Bert, Config};
 use crate::tensor::kernels::{self, Simd};
+use crate::tensor::memory;
 use crate::tensor::random::{Generator, Purpose};
 use crate::tensor::threads::{self, PerItem, Pool};
 use serde::Serialize;
@@ -189,7 +190,7 @@ pub fn benchmark(settings: &Settings) -> Result<Measured, TrainError> {
         gflops,
         peak_gflops,
         peak_fraction: gflops / peak_gflops,
-        peak_memory_bytes: peak_memory().unwrap_or(planned_memory_bytes),
+        peak_memory_bytes: memory::peak().unwrap_or(planned_memory_bytes),
         planned_memory_bytes,
         memory_gigabytes_per_second: copy_rate(),
         operations,
@@ -264,13 +265,6 @@ fn fma_peak() -> f64 {
         best = best.max((items.len() * ROUNDS * kernels::FMA_BURST_FLOP) as f64 / seconds / 1e9);
     }
     best
-}
-
-/// The high-water mark of this process's memory in bytes, on Linux.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(1024 * line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?)
 }
 
 #[cfg(test)]

@@ -166,14 +166,17 @@ impl<'a> Run<'a> {
         let sequence = 3 * (recipe.max_seq_length + recipe.max_predictions_per_seq);
         let batches = recipe.sequences_per_step().saturating_mul(sequence);
         let plans = trainer.bytes() + evaluator.as_mut().map_or(0, Evaluator::bytes);
-        // The weights once more: in the form of their file, while it is written.
-        let elements = (plans / 4).saturating_add(parameters).saturating_add(batches);
+        // Nothing of it but the parameters has been touched so far, so nothing else has been taken.
+        let elements = (plans / 4).saturating_add(batches) - parameters;
+        memory::check(elements)?;
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        let before = memory::resident().unwrap_or(4 * parameters as u64);
         observer.note(&format!(
-            "{parameters} parameters; {:.0} MB of memory for training",
-            4.0 * elements as f64 / 1e6
+            "{parameters} parameters; {:.0} MB of memory, {:.0} MB of it for the text and all else that is \
+             there by now",
+            megabytes(before + 4 * elements as u64),
+            megabytes(before - 4 * parameters as u64),
         ));
-        // Nothing but the parameters has been touched so far, so nothing else has been taken.
-        memory::check(elements - parameters)?;
         let progress = Progress {
             step: 0,
             tokens: 0,
