@@ -24,9 +24,12 @@ pub struct Args {
     /// Put [CLS] before and [SEP] after each line
     #[arg(long)]
     add_special_tokens: bool,
-    /// Answer with one JSON object a line on standard output; offsets are bytes of the text
+    /// Answer with one JSON object a line on standard output
     #[arg(long)]
     json: bool,
+    /// With --json: also where each token begins and ends, in bytes of the text
+    #[arg(long, requires = "json")]
+    offsets: bool,
     /// Text to tokenize; without it and --input, each line of standard input
     #[arg(value_name = "TEXT")]
     text: Vec<String>,
@@ -65,7 +68,8 @@ struct Encoded<'a> {
     tokens: Vec<&'a str>,
     input_ids: Vec<u32>,
     /// Where each token begins and ends, in bytes of the text; 0 and 0 for an added special token.
-    offsets: Vec<[usize; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offsets: Option<Vec<[usize; 2]>>,
 }
 
 /// Runs `cloze tokenize`.
@@ -74,16 +78,17 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let replace = args.encoding.invalid_utf8 == InvalidUtf8::Replace;
     let answer = |out: &mut dyn Write, text: &str| {
         let mut input_ids = tokenizer.encode(text);
-        let mut offsets = Vec::new();
-        if args.json {
+        let mut offsets = args.offsets.then(|| {
             let tokens = tokenizer.encode_with_offsets(text);
-            offsets.extend(tokens.iter().map(|token| [token.source.start, token.source.end]));
-        }
+            tokens.iter().map(|token| [token.source.start, token.source.end]).collect::<Vec<_>>()
+        });
         if args.add_special_tokens {
             input_ids.insert(0, tokenizer.vocabulary().cls_id());
             input_ids.push(tokenizer.vocabulary().sep_id());
-            offsets.insert(0, [0, 0]);
-            offsets.push([0, 0]);
+            if let Some(offsets) = &mut offsets {
+                offsets.insert(0, [0, 0]);
+                offsets.push([0, 0]);
+            }
         }
         let encoded = Encoded { text, tokens: tokenizer.tokens(&input_ids), input_ids, offsets };
         if args.json {

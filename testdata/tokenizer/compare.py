@@ -101,7 +101,7 @@ def compare(cloze, vocabulary, cased, reference, lines, counts):
         with tempfile.NamedTemporaryFile("w", encoding="utf8", newline="") as file:
             file.write("".join(line + "\n" for line in batch))
             file.flush()
-            command = [cloze, "tokenize", "--vocab", vocabulary, "--json", "--input", file.name]
+            command = [cloze, "tokenize", "--vocab", vocabulary, "--json", "--offsets", "--input", file.name]
             command += ["--cased"] if cased else []
             answers = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf8")
         answers = [json.loads(line) for line in answers.stdout.split("\n")[:-1]]

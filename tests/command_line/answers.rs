@@ -112,6 +112,22 @@ fn tokenize_answers_line_by_line() {
 }
 
 #[test]
+fn tokenize_says_where_tokens_stand_when_asked() {
+    let place = Place::with_vocab();
+    let answer = |options: &str| {
+        let base = format!("tokenize --vocab vocab.txt {options}");
+        let mut words: Vec<&str> = base.split_whitespace().collect();
+        words.push("Thé fox.");
+        place.run(&words)
+    };
+    let line = &answer("--json --offsets --add-special-tokens").json_lines()[0];
+    assert_eq!(keys(line), ["text", "tokens", "input_ids", "offsets"]);
+    // [CLS] the fo ##x . [SEP]; é has two bytes.
+    assert_eq!(line["offsets"], json!([[0, 0], [0, 4], [5, 7], [7, 8], [8, 9], [0, 0]]));
+    assert_eq!(answer("--offsets").status, 2);
+}
+
+#[test]
 fn tokenize_adds_special_tokens_and_keeps_case_when_asked() {
     let place = Place::with_vocab();
     let tokens = |options: &[&str]| {
