@@ -22,6 +22,7 @@
 mod encode;
 mod error;
 mod files;
+mod long_word;
 mod merges;
 mod normalizer;
 mod number_map;
