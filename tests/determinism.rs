@@ -87,6 +87,64 @@ fn the_same_bytes_whatever_the_instruction_set() {
 }
 
 #[test]
+fn an_instruction_set_that_is_not_there_is_refused() {
+    let place = Place::new();
+    let run = format!("{RUN} --output-dir run");
+    let refused = |simd: &str| {
+        let mut command = place.command(&run.split_whitespace().collect::<Vec<_>>());
+        let output = command.env("CLOZE_SIMD", simd).stdin(Stdio::null()).output().unwrap();
+        let named = [format!("CLOZE_SIMD is \"{simd}\""), "portable, avx2 and avx512".into()];
+        place::answer(output).refused(2, &named.each_ref().map(String::as_str));
+    };
+    refused("avx1024");
+    if cloze::tensor::kernels::Simd::current() < cloze::tensor::kernels::Simd::Avx512 {
+        refused("avx512");
+    }
+    assert!(!place.path("run").exists());
+}
+
+#[test]
+fn the_same_bytes_whether_the_text_is_one_file_or_several() {
+    let place = Place::new();
+    let train = |input: &str| {
+        place.cloze(&format!("{} --output-dir run", RUN.replace("text.txt", input))).ok();
+        let result = result(&place, "run");
+        std::fs::remove_dir_all(place.path("run")).unwrap();
+        result
+    };
+    let one = train("text.txt");
+    let text = place.read_text("text.txt");
+    let documents: Vec<&str> = text.split_inclusive("\n\n").collect();
+    for (name, part) in ["a.txt", "b.txt", "c.txt"].iter().zip(documents.chunks(5)) {
+        place.write(&format!("parts/{name}"), part.concat());
+    }
+    for input in ["parts", "parts/*.txt", "parts/a.txt parts/b.txt parts/c.txt"] {
+        assert!(train(input) == one, "{input}");
+    }
+    assert!(train("parts/b.txt parts/a.txt parts/c.txt") != one, "the order counts");
+}
+
+#[test]
+fn the_same_weights_whoever_watches() {
+    let place = Place::new();
+    let train = |options: &str| {
+        let run = RUN.replace("--log-every 1 --eval-every 2", options);
+        place.cloze(&format!("{run} --output-dir run")).ok();
+        let weights = place.weights("run");
+        std::fs::remove_dir_all(place.path("run")).unwrap();
+        weights
+    };
+    let expected = train("--log-every 1 --eval-every 2");
+    for options in [
+        "--log-every 100 --eval-every 0",
+        "--log-every 3 --eval-every 1 --max-eval-steps 1 --sample [MASK]",
+        "--log-every 1 --eval-every 4 --save-checkpoints-steps 1",
+    ] {
+        assert!(train(options) == expected, "{options}");
+    }
+}
+
+#[test]
 fn the_same_bytes_however_a_step_is_shared_out() {
     let place = Place::with_vocab();
     let train = |batch: usize, accumulation: usize| {

@@ -200,7 +200,10 @@ fn what_does_not_belong_to_the_run_is_refused() {
     let [from, to] =
         ["other", "run"].map(|run| place.path(run).join("checkpoint/step-000005.ckpt"));
     fs::copy(from, &to).unwrap();
-    refused(&options, "settings are not those of run.json");
+    refused(
+        &options,
+        "checkpoint/step-000005.ckpt` does not belong to this run: its settings are not",
+    );
     fs::remove_file(&to).unwrap();
     refused(&Options { log_every: 1, ..options.clone() }, "--log-every was 5, now 1");
     resume(&options, &mut ()).unwrap();
@@ -351,6 +354,42 @@ fn signals_finish_the_step_and_save() {
         let step: u64 = step.parse().unwrap();
         assert!(place.path(signal).join(format!("checkpoint/step-{step:06}.ckpt")).exists());
     }
+}
+
+/// A log on a full disk, a terminal that was closed, a reader that has gone away: no reason to end a run.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_run_that_nobody_hears_goes_on() {
+    let place = Place::new();
+    for (run, redirection) in [("heard", ""), ("closed", "2>&-"), ("full", "2> /dev/full")] {
+        let script = format!("exec \"$0\" pretrain {RUN} --output-dir {run} {redirection}");
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", &script, env!("CARGO_BIN_EXE_cloze")]);
+        let output = shell.current_dir(place.path("")).stdin(Stdio::null()).output().unwrap();
+        place::answer(output).ok();
+        assert!(result(&place, run) == result(&place, "heard"), "{run}");
+    }
+}
+
+#[test]
+fn from_another_directory_it_is_said_what_paths_are_relative_to() {
+    let place = Place::new();
+    command(&place, &format!("{RUN} --output-dir run")).ok();
+    let directory = fs::canonicalize(place.path("")).unwrap();
+    let began = format!("the run began in `{}`", directory.display());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let run = place.path("run").display().to_string();
+    for arguments in [vec!["verify", &run], vec!["pretrain", "--resume", "--output-dir", &run]] {
+        let mut command = place.command(&arguments);
+        let output = command.current_dir(elsewhere.path()).stdin(Stdio::null()).output().unwrap();
+        place::answer(output).refused(1, &[&began, "`text.txt` matches no file"]);
+    }
+    // With the text there, the same bits.
+    fs::copy(place.path("text.txt"), elsewhere.path().join("text.txt")).unwrap();
+    fs::copy(place.path("tiny.json"), elsewhere.path().join("tiny.json")).unwrap();
+    let mut command = place.command(&["verify", &run, "--json"]);
+    let output = command.current_dir(elsewhere.path()).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(place::answer(output).json()["agrees"], true);
 }
 
 #[test]

@@ -46,6 +46,15 @@ pub struct Tensor {
     pub(super) node: usize,
     /// Its shape.
     pub shape: Shape,
+    /// How many of its rows are computed in a pass; all when `None`.
+    pub rows: Option<RowCount>,
+}
+
+/// A number of rows, given from outside before a pass: how many of a tensor's are computed, from the
+/// first on. Operations see that many and no more, so that padding behind them costs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowCount {
+    pub(super) slot: usize,
 }
 
 /// A parameter, or several that lie side by side, as an operand.
@@ -115,6 +124,7 @@ pub(super) struct Node {
     pub(super) operation: Box<dyn Operation>,
     pub(super) operands: Vec<Operand>,
     pub(super) shape: Shape,
+    pub(super) rows: Option<RowCount>,
     pub(super) kept: bool,
     pub(super) loss: bool,
 }
@@ -127,6 +137,7 @@ pub struct Graph<'a> {
     pub(super) nodes: Vec<Node>,
     pub(super) integers: Vec<usize>,
     pub(super) floats: Vec<usize>,
+    pub(super) row_counts: usize,
 }
 
 impl<'a> Graph<'a> {
@@ -139,6 +150,7 @@ impl<'a> Graph<'a> {
             nodes: Vec::new(),
             integers: Vec::new(),
             floats: Vec::new(),
+            row_counts: 0,
         }
     }
 
@@ -195,13 +207,20 @@ impl<'a> Graph<'a> {
         Floats { slot: self.floats.len() - 1, length }
     }
 
+    /// A number of rows given before each pass; all rows until then.
+    pub fn row_count(&mut self) -> RowCount {
+        self.row_counts += 1;
+        RowCount { slot: self.row_counts - 1 }
+    }
+
     /// A number that tells the dropouts of this graph apart.
     pub fn dropout_site(&mut self) -> u32 {
         self.dropout_sites += 1;
         self.dropout_sites
     }
 
-    /// Appends an operation and returns its output.
+    /// Appends an operation that makes of each row of its first operand a row of its output, and
+    /// returns that.
     ///
     /// # Errors
     /// [`GraphError::SameOperand`].
@@ -213,6 +232,27 @@ impl<'a> Graph<'a> {
         operation: impl Operation + 'static,
         operands: &[Operand],
         shape: Shape,
+    ) -> Result<Tensor, GraphError> {
+        let rows = match operands.first() {
+            Some(Operand::Tensor(tensor)) => tensor.rows,
+            _ => None,
+        };
+        self.push_with_rows(operation, operands, shape, rows)
+    }
+
+    /// [`Graph::push`] for an operation whose output has rows of its own.
+    ///
+    /// # Errors
+    /// [`GraphError::SameOperand`].
+    ///
+    /// # Panics
+    /// As [`Graph::push`].
+    pub fn push_with_rows(
+        &mut self,
+        operation: impl Operation + 'static,
+        operands: &[Operand],
+        shape: Shape,
+        rows: Option<RowCount>,
     ) -> Result<Tensor, GraphError> {
         assert!(operands.len() <= MAX_OPERANDS && shape.elements() == operation.output());
         let twice = |(i, operand): (usize, &Operand)| {
@@ -227,10 +267,11 @@ impl<'a> Graph<'a> {
             operation: Box::new(operation),
             operands: operands.to_vec(),
             shape,
+            rows,
             kept: false,
             loss: false,
         });
-        Ok(Tensor { node: self.nodes.len() - 1, shape })
+        Ok(Tensor { node: self.nodes.len() - 1, shape, rows })
     }
 
     /// Keeps the value of `tensor` readable after a pass.

@@ -16,7 +16,7 @@ mod parameters;
 mod plan;
 mod profile;
 
-pub use graph::{Floats, Graph, GraphError, Integers, Operand, Parameter, Tensor};
+pub use graph::{Floats, Graph, GraphError, Integers, Operand, Parameter, RowCount, Tensor};
 pub use operation::{
     Backward, Case, CaseInput, Forward, Gradient, Gradients, Input, Input64, Inputs, MAX_OPERANDS,
     Operation, Shape,

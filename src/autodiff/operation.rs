@@ -221,7 +221,8 @@ pub struct Case {
 /// An operation of the graph, with its sizes fixed: equations, forward and backward.
 ///
 /// Matrices are `[rows, columns]`, row-major; leading dimensions of tensors are multiplied into
-/// rows. A task owns its outputs and folds its inputs in index order, so that the number of threads
+/// rows. A pass may compute fewer rows than there is room for: how many, the slices say. A task owns its
+/// outputs and folds its inputs in index order, so that the number of threads
 /// never shows.
 pub trait Operation: Send + Sync {
     /// The name that people read in a printed plan.

@@ -5,7 +5,7 @@
 //! buffers whose lives do not meet share memory. Passes then allocate nothing, and how much memory
 //! they take is known before the first.
 
-use super::graph::{Floats, Graph, GraphError, Integers, Node, Operand, Tensor};
+use super::graph::{Floats, Graph, GraphError, Integers, Node, Operand, RowCount, Tensor};
 use super::operation::{Backward, Forward, Gradient, Gradients, Input, Inputs, MAX_OPERANDS};
 use super::profile::{Costs, Profile};
 use crate::tensor::dropout::Moment;
@@ -52,6 +52,7 @@ pub struct Plan {
     blocks: Vec<Vec<f32>>,
     integers: Vec<Vec<u32>>,
     floats: Vec<Vec<f32>>,
+    row_counts: Vec<usize>,
     profile: Profile,
 }
 
@@ -68,7 +69,7 @@ impl Plan {
     /// # Errors
     /// [`GraphError::Memory`] when there is not that much.
     pub fn new(graph: Graph<'_>, mode: Mode) -> Result<Self, GraphError> {
-        let Graph { nodes, integers, floats, .. } = graph;
+        let Graph { nodes, integers, floats, row_counts, .. } = graph;
         let n = nodes.len();
         let training = mode == Mode::Training;
         let active = if training { active(&nodes) } else { vec![false; n] };
@@ -141,6 +142,7 @@ impl Plan {
             blocks: blocks.into_iter().map(|length| vec![0.0; length]).collect(),
             integers: integers.into_iter().map(|length| vec![0; length]).collect(),
             floats: floats.into_iter().map(|length| vec![0.0; length]).collect(),
+            row_counts: vec![usize::MAX; row_counts],
         })
     }
 
@@ -152,6 +154,18 @@ impl Plan {
     /// The place of floats given from outside, to be filled before a pass.
     pub fn floats_mut(&mut self, floats: Floats) -> &mut [f32] {
         &mut self.floats[floats.slot]
+    }
+
+    /// Says how many rows are computed from the next pass on; more than there are means all.
+    pub fn set_row_count(&mut self, count: RowCount, rows: usize) {
+        self.row_counts[count.slot] = rows;
+    }
+
+    /// Elements of the rows of `node` that are computed.
+    fn computed(&self, node: usize) -> usize {
+        let Node { shape, rows, .. } = &self.nodes[node];
+        let rows = rows.map_or(usize::MAX, |count| self.row_counts[count.slot]);
+        shape.rows().min(rows) * shape.columns()
     }
 
     /// The value of a kept tensor after a pass.
@@ -181,7 +195,8 @@ impl Plan {
             *item = match operand {
                 Operand::Tensor(_) if backward && !node.operation.backward_reads(place) => continue,
                 Operand::Tensor(tensor) => {
-                    Input::Floats(self.slice(self.places[tensor.node].output))
+                    let value = self.slice(self.places[tensor.node].output);
+                    Input::Floats(&value[..self.computed(tensor.node)])
                 }
                 Operand::Parameter(parameter) => {
                     Input::Floats(&parameters[parameter.range.clone()])
@@ -224,7 +239,7 @@ impl Plan {
         let [output_buffer, saved_buffer, scratch_buffer] = &mut buffers;
         self.nodes[node].operation.forward(Forward {
             inputs: self.inputs(node, parameters, false),
-            output: &mut output_buffer[..output.length],
+            output: &mut output_buffer[..self.computed(node)],
             saved: &mut saved_buffer[..saved.length],
             scratch: &mut scratch_buffer[..scratch.length],
             training: gradient.is_some(),
@@ -271,25 +286,27 @@ impl Plan {
         // The gradients of operands that are tensors are lent, those of parameters are cut from the
         // flat buffer.
         let mut lent: [Option<(Place, Vec<f32>)>; MAX_OPERANDS] = [const { None }; MAX_OPERANDS];
+        let mut lengths = [0; MAX_OPERANDS];
         for place in 0..self.nodes[node].operands.len() {
             if let Operand::Tensor(tensor) = &self.nodes[node].operands[place]
                 && let Some(target) = self.places[tensor.node].gradient
             {
+                lengths[place] = self.computed(tensor.node);
                 lent[place] = Some((target, self.lend(target)));
             }
         }
         let mut targets = [const { None }; MAX_OPERANDS];
         cut_parameters(&self.nodes[node].operands, gradients, &mut targets);
         for (place, lent) in lent.iter_mut().enumerate() {
-            if let Some((target, buffer)) = lent {
-                let data = &mut buffer[..target.length];
+            if let Some((_, buffer)) = lent {
+                let data = &mut buffer[..lengths[place]];
                 targets[place] = Some(Gradient { data, accumulate: accumulate[place] });
             }
         }
         let [gradient_buffer, saved_buffer, scratch_buffer] = &mut buffers;
         self.nodes[node].operation.backward(Backward {
             inputs: self.inputs(node, parameters, true),
-            output_gradient: &mut gradient_buffer[..gradient.length],
+            output_gradient: &mut gradient_buffer[..self.computed(node)],
             saved: &mut saved_buffer[..saved.length],
             scratch: &mut scratch_buffer[..scratch.length],
             moment,

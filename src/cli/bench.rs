@@ -2,12 +2,19 @@
 
 use super::output::print;
 use cloze::tensor::threads::Pool;
-use cloze::train::benchmark::{Measured, Settings, benchmark};
+use cloze::train::benchmark::{Measured, Settings, benchmark, benchmark_scaling};
 use std::io::Write;
+
+const FORMULA: &str = "\
+FLOP are those of the matrix products, two for each multiply-add, backward counted twice:
+  6 · encoder matrix parameters · tokens
+  + 12 · layers · seq · hidden · tokens
+  + 6 · masked positions · hidden · (hidden + vocab_size)
+The peak is what independent fused multiply-adds reach on all threads in the same run.";
 
 /// The options of `cloze bench`; names and defaults as in `pretrain`.
 #[derive(clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_help = FORMULA)]
 pub struct Args {
     #[command(subcommand)]
     what: Option<What>,
@@ -32,6 +39,9 @@ pub struct Args {
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Measure on one thread too, and say how much of a step is serial
+    #[arg(long)]
+    scaling: bool,
     /// Answer with one JSON object on standard output
     #[arg(long)]
     json: bool,
@@ -58,7 +68,11 @@ pub fn run(args: Args) -> cloze::Result<()> {
         steps: args.steps as usize,
     };
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
-    let measured = pool.run(|| benchmark(&settings))?;
+    let measured = if args.scaling {
+        benchmark_scaling(&settings, &pool, &Pool::new(1)?)?
+    } else {
+        pool.run(|| benchmark(&settings))?
+    };
     print(|out| {
         if args.json {
             return writeln!(out, "{}", serde_json::to_string(&measured)?);
@@ -77,7 +91,12 @@ pub fn run(args: Args) -> cloze::Result<()> {
         )?;
         writeln!(out, "  step (median)   {:>10.1} ms", m.step_ms_median)?;
         writeln!(out, "  tokens          {:>10.0} /s", m.tokens_per_second)?;
-        writeln!(out, "  matrix products {:>10.1} GFLOP/s", m.gflops)?;
+        writeln!(
+            out,
+            "  matrix products {:>10.1} GFLOP/s, {:.2} GFLOP a step",
+            m.gflops,
+            m.flop_per_step / 1e9
+        )?;
         writeln!(out, "  FMA peak        {:>10.1} GFLOP/s", m.peak_gflops)?;
         writeln!(out, "  of the peak     {:>10.2}", m.peak_fraction)?;
         writeln!(
@@ -87,6 +106,15 @@ pub fn run(args: Args) -> cloze::Result<()> {
             m.planned_memory_bytes as f64 / 1e6
         )?;
         writeln!(out, "  memory copies   {:>10.1} GB/s", m.memory_gigabytes_per_second)?;
+        if let Some(scaling) = &m.scaling {
+            writeln!(
+                out,
+                "  one thread      {:>10.1} ms, {:.2} times as long; serial share {:.1} %",
+                scaling.one_thread_step_ms_median,
+                scaling.speedup,
+                100.0 * scaling.serial_fraction
+            )?;
+        }
         print_operations(m, out)
     })
 }

@@ -1,5 +1,6 @@
 //! `cloze eval`: model + text ─► masked-LM and next-sentence metrics.
 
+use super::instance_options::InstanceOptions;
 use super::output::print;
 use cloze::data::Corpus;
 use cloze::report::Terminal;
@@ -24,18 +25,8 @@ pub struct Args {
     /// Masked positions of a sequence, at most [default: 20, or fewer in shorter sequences]
     #[arg(long, value_name = "N")]
     max_predictions_per_seq: Option<usize>,
-    /// Share of positions that are masked
-    #[arg(long, default_value_t = 0.15, value_name = "P")]
-    masked_lm_prob: f64,
-    /// Share of instances with a target length drawn at random
-    #[arg(long, default_value_t = 0.1, value_name = "P")]
-    short_seq_prob: f64,
-    /// Mask all pieces of a word together
-    #[arg(long)]
-    whole_word_mask: bool,
-    /// One segment, no pairs
-    #[arg(long)]
-    no_nsp: bool,
+    #[command(flatten)]
+    instance_options: InstanceOptions,
     /// Sequences of one forward pass; never changes what is measured
     #[arg(long, default_value_t = 32, value_name = "N")]
     eval_batch_size: usize,
@@ -59,13 +50,10 @@ pub fn run(args: Args) -> cloze::Result<()> {
     super::warn_of_missing_heads(&pretrained.report, "");
     let positions = pretrained.bert.config.max_position_embeddings;
     let max_seq_length = args.max_seq_length.unwrap_or(positions.min(128));
+    let max_predictions_per_seq = args.max_predictions_per_seq.unwrap_or(max_seq_length.min(20));
     let settings = EvalSettings {
-        max_seq_length,
-        max_predictions_per_seq: args.max_predictions_per_seq.unwrap_or(max_seq_length.min(20)),
-        masked_lm_prob: args.masked_lm_prob,
-        short_seq_prob: args.short_seq_prob,
-        whole_word_mask: args.whole_word_mask,
-        no_nsp: args.no_nsp,
+        pairs: args.instance_options.pairs(max_seq_length),
+        masks: args.instance_options.masks(max_predictions_per_seq),
         batch_size: args.eval_batch_size,
         seed: args.seed,
     };

@@ -1,8 +1,9 @@
 //! `cloze instances`: text ─► training instances (sentence pair + masks) as JSON Lines.
 
+use super::instance_options::InstanceOptions;
 use super::output::{check_place, write_or_print};
-use cloze::data::{Corpus, MaskSettings, PairSettings, Sampler, TokenStore, to_json};
-use cloze::report::Terminal;
+use cloze::data::{Corpus, Sampler, TokenStore, to_json};
+use cloze::report::{Terminal, talk};
 use cloze::train::Observer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,18 +27,8 @@ pub struct Args {
     /// Masked positions of a sequence, at most
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_predictions_per_seq: u32,
-    /// Share of positions that are masked
-    #[arg(long, default_value_t = 0.15, value_name = "P", value_parser = probability)]
-    masked_lm_prob: f64,
-    /// Share of instances with a target length drawn at random
-    #[arg(long, default_value_t = 0.1, value_name = "P", value_parser = probability)]
-    short_seq_prob: f64,
-    /// Mask all pieces of a word together
-    #[arg(long)]
-    whole_word_mask: bool,
-    /// One segment, no pairs
-    #[arg(long)]
-    no_nsp: bool,
+    #[command(flatten)]
+    instance_options: InstanceOptions,
     /// Passes over the text, each with its own pairs and masks
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     dupe_factor: u32,
@@ -49,16 +40,10 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
-fn probability(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
-        _ => Err("a probability is a number from 0 to 1".into()),
-    }
-}
-
 /// Runs `cloze instances`.
 pub fn run(args: Args) -> cloze::Result<()> {
     check_place(args.output.as_deref())?;
+    args.instance_options.check()?;
     let corpus = Corpus::from_inputs(&args.input)?;
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let tokenizer = args.source.tokenizer(args.cased)?;
@@ -70,18 +55,13 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
     let store = TokenStore::temporary(&place, &corpus, &tokenizer, progress)?;
     let documents = (0..store.documents() as u32).collect();
-    let pairs = PairSettings {
-        max_seq_length: args.max_seq_length as usize,
-        short_seq_prob: args.short_seq_prob,
-        no_nsp: args.no_nsp,
-    };
-    let masks = MaskSettings {
-        masked_lm_prob: args.masked_lm_prob,
-        max_predictions_per_seq: args.max_predictions_per_seq as usize,
-        whole_word_mask: args.whole_word_mask,
-    };
+    let pairs = args.instance_options.pairs(args.max_seq_length as usize);
+    let masks = args.instance_options.masks(args.max_predictions_per_seq as usize);
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, args.seed, &name)?;
+    if let Some(warning) = sampler.warning() {
+        talk(warning);
+    }
     let mut count = 0u64;
     write_or_print(args.output.as_deref(), |out| {
         while let Some(instance) = sampler.next_before(args.dupe_factor.into()) {
@@ -90,6 +70,6 @@ pub fn run(args: Args) -> cloze::Result<()> {
         }
         Ok(())
     })?;
-    eprintln!("{count} instances");
+    talk(format_args!("{count} instances"));
     Ok(())
 }

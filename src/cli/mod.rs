@@ -9,6 +9,7 @@ mod bench_tokenizer;
 mod eval;
 mod fill_mask;
 mod given;
+mod instance_options;
 mod instances;
 mod next_sentence;
 mod output;
@@ -21,6 +22,8 @@ mod vocab;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cloze::data::InvalidUtf8;
+use cloze::report::talk;
+use cloze::tensor::kernels::Simd;
 use std::process::ExitCode;
 
 /// Plain text in, pretrained BERT out, on a CPU.
@@ -70,6 +73,9 @@ pub fn main() -> ExitCode {
         let message = format!("{argument:?} is not UTF-8; rename what it names\n");
         Cli::command().error(ErrorKind::InvalidUtf8, message).exit();
     }
+    if let Err(message) = check_simd() {
+        Cli::command().error(ErrorKind::InvalidValue, message).exit();
+    }
     let result = match cli.command {
         Command::Pretrain(args) => {
             pretrain::run(*args, matches.subcommand_matches("pretrain").expect("this command"))
@@ -86,7 +92,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("error: {error}");
+            talk(format_args!("error: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -117,12 +123,21 @@ fn invalid_utf8(text: &str) -> Result<InvalidUtf8, &'static str> {
     }
 }
 
+/// `CLOZE_SIMD` is for comparing instruction sets: one that is not there must not pass for another.
+fn check_simd() -> Result<(), String> {
+    match std::env::var_os("CLOZE_SIMD") {
+        Some(asked) if !asked.is_empty() && asked != Simd::current().name() => Err(format!(
+            "CLOZE_SIMD is {asked:?}, but it is one of portable, avx2 and avx512, and this CPU has {}\n",
+            Simd::current().name()
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Says that a CPU without fused multiply-add gives other bits than the rest of the world.
 fn warn_without_fma() {
-    if !cloze::tensor::kernels::Simd::has_fma() {
-        eprintln!(
-            "warning: this CPU has no fused multiply-add; results will differ in their last bits"
-        );
+    if !Simd::has_fma() {
+        talk("warning: this CPU has no fused multiply-add; results will differ in their last bits");
     }
 }
 
@@ -135,6 +150,6 @@ fn warn_of_missing_heads(report: &cloze::model::LoadReport, prefix: &str) {
         .filter(|name| name.starts_with(prefix))
         .collect();
     if !missing.is_empty() {
-        eprintln!("warning: not in the model, so drawn at random: {}", missing.join(", "));
+        talk(format_args!("warning: not in the model, so drawn at random: {}", missing.join(", ")));
     }
 }

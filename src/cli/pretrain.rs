@@ -1,9 +1,10 @@
 //! `cloze pretrain`: text ─► run directory.
 
 use super::given;
+use super::instance_options::InstanceOptions;
 use super::signals::Stoppable;
 use clap::ArgMatches;
-use cloze::report::{Terminal, summary};
+use cloze::report::{Terminal, quote, summary, talk};
 use cloze::tensor::threads::Pool;
 use cloze::train::checkpoint_directory::CheckpointDirectory;
 use cloze::train::optimizer::AdamW;
@@ -28,9 +29,9 @@ pub struct Args {
     #[arg(long, num_args = 1.., value_name = "PATH")]
     eval_input: Vec<String>,
     /// Share of the documents held out when there is no --eval-input; 0 for none
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = share)]
+    #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = share, conflicts_with_all = ["eval_input", "instances"])]
     eval_fraction: f64,
-    /// Batches of one evaluation, at most
+    /// Batches, of --train-batch-size sequences, of one evaluation, at most
     #[arg(long, default_value_t = 100, value_name = "N")]
     max_eval_steps: usize,
     /// Train on exactly these instances, as `cloze instances` writes them
@@ -73,18 +74,8 @@ pub struct Args {
     /// stories: 10]
     #[arg(long, value_name = "N")]
     max_predictions_per_seq: Option<usize>,
-    /// Share of positions that are masked
-    #[arg(long, default_value_t = 0.15, value_name = "P")]
-    masked_lm_prob: f64,
-    /// Share of instances with a target length drawn at random
-    #[arg(long, default_value_t = 0.1, value_name = "P")]
-    short_seq_prob: f64,
-    /// Mask all pieces of a word together
-    #[arg(long)]
-    whole_word_mask: bool,
-    /// Leave next-sentence prediction out: one segment, no pairs
-    #[arg(long)]
-    no_nsp: bool,
+    #[command(flatten)]
+    instance_options: InstanceOptions,
 
     /// Sequences of one step
     #[arg(long, default_value_t = 32, value_name = "N")]
@@ -92,7 +83,7 @@ pub struct Args {
     /// A step sees train-batch-size times this many sequences; only the product counts
     #[arg(long, default_value_t = 1, value_name = "N")]
     gradient_accumulation_steps: usize,
-    /// Highest learning rate [default: 1e-4; built-in stories: 2e-3]
+    /// Highest learning rate [default: 5e-5; built-in stories: 2e-3]
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
     /// Steps [default: 100000; built-in stories: 3600]
@@ -153,28 +144,26 @@ fn command() -> String {
     quote(std::env::args())
 }
 
-/// Arguments as a shell would take them.
-fn quote(arguments: impl IntoIterator<Item = String>) -> String {
-    let quote = |argument: String| {
-        let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
-        if !argument.is_empty() && argument.chars().all(plain) {
-            return argument;
-        }
-        format!("'{}'", argument.replace('\'', r"'\''"))
-    };
-    arguments.into_iter().map(quote).collect::<Vec<_>>().join(" ")
+/// What this program was called as, `target/release/cloze` under `cargo run`.
+fn program() -> String {
+    quote(std::env::args().next().or_else(|| Some("cloze".into())))
 }
 
 impl Args {
     fn options(&self) -> Options {
         let stories = self.input.is_empty() && self.instances.is_none();
+        let google = Recipe::default();
         let or = |given: Option<usize>, google, ours| {
             given.unwrap_or(if stories { ours } else { google })
         };
         // Two minutes over a small world cannot overfit.
         let no_dropout = stories.then_some(0.0);
-        let max_seq_length = or(self.max_seq_length, 128, 48);
-        let num_train_steps = self.num_train_steps.unwrap_or(if stories { 3600 } else { 100_000 });
+        let max_seq_length = or(self.max_seq_length, google.max_seq_length, 48);
+        let Schedule { learning_rate, num_train_steps, .. } = google.schedule;
+        let learning_rate =
+            self.learning_rate.unwrap_or(if stories { 2e-3 } else { learning_rate });
+        let num_train_steps =
+            self.num_train_steps.unwrap_or(if stories { 3600 } else { num_train_steps });
         let input = match &self.instances {
             Some(file) => Input::Instances { file: file.clone(), shuffle: !self.no_shuffle },
             None if stories => Input::Stories,
@@ -204,17 +193,17 @@ impl Args {
                 max_seq_length,
                 max_predictions_per_seq: or(
                     self.max_predictions_per_seq,
-                    max_seq_length.min(20),
+                    max_seq_length.min(google.max_predictions_per_seq),
                     max_seq_length.min(10),
                 ),
-                masked_lm_prob: self.masked_lm_prob,
-                short_seq_prob: self.short_seq_prob,
-                whole_word_mask: self.whole_word_mask,
-                no_nsp: self.no_nsp,
+                masked_lm_prob: self.instance_options.masked_lm_prob,
+                short_seq_prob: self.instance_options.short_seq_prob,
+                whole_word_mask: self.instance_options.whole_word_mask,
+                no_nsp: self.instance_options.no_nsp,
                 train_batch_size: self.train_batch_size,
                 gradient_accumulation_steps: self.gradient_accumulation_steps,
                 schedule: Schedule {
-                    learning_rate: self.learning_rate.unwrap_or(if stories { 2e-3 } else { 1e-4 }),
+                    learning_rate,
                     num_train_steps,
                     num_warmup_steps: self.num_warmup_steps.unwrap_or(num_train_steps / 10),
                 },
@@ -245,7 +234,7 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
             let before = RunJson::read(&directory)?.options;
             options = given::over(&before, &options, matches);
         } else if given::any(matches) {
-            eprintln!("there is no run in `{}` yet: it begins", directory.display());
+            talk(format_args!("there is no run in `{}` yet: it begins", directory.display()));
             go_on = false;
         } else {
             return Err(TrainError::from(RunDirectoryError::NoRun(directory)).into());
@@ -263,21 +252,24 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
     let way_on = format!("    {}", way_on(&options));
     match result {
         Ok(finished) => {
-            eprint!("{}", summary(&options, &finished, watcher.inner.sample()));
-            eprintln!("\nSHA-256 of model.safetensors: {}", finished.model_sha256);
+            talk(summary(&options, &finished, watcher.inner.sample(), &program()));
+            talk(format_args!("SHA-256 of model.safetensors: {}", finished.model_sha256));
             Ok(ExitCode::SUCCESS)
         }
         Err(error @ TrainError::Stopped { .. }) => {
-            eprintln!("{error}; saved in `{}`. Go on with:\n{way_on}", directory.display());
+            talk(format_args!(
+                "{error}; saved in `{}`. Go on with:\n{way_on}",
+                directory.display()
+            ));
             Ok(ExitCode::from(watcher.exit_status()))
         }
         Err(error) if watcher.started && !matches!(error, TrainError::Diverged(_)) => {
-            eprintln!("error: {error}");
+            talk(format_args!("error: {error}"));
             let saved = CheckpointDirectory::new(&directory).list().unwrap_or_default();
             if let Some((step, _)) = saved.last() {
-                eprintln!(
+                talk(format_args!(
                     "The checkpoint of step {step} is there. When the cause is gone, go on with:\n{way_on}"
-                );
+                ));
             }
             Ok(ExitCode::FAILURE)
         }
@@ -288,5 +280,25 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
 /// The command that goes on with a run.
 fn way_on(options: &Options) -> String {
     let directory = options.output_dir.display().to_string();
-    quote(["cloze", "pretrain", "--resume", "--output-dir", &directory].map(String::from))
+    let arguments = ["pretrain", "--resume", "--output-dir", &directory].map(String::from);
+    format!("{} {}", program(), quote(arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args as _, Command, FromArgMatches};
+
+    #[test]
+    fn without_other_words_settings_are_googles() {
+        let command = Args::augment_args(Command::new("pretrain"));
+        let matches = command.get_matches_from(["pretrain", "--input", "text.txt"]);
+        let options = Args::from_arg_matches(&matches).unwrap().options();
+        assert_eq!(options.recipe, Recipe::default());
+        // Those of the model's config.json.
+        assert_eq!(
+            (options.hidden_dropout_prob, options.attention_probs_dropout_prob),
+            (None, None)
+        );
+    }
 }

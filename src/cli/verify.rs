@@ -2,7 +2,7 @@
 
 use super::output::print;
 use super::signals::Stoppable;
-use cloze::report::Terminal;
+use cloze::report::{Terminal, talk};
 use cloze::tensor::threads::Pool;
 use cloze::train::TrainError;
 use cloze::train::verify::verify;
@@ -30,7 +30,7 @@ pub fn run(args: Args) -> cloze::Result<ExitCode> {
     let mut watcher = Stoppable::new(Terminal::new(None));
     let verified = match pool.run(|| verify(&args.run, &mut watcher)) {
         Err(error @ TrainError::Stopped { .. }) => {
-            eprintln!("{error}");
+            talk(error);
             return Ok(ExitCode::from(watcher.exit_status()));
         }
         result => result?,

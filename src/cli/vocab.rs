@@ -3,7 +3,7 @@
 use super::output::{check_place, print};
 use cloze::data::Corpus;
 use cloze::files;
-use cloze::report::Terminal;
+use cloze::report::{Terminal, talk};
 use cloze::tensor::threads::Pool;
 use cloze::tokenizer::{Options, TrainerOptions, learn};
 use cloze::train::count_words;
@@ -48,7 +48,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     let words = pool.run(|| count_words(&corpus, normalizer, &mut Terminal::new(None)))?;
-    eprintln!("counted {} words, {} of them distinct", words.total(), words.distinct());
+    talk(format_args!("counted {} words, {} of them distinct", words.total(), words.distinct()));
     let options = TrainerOptions {
         vocab_size: args.vocab_size,
         min_frequency: args.min_frequency,
@@ -56,16 +56,16 @@ pub fn run(args: Args) -> cloze::Result<()> {
     };
     let vocabulary = learn(&words, &options)?;
     if vocabulary.len() < args.vocab_size {
-        eprintln!(
+        talk(format_args!(
             "the vocabulary has {} entries, not {}: no other pair of pieces occurs {} times",
             vocabulary.len(),
             args.vocab_size,
             args.min_frequency.max(1),
-        );
+        ));
     }
     if let Some(path) = &args.output {
         files::write_atomically(path, |out| vocabulary.write(out))?;
-        eprintln!("wrote {} entries to `{}`", vocabulary.len(), path.display());
+        talk(format_args!("wrote {} entries to `{}`", vocabulary.len(), path.display()));
     }
     print(|out| match &args.output {
         _ if args.json => {

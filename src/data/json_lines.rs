@@ -65,8 +65,9 @@ pub struct InstanceFile {
 }
 
 impl InstanceFile {
-    /// Opens a file and checks every line: ids below the vocabulary's size, lengths that agree and fit
-    /// `max_seq_length` and `max_predictions_per_seq`, positions inside the sequence. With `shuffle`,
+    /// Opens a file and checks every line: ids below the vocabulary's size and those of the tokens
+    /// beside them, lengths that agree and fit `max_seq_length` and `max_predictions_per_seq`, positions
+    /// inside the sequence. With `shuffle`,
     /// each pass has its own order, drawn from `seed`.
     ///
     /// # Errors
@@ -182,6 +183,36 @@ impl InstanceFile {
         DataError::Line { path: self.path.clone(), line, message: message.into() }
     }
 
+    /// Checks that `ids` are those of `tokens`, where these are there: the ids of another vocabulary
+    /// would be trained on as if nothing were wrong.
+    fn check_tokens(
+        &self,
+        key: &str,
+        tokens: &[String],
+        ids: &[u32],
+        number: u64,
+    ) -> Result<(), DataError> {
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        if tokens.len() != ids.len() {
+            let message = format!("{} {key} but {} ids", tokens.len(), ids.len());
+            return Err(self.error(number, message));
+        }
+        let token = |id| self.vocabulary.token(id).unwrap_or_default();
+        match tokens.iter().zip(ids).find(|(theirs, id)| *theirs != token(**id)) {
+            None => Ok(()),
+            Some((theirs, &id)) => Err(self.error(
+                number,
+                format!(
+                    "{key} has `{theirs}` where the id is {id}, but {id} is `{}` in the vocabulary; give \
+                     the vocabulary that the instances were made with",
+                    token(id)
+                ),
+            )),
+        }
+    }
+
     fn parse(&self, text: &str, number: u64) -> Result<Instance, DataError> {
         let line: Line = serde_json::from_str(text)
             .map_err(|error| self.error(number, format!("not an instance: {error}")))?;
@@ -235,6 +266,8 @@ impl InstanceFile {
         check(sorted, "masked_lm_positions are not in rising order".into())?;
         let inside = positions.last().is_none_or(|&last| (last as usize) < length);
         check(inside, format!("a masked position is not below the length, {length}"))?;
+        self.check_tokens("tokens", &line.tokens, &line.input_ids, number)?;
+        self.check_tokens("masked_lm_labels", &line.masked_lm_labels, &labels, number)?;
         Ok(Instance {
             input_ids: line.input_ids,
             token_type_ids: line.token_type_ids,
@@ -321,6 +354,14 @@ mod tests {
             error("masked_lm_positions", [1, 2].into()).contains("2 masked_lm_positions but 1")
         );
         assert!(error("token_type_ids", [0, 0, 0, 2, 1].into()).contains("segments"));
+        let message = error("tokens", ["[CLS]", "[MASK]", "[SEP]", "the", "[SEP]"].into());
+        assert!(
+            message.contains("tokens has `the` where the id is 6, but 6 is `cat`"),
+            "{message}"
+        );
+        assert!(error("tokens", ["[CLS]"].into()).contains("1 tokens but 5 ids"));
+        let message = error("masked_lm_labels", ["the"].into());
+        assert!(message.contains("masked_lm_labels has `the` where the id is 6"), "{message}");
         assert!(error("is_random_next", "yes".into()).contains("not an instance"));
         assert!(open("\n", false).1.err().unwrap().to_string().contains("holds no instance"));
         assert!(open("nonsense", false).1.err().unwrap().to_string().contains("line 1"));

@@ -184,6 +184,19 @@ impl Sampler {
         let random = self.window.iter().filter(|pair| pair.is_random_next == Some(true)).count();
         random as f64 / self.window.len().max(1) as f64
     }
+
+    /// What to say of the text when more than 60 % of the pairs are random.
+    pub fn warning(&self) -> Option<String> {
+        let share = self.random_share();
+        (share > 0.6).then(|| {
+            format!(
+                "warning: {:.0} % of the pairs are random: most sentences are as long as a whole \
+                 sequence; a longer --max-seq-length, or text with shorter sentences, gives more true \
+                 pairs",
+                100.0 * share
+            )
+        })
+    }
 }
 
 /// Splits documents into those for training and those held out: `fraction` of them, drawn from the
@@ -224,7 +237,15 @@ mod tests {
     const TEXT: &str = "a b c\nd e\nf g h\n\ni j\nk l m\nn\n\no p q\nr s\n\nt u\nv w x\ny z";
 
     fn sampler(seed: u64, no_nsp: bool, documents: &[u32]) -> Result<Sampler, DataError> {
-        let store = Arc::new(store(TEXT));
+        sampler_of(Arc::new(store(TEXT)), seed, no_nsp, documents)
+    }
+
+    fn sampler_of(
+        store: Arc<TokenStore>,
+        seed: u64,
+        no_nsp: bool,
+        documents: &[u32],
+    ) -> Result<Sampler, DataError> {
         let mut tokens: Vec<String> =
             ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from).to_vec();
         tokens.extend((5..40).map(|i| format!("w{i}")));
@@ -272,6 +293,16 @@ mod tests {
         let error = sampler(1, false, &[0]).err().unwrap().to_string();
         assert!(error.contains("--no-nsp"), "{error}");
         assert!(sampler(1, true, &[0]).is_ok());
+    }
+
+    #[test]
+    fn text_of_which_most_pairs_are_random_is_told() {
+        let warning = |document: String| {
+            let store = Arc::new(store(format!("{document}\n").repeat(40).leak()));
+            sampler_of(store, 1, false, &Vec::from_iter(0..40)).unwrap().warning()
+        };
+        assert!(warning("a b c\n".into()).unwrap().contains("100 % of the pairs are random"));
+        assert_eq!(warning("a b\n".repeat(30)), None);
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub struct TokenStore {
     header: Header,
     // Before the guard: not every system removes a mapped file.
     bytes: Bytes,
+    replaced: Option<DataError>,
     _temporary: Option<TemporaryFile>,
 }
 
@@ -144,7 +145,7 @@ impl TokenStore {
     ) -> Result<Self, DataError> {
         let bytes = builder::in_memory(corpus, encoding, progress)?;
         let header = check(&mut Cursor::new(&bytes), Path::new("memory"))?;
-        Ok(Self { header, bytes: Bytes::Memory(bytes), _temporary: None })
+        Ok(Self { header, bytes: Bytes::Memory(bytes), replaced: None, _temporary: None })
     }
 
     fn encode_temporary(
@@ -171,21 +172,26 @@ impl TokenStore {
         encoding: &Encoding<'_>,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
-        if let Ok(store) = Self::open(path) {
-            let header = &store.header;
-            if header.vocab_size == encoding.vocab_size as u64
-                && header.vocabulary_fingerprint == encoding.fingerprint
-                && header.text_fingerprint
-                    == corpus.fingerprint(&mut |done| progress("checking the text", done))?
-            {
-                return Ok(store);
+        let mut replaced = None;
+        match Self::open(path) {
+            Ok(store) => {
+                let header = &store.header;
+                if header.vocab_size == encoding.vocab_size as u64
+                    && header.vocabulary_fingerprint == encoding.fingerprint
+                    && header.text_fingerprint
+                        == corpus.fingerprint(&mut |done| progress("checking the text", done))?
+                {
+                    return Ok(store);
+                }
             }
+            Err(error @ DataError::Store { .. }) => replaced = Some(error),
+            Err(_) => {}
         }
         if let Some(directory) = path.parent() {
             files::create_directory(directory)?;
         }
         builder::into_file(path, corpus, encoding, &mut |done| progress("tokenizing", done))?;
-        Self::open(path)
+        Ok(Self { replaced, ..Self::open(path)? })
     }
 
     /// Opens a store and checks all of it.
@@ -195,7 +201,12 @@ impl TokenStore {
         // Read, not mapped: what was read once for the check need not stay.
         let header = check(&mut file, path)?;
         let bytes = Bytes::Mapped(MappedFile::new(&file).map_err(failed)?);
-        Ok(Self { header, bytes, _temporary: None })
+        Ok(Self { header, bytes, replaced: None, _temporary: None })
+    }
+
+    /// What was wrong with the file that was there, when this store was made anew because of it.
+    pub fn replaced(&self) -> Option<&DataError> {
+        self.replaced.as_ref()
     }
 
     /// The number of documents.

@@ -119,7 +119,7 @@ fn a_forged_store_with_a_right_checksum_is_refused() {
     let check = |bytes: Vec<u8>| {
         let header = check(&mut Cursor::new(&bytes), Path::new("x"))?;
         let bytes = Bytes::Memory(bytes);
-        Ok::<_, DataError>(TokenStore { header, bytes, _temporary: None })
+        Ok::<_, DataError>(TokenStore { header, bytes, replaced: None, _temporary: None })
     };
     assert!(check(forged(&bytes, 24, 7)).is_ok(), "the forger's checksum must be right");
     let trailer = bytes.len() - TRAILER_BYTES;
@@ -166,24 +166,29 @@ fn a_store_is_reused_only_for_the_same_text_and_vocabulary() {
     let (path, text) = (directory.path().join("tokens"), directory.path().join("x.txt"));
     fs::write(&text, "t5 t6").unwrap();
     let corpus = Corpus::from_inputs(&[text.display().to_string()]).unwrap();
-    // Whether it was made anew.
+    // Whether it was made anew, and what was wrong with the one before.
     let made = |vocab_size| {
         let mut tokenized = false;
         let mut progress = |work: &str, _| tokenized |= work == "tokenizing";
-        TokenStore::open_or_encode(&path, &corpus, &encoding(vocab_size), &mut progress).unwrap();
-        tokenized
+        let store =
+            TokenStore::open_or_encode(&path, &corpus, &encoding(vocab_size), &mut progress);
+        (tokenized, store.unwrap().replaced().map(ToString::to_string))
     };
-    assert!(made(9) && !made(9));
+    let (anew, kept) = ((true, None), (false, None));
+    assert_eq!([made(9), made(9)], [anew.clone(), kept.clone()]);
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[1..]).unwrap();
-    assert!(made(9) && !made(9), "a damaged store is made anew");
+    let (tokenized, wrong) = made(9);
+    let wrong = wrong.expect("it is named");
+    assert!(tokenized && wrong.contains("tokens` cannot be used: it is no token store"), "{wrong}");
+    assert_eq!(made(9), kept);
     assert_eq!(fs::read(&path).unwrap(), bytes);
-    assert!(made(10) && !made(10), "another vocabulary");
+    assert_eq!([made(10), made(10)], [anew.clone(), kept.clone()], "another vocabulary");
     // The same size, and the same date as far as the clock tells.
     let date = fs::metadata(&text).unwrap().modified().unwrap();
     fs::write(&text, "t6 t5").unwrap();
     fs::File::open(&text).unwrap().set_modified(date).unwrap();
-    assert!(made(10) && !made(10), "other text");
+    assert_eq!([made(10), made(10)], [anew, kept], "other text");
     assert_eq!(documents(&TokenStore::open(&path).unwrap()), [[[6, 5]]]);
     assert_eq!(files_in(&directory), 2);
 }

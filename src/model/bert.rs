@@ -26,11 +26,7 @@ impl Bert {
     /// A BERT with its first weights, a function of `config` and `seed`.
     pub fn new(config: Config, seed: u64) -> Self {
         let layout = layout(&config);
-        let mut parameters = vec![0.0; layout.len()];
-        for (index, entry) in layout.entries().iter().enumerate() {
-            let values = &mut parameters[entry.range.clone()];
-            initialize(&layout, &config, index, seed, values);
-        }
+        let parameters = initialize(&layout, &config, seed, |_| true);
         Self { config, layout, parameters }
     }
 
@@ -64,7 +60,7 @@ pub struct BatchShape {
 /// `[batch, seq]`.
 #[derive(Clone, Copy, Debug)]
 pub struct PretrainingInputs {
-    /// Ids, segments and mask, each `[batch, seq]`.
+    /// Ids, segments and mask, and which rows there are.
     pub encoder: EncoderInputs,
     /// Rows of the masked positions, real ones first, `[batch · max_predictions_per_seq]`.
     pub masked_lm_positions: Integers,
@@ -93,6 +89,8 @@ pub struct PretrainingPlan {
     pub next_sentence_logits: Option<Tensor>,
     masked_lm: Tensor,
     next_sentence: Option<Tensor>,
+    /// Whether rows that are padding are computed, for those who read hidden states.
+    whole: bool,
 }
 
 /// Losses and accuracies of one forward pass: weighted sums, with the weights given.
@@ -169,9 +167,8 @@ impl PretrainingPlan {
             }
         }
         let mut plan = Plan::new(std::mem::replace(g, Graph::new(&bert.layout)), mode)?;
-        for (sequence, row) in plan.integers_mut(inputs.first_tokens).iter_mut().enumerate() {
-            *row = (sequence * max_seq_length) as u32;
-        }
+        let starts = inputs.encoder.fill(&mut plan, |_| max_seq_length);
+        plan.integers_mut(inputs.first_tokens).copy_from_slice(&starts[..batch_size]);
         Ok(Self {
             plan,
             inputs,
@@ -180,6 +177,7 @@ impl PretrainingPlan {
             next_sentence_logits: logits,
             masked_lm,
             next_sentence: next_sentence_output,
+            whole: keep,
         })
     }
 
@@ -188,7 +186,8 @@ impl PretrainingPlan {
         &mut self.plan
     }
 
-    /// Copies `batch` into the inputs. The weights of masked positions are multiplied by
+    /// Copies `batch` into the inputs, without the rows that are padding unless hidden states are kept: no
+    /// loss depends on them. The weights of masked positions are multiplied by
     /// `masked_lm_scale` (1 / their number makes the loss a mean), those of pairs by
     /// `next_sentence_scale`.
     ///
@@ -196,11 +195,32 @@ impl PretrainingPlan {
     /// When the batch is of another shape than the plan.
     pub fn load(&mut self, batch: &Batch, masked_lm_scale: f32, next_sentence_scale: f32) {
         let inputs = self.inputs;
+        let seq = inputs.encoder.seq;
+        // Every sequence keeps a row at least, so that there is a first token.
+        let length = |b: usize| {
+            let mask = &batch.attention_mask[b * seq..(b + 1) * seq];
+            mask.iter().rposition(|&real| real != 0).map_or(1, |last| last + 1)
+        };
+        let starts =
+            inputs.encoder.fill(&mut self.plan, |b| if self.whole { seq } else { length(b) });
+        self.plan.integers_mut(inputs.first_tokens).copy_from_slice(&starts[..starts.len() - 1]);
         for (place, values) in [
             (inputs.encoder.input_ids, &batch.input_ids),
             (inputs.encoder.token_type_ids, &batch.token_type_ids),
             (inputs.encoder.attention_mask, &batch.attention_mask),
-            (inputs.masked_lm_positions, &batch.masked_lm_positions),
+        ] {
+            let rows = self.plan.integers_mut(place);
+            for (bounds, values) in starts.windows(2).zip(values.chunks_exact(seq)) {
+                let rows = &mut rows[bounds[0] as usize..bounds[1] as usize];
+                rows.copy_from_slice(&values[..rows.len()]);
+            }
+        }
+        let positions = self.plan.integers_mut(inputs.masked_lm_positions);
+        for (row, &position) in positions.iter_mut().zip(&batch.masked_lm_positions) {
+            let (b, position) = (position as usize / seq, position % seq as u32);
+            *row = starts[b] + position;
+        }
+        for (place, values) in [
             (inputs.masked_lm_ids, &batch.masked_lm_ids),
             (inputs.next_sentence_labels, &batch.next_sentence_labels),
         ] {

@@ -83,11 +83,11 @@ pub struct Config {
     /// The id of `[PAD]`.
     #[serde(default)]
     pub pad_token_id: u32,
-    #[serde(default = "absolute")]
     /// How positions are told: `absolute`.
+    #[serde(default = "absolute")]
     pub position_embedding_type: String,
-    #[serde(default)]
     /// Whether attention looks only back: never.
+    #[serde(default)]
     pub is_decoder: bool,
     /// Whether the decoder of the masked-LM head is the word embeddings: always.
     #[serde(default = "tied")]

@@ -24,10 +24,10 @@ pub fn embeddings(
     let x = embedding_sum(
         g,
         [inputs.batch_size, inputs.seq],
-        inputs.input_ids,
-        inputs.token_type_ids,
+        [inputs.input_ids, inputs.token_type_ids, inputs.row_ids],
+        inputs.rows,
         [&word, &position, &token_type],
     )?; // [batch, seq, hidden]
     let x = layer_norm(g, x, [&gamma, &beta], config.layer_norm_eps)?;
-    dropout(g, x, config.hidden_dropout_prob)
+    dropout(g, x, inputs.row_ids, config.hidden_dropout_prob)
 }

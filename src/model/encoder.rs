@@ -5,9 +5,11 @@ use super::config::Config;
 use super::embeddings::embeddings;
 use super::parameters::layer;
 use crate::autodiff::ops::{add_layer_norm, attention, linear, linear_gelu};
-use crate::autodiff::{Graph, GraphError, Integers, Parameter, Tensor};
+use crate::autodiff::{Graph, GraphError, Integers, Parameter, Plan, RowCount, Tensor};
 
-/// What the encoder reads, each `[batch, seq]`.
+/// What the encoder reads. Rows that are padding need not be computed: the arrays `[batch, seq]` may hold
+/// fewer rows than they have room for, one sequence right behind the other. [`EncoderInputs::fill`]
+/// says where they are.
 #[derive(Clone, Copy, Debug)]
 pub struct EncoderInputs {
     /// Sequences side by side.
@@ -20,6 +22,12 @@ pub struct EncoderInputs {
     pub token_type_ids: Integers,
     /// 1 for tokens, 0 for padding.
     pub attention_mask: Integers,
+    /// The place of each row in `[batch, seq]`.
+    pub row_ids: Integers,
+    /// `[batch + 1]`: the first row of each sequence, then the number of rows.
+    pub starts: Integers,
+    /// The number of rows.
+    pub rows: RowCount,
 }
 
 impl EncoderInputs {
@@ -32,7 +40,28 @@ impl EncoderInputs {
             input_ids: g.integers(tokens),
             token_type_ids: g.integers(tokens),
             attention_mask: g.integers(tokens),
+            row_ids: g.integers(tokens),
+            starts: g.integers(batch_size + 1),
+            rows: g.row_count(),
         }
+    }
+
+    /// Says that sequence `b` has its first `length(b)` rows, and returns where each begins. The other
+    /// arrays are to be filled accordingly.
+    pub fn fill(&self, plan: &mut Plan, length: impl Fn(usize) -> usize) -> Vec<u32> {
+        let (mut starts, mut row) = (vec![0], 0);
+        for b in 0..self.batch_size {
+            let rows = length(b);
+            let row_ids = &mut plan.integers_mut(self.row_ids)[row..row + rows];
+            for (row_id, place) in row_ids.iter_mut().zip(b * self.seq..) {
+                *row_id = place as u32;
+            }
+            row += rows;
+            starts.push(row as u32);
+        }
+        plan.integers_mut(self.starts).copy_from_slice(&starts);
+        plan.set_row_count(self.rows, row);
+        starts
     }
 }
 
@@ -54,7 +83,7 @@ pub fn encoder(
     let mut hidden_states = vec![embeddings(g, config, inputs)?];
     for index in 0..config.num_hidden_layers {
         let x = hidden_states[index];
-        hidden_states.push(encoder_layer(g, config, &layer(index), x, inputs.attention_mask)?);
+        hidden_states.push(encoder_layer(g, config, &layer(index), x, inputs)?);
     }
     Ok(hidden_states)
 }
@@ -66,7 +95,7 @@ fn encoder_layer(
     config: &Config,
     name: &str,
     x: Tensor,
-    attention_mask: Integers,
+    inputs: &EncoderInputs,
 ) -> Result<Tensor, GraphError> {
     let (eps, dropout) = (config.layer_norm_eps, config.hidden_dropout_prob);
 
@@ -80,7 +109,7 @@ fn encoder_layer(
     let context = attention(
         g,
         projections,
-        attention_mask,
+        [inputs.attention_mask, inputs.starts],
         config.num_attention_heads,
         config.attention_probs_dropout_prob,
     )?; // [batch, seq, hidden]
@@ -89,7 +118,7 @@ fn encoder_layer(
     let [w, b] = dense(g, &format!("{name}.attention.output.dense"))?;
     let [gamma, beta] = dense(g, &format!("{name}.attention.output.LayerNorm"))?;
     let y = linear(g, context, &w, &b)?; // [batch, seq, hidden]
-    let x = add_layer_norm(g, y, x, [&gamma, &beta], eps, dropout)?;
+    let x = add_layer_norm(g, y, (x, inputs.row_ids), [&gamma, &beta], eps, dropout)?;
 
     g.enter(format!("{name}.intermediate"));
     let [w, b] = dense(g, &format!("{name}.intermediate.dense"))?;
@@ -99,5 +128,5 @@ fn encoder_layer(
     let [w, b] = dense(g, &format!("{name}.output.dense"))?;
     let [gamma, beta] = dense(g, &format!("{name}.output.LayerNorm"))?;
     let y = linear(g, y, &w, &b)?; // [batch, seq, hidden]
-    add_layer_norm(g, y, x, [&gamma, &beta], eps, dropout)
+    add_layer_norm(g, y, (x, inputs.row_ids), [&gamma, &beta], eps, dropout)
 }

@@ -6,6 +6,7 @@
 
 mod bert;
 mod config;
+mod element_type;
 mod embeddings;
 mod encoder;
 pub mod heads;

@@ -3,8 +3,9 @@
 
 use super::config::Config;
 use crate::autodiff::Layout;
-use crate::tensor::math;
+use crate::tensor::kernels::vectorized;
 use crate::tensor::random::{Generator, Purpose};
+use crate::tensor::{math, threads};
 
 /// Names of the parameters of layer `layer` begin with this.
 pub(super) fn layer(layer: usize) -> String {
@@ -55,32 +56,49 @@ pub fn layout(config: &Config) -> Layout {
     layout
 }
 
-/// The first values of the parameter at place `index` of the layout: truncated normal (standard
-/// deviation `initializer_range`, cut at two of them) for weights, 1 for LayerNorm's weights, 0 for
-/// biases (`create_initializer` of Google's `modeling.py`). A function of the seed and the place.
-pub fn initialize(layout: &Layout, config: &Config, index: usize, seed: u64, values: &mut [f32]) {
-    let name = &layout.entries()[index].name;
-    if name.ends_with("bias") {
-        values.fill(0.0);
-    } else if name.ends_with("LayerNorm.weight") {
-        values.fill(1.0);
-    } else {
-        let mut generator = Generator::new(seed, Purpose::Initialization, 0, index as u64);
-        for value in values {
-            *value = config.initializer_range * truncated_normal(&mut generator);
+/// The first values of every parameter: truncated normal (standard deviation `initializer_range`, cut
+/// at two of them) for weights, 1 for LayerNorm's weights, 0 for biases (`create_initializer` of
+/// Google's `modeling.py`). A parameter's are a function of the seed and its place in the layout, so
+/// that they may be drawn in any order, and some of them alone: those of which `wanted` says so, the
+/// others stay 0.
+pub fn initialize(
+    layout: &Layout,
+    config: &Config,
+    seed: u64,
+    wanted: impl Fn(&str) -> bool,
+) -> Vec<f32> {
+    let mut parameters = vec![0.0; layout.len()];
+    let (mut rest, mut parts) = (parameters.as_mut_slice(), Vec::new());
+    for (index, entry) in layout.entries().iter().enumerate() {
+        let (values, behind) = rest.split_at_mut(entry.range.len());
+        rest = behind;
+        if wanted(&entry.name) && !entry.name.ends_with("bias") {
+            parts.push((index, entry, values));
         }
     }
+    threads::for_each(parts, |(index, entry, values)| {
+        if entry.name.ends_with("LayerNorm.weight") {
+            return values.fill(1.0);
+        }
+        let mut generator = Generator::new(seed, Purpose::Initialization, 0, index as u64);
+        truncated_normal(&mut generator, config.initializer_range, values);
+    });
+    parameters
 }
 
-/// A standard normal number cut at ±2: uniform there, accepted with the density's ratio to its
-/// highest.
-fn truncated_normal(generator: &mut Generator) -> f32 {
-    const STEP: f32 = 1.0 / (1 << 24) as f32;
-    loop {
-        let x = (generator.next_u32() >> 8) as f32 * (4.0 * STEP) - 2.0;
-        let u = (generator.next_u32() >> 8) as f32 * STEP;
-        if u < math::exp(-0.5 * x * x) {
-            return x;
+vectorized! {
+    /// Standard normal numbers cut at ±2, times `scale`: uniform there, accepted with the density's
+    /// ratio to its highest.
+    fn truncated_normal(generator: &mut Generator, scale: f32, values: &mut [f32]) {
+        const STEP: f32 = 1.0 / (1 << 24) as f32;
+        for value in values {
+            *value = scale * loop {
+                let x = (generator.next_u32() >> 8) as f32 * (4.0 * STEP) - 2.0;
+                let u = (generator.next_u32() >> 8) as f32 * STEP;
+                if u < math::exp(-0.5 * x * x) {
+                    break x;
+                }
+            };
         }
     }
 }
@@ -98,8 +116,9 @@ mod tests {
     #[test]
     fn the_truncated_normal_has_its_moments() {
         let mut generator = Generator::new(1, Purpose::Testing, 0, 0);
-        let draws: Vec<f64> =
-            (0..200_000).map(|_| f64::from(truncated_normal(&mut generator))).collect();
+        let mut draws = vec![0.0; 200_000];
+        truncated_normal(&mut generator, 1.0, &mut draws);
+        let draws: Vec<f64> = draws.into_iter().map(f64::from).collect();
         let mean = draws.iter().sum::<f64>() / draws.len() as f64;
         let variance = draws.iter().map(|x| x * x).sum::<f64>() / draws.len() as f64;
         assert!(draws.iter().all(|x| x.abs() <= 2.0));

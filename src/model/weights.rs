@@ -6,14 +6,15 @@
 //! beside the word embeddings it is tied to.
 
 use super::config::Config;
+use super::element_type::reader;
 use super::parameters::{initialize, layout};
 use crate::autodiff::{Entry, Layout};
 use crate::files::{self, FileError};
 use crate::sha256::{Digest, Sha256};
 use crate::tensor::memory::{self, OutOfMemory};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
-use std::borrow::Cow;
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo, TensorView};
 use std::collections::HashMap;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Weights that cannot be read or written.
@@ -153,14 +154,12 @@ pub fn load(
         }
     }
     memory::check(layout.len())?;
-    let mut parameters = vec![0.0; layout.len()];
-    for (index, entry) in layout.entries().iter().enumerate() {
-        let values = &mut parameters[entry.range.clone()];
+    let mut parameters = initialize(&layout, config, seed, |name| !found.contains_key(name));
+    for entry in layout.entries() {
         if let Some(&name) = found.get(&entry.name) {
             let tensor = tensors.tensor(name).expect("a name of this file");
-            read_tensor(&path, name, &tensor, values)?;
+            read_tensor(&path, name, &tensor, &mut parameters[entry.range.clone()])?;
         } else {
-            initialize(&layout, config, index, seed, values);
             report.initialized.push(entry.name.clone());
         }
     }
@@ -206,24 +205,6 @@ fn check(
     }
 }
 
-/// Reads little-endian numbers of one type.
-type Reader = fn(&[u8], &mut [f32]);
-
-/// The reader of a type, if numbers of it are understood.
-fn reader(dtype: Dtype) -> Option<Reader> {
-    Some(match dtype {
-        Dtype::F32 => |bytes, values| convert(bytes, values, f32::from_le_bytes),
-        Dtype::F64 => |bytes, values| convert(bytes, values, |b| f64::from_le_bytes(b) as f32),
-        Dtype::BF16 => |bytes, values| {
-            convert(bytes, values, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16));
-        },
-        Dtype::F16 => |bytes, values| {
-            convert(bytes, values, |b| half_to_f32(u16::from_le_bytes(b)));
-        },
-        _ => return None,
-    })
-}
-
 fn read_tensor(
     path: &Path,
     name: &str,
@@ -239,63 +220,44 @@ fn read_tensor(
     }
 }
 
-fn convert<const N: usize>(bytes: &[u8], values: &mut [f32], read: impl Fn([u8; N]) -> f32) {
-    for (value, bytes) in values.iter_mut().zip(bytes.chunks_exact(N)) {
-        *value = read(bytes.try_into().expect("N bytes"));
-    }
-}
-
-/// IEEE half precision to single: exact.
-fn half_to_f32(half: u16) -> f32 {
-    let sign = if half >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(half >> 10 & 31), f32::from(half & 1023));
-    let magnitude = match exponent {
-        0 => fraction * 2.0f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1024.0 + fraction) * 2.0f32.powi(exponent - 25),
-    };
-    sign * magnitude
-}
-
-/// A range of the flat buffer, for writing.
-struct Stored<'a> {
-    shape: &'a [usize],
-    values: &'a [f32],
-}
-
-impl View for Stored<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        self.values.iter().flat_map(|value| value.to_le_bytes()).collect()
-    }
-
-    fn data_len(&self) -> usize {
-        4 * self.values.len()
-    }
-}
-
-/// The bytes of `model.safetensors` for flat `parameters`, in a fixed order.
-pub fn to_safetensors(layout: &Layout, parameters: &[f32]) -> Vec<u8> {
-    let tensors = layout.entries().iter().map(|entry| {
-        let values = &parameters[entry.range.clone()];
-        (entry.name.as_str(), Stored { shape: &entry.shape, values })
+/// Writes the bytes of `model.safetensors` for flat `parameters`, in a fixed order: by name, as the
+/// safetensors crate orders tensors of one type. Nothing of the size of the model is held for it.
+///
+/// # Errors
+/// Those of `out`.
+fn write_safetensors(layout: &Layout, parameters: &[f32], out: &mut dyn Write) -> io::Result<()> {
+    let mut entries: Vec<&Entry> = layout.entries().iter().collect();
+    entries.sort_by_key(|entry| &entry.name);
+    let mut end = 0;
+    let infos = entries.iter().map(|entry| {
+        let start = end;
+        end += 4 * entry.range.len();
+        let (dtype, shape) = (Dtype::F32, entry.shape.clone());
+        (entry.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
     });
     // transformers refuses a file that does not say which framework wrote its layout.
-    let metadata = [("format".to_string(), "pt".to_string())].into_iter().collect();
-    safetensors::serialize(tensors, Some(metadata)).expect("names and sizes fit by construction")
+    let format = [("format".to_string(), "pt".to_string())].into_iter().collect();
+    let metadata = Metadata::new(Some(format), infos.collect()).map_err(io::Error::other)?;
+    let mut header = serde_json::to_vec(&metadata)?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    out.write_all(&(header.len() as u64).to_le_bytes())?;
+    out.write_all(&header)?;
+    let mut bytes = Vec::new();
+    for entry in entries {
+        for values in parameters[entry.range.clone()].chunks(1 << 14) {
+            bytes.clear();
+            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            out.write_all(&bytes)?;
+        }
+    }
+    Ok(())
 }
 
 /// The digest of the bytes of `model.safetensors` for flat `parameters`.
 pub fn digest(layout: &Layout, parameters: &[f32]) -> Digest {
-    Digest::of(&to_safetensors(layout, parameters))
+    let mut hasher = Sha256::new();
+    write_safetensors(layout, parameters, &mut hasher).expect("a hasher takes all bytes");
+    hasher.finish()
 }
 
 /// The digest of the `model.safetensors` of `directory`.
@@ -316,9 +278,8 @@ pub fn file_digest(directory: &Path) -> Result<Digest, WeightsError> {
 /// # Errors
 /// [`WeightsError::File`].
 pub fn save(directory: &Path, layout: &Layout, parameters: &[f32]) -> Result<(), WeightsError> {
-    let bytes = to_safetensors(layout, parameters);
     let path = directory.join("model.safetensors");
-    Ok(files::write_atomically(&path, |out| out.write_all(&bytes))?)
+    Ok(files::write_atomically(&path, |out| write_safetensors(layout, parameters, out))?)
 }
 
 #[cfg(test)]
@@ -328,10 +289,7 @@ mod tests {
     fn small() -> (Config, Layout, Vec<f32>) {
         let config = Config::new(1, 8, 20);
         let layout = layout(&config);
-        let mut parameters = vec![0.0; layout.len()];
-        for (index, entry) in layout.entries().iter().enumerate() {
-            initialize(&layout, &config, index, 1, &mut parameters[entry.range.clone()]);
-        }
+        let parameters = initialize(&layout, &config, 1, |_| true);
         (config, layout, parameters)
     }
 
@@ -345,11 +303,28 @@ mod tests {
     }
 
     #[test]
+    fn the_bytes_are_those_of_the_safetensors_crate() {
+        let (_, layout, parameters) = small();
+        let bytes: Vec<u8> = parameters.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let tensors = layout.entries().iter().map(|entry| {
+            let data = &bytes[4 * entry.range.start..4 * entry.range.end];
+            (&entry.name, TensorView::new(Dtype::F32, entry.shape.clone(), data).unwrap())
+        });
+        let format = [("format".to_string(), "pt".to_string())].into_iter().collect();
+        let expected = safetensors::serialize(tensors, Some(format)).unwrap();
+        let mut written = Vec::new();
+        write_safetensors(&layout, &parameters, &mut written).unwrap();
+        assert!(written == expected);
+        assert_eq!(digest(&layout, &parameters), Digest::of(&expected));
+    }
+
+    #[test]
     fn a_damaged_file_is_named_and_nothing_panics() {
         let (config, layout, parameters) = small();
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("model.safetensors");
-        let whole = to_safetensors(&layout, &parameters);
+        let mut whole = Vec::new();
+        write_safetensors(&layout, &parameters, &mut whole).unwrap();
         let mut lying = whole.clone();
         lying[0] ^= 0x40; // the length of the header
         let mut lying_offset = whole.clone();
@@ -388,19 +363,5 @@ mod tests {
         std::fs::write(directory.path().join("model.safetensors"), bytes).unwrap();
         let error = load(directory.path(), &config, 0).unwrap_err().to_string();
         assert!(error.contains("word_embeddings") && error.contains("I32"), "{error}");
-    }
-
-    #[test]
-    fn half_precision_is_exact() {
-        for (half, value) in [
-            (0x3C00, 1.0),
-            (0xC000, -2.0),
-            (0x0001, 2.0f32.powi(-24)),
-            (0x7BFF, 65504.0),
-            (0x3555, 0.333_251_95),
-        ] {
-            assert_eq!(half_to_f32(half), value);
-        }
-        assert!(half_to_f32(0x7E00).is_nan() && half_to_f32(0xFC00) == f32::NEG_INFINITY);
     }
 }

@@ -1,6 +1,7 @@
 //! The words at the end of a run: what the model now fills in, how well it tells true next sentences
 //! from false ones, where the files are and what to try next.
 
+use super::shell::quote;
 use super::terminal::show;
 use crate::tasks::{Model, fill_mask, next_sentence};
 use crate::train::{Finished, Input, Options};
@@ -22,9 +23,14 @@ const PAIRS: [[&str; 2]; 4] = [
     ["The cup fell to the floor and broke.", "The dog woke up and barked at the fox."],
 ];
 
-/// What to say at the end of a run. `sample` is the text that the run filled in as it went. A text
-/// that is too long for the model is left out.
-pub fn summary(options: &Options, finished: &Finished, sample: Option<&str>) -> String {
+/// What to say at the end of a run. `sample` is the text that the run filled in as it went; `program`
+/// is what a shell calls this program. A text that is too long for the model is left out.
+pub fn summary(
+    options: &Options,
+    finished: &Finished,
+    sample: Option<&str>,
+    program: &str,
+) -> String {
     let model = Model { bert: &finished.bert, tokenizer: &finished.tokenizer };
     let stories = options.input == Input::Stories;
     let mut text = String::new();
@@ -61,13 +67,20 @@ pub fn summary(options: &Options, finished: &Finished, sample: Option<&str>) -> 
             ));
         }
     }
-    let directory = options.output_dir.display();
+    let directory = options.output_dir.display().to_string();
     line(&format!("\nThe model is in `{directory}`; transformers loads it as it is. Try:"));
-    line(&format!("    cloze fill-mask --model {directory} \"The cat sat on the [MASK].\""));
-    line(&format!(
-        "    cloze next-sentence --model {directory} \"The fox was hungry.\" \"It ate some bread.\""
-    ));
-    line(&format!("    cloze eval --model {directory} --input your-text.txt"));
-    line("    cloze pretrain --input your-text.txt --model tiny --output-dir yours");
+    let directory = quote([directory]);
+    let mut commands =
+        vec![format!("fill-mask --model {directory} \"The cat sat on the [MASK].\"")];
+    if !options.recipe.no_nsp {
+        let pair = "\"The fox was hungry.\" \"It ate some bread.\"";
+        commands.push(format!("next-sentence --model {directory} {pair}"));
+    }
+    let no_nsp = if options.recipe.no_nsp { " --no-nsp" } else { "" };
+    commands.push(format!("eval --model {directory} --input your-text.txt{no_nsp}"));
+    commands.push("pretrain --input your-text.txt --model tiny --output-dir yours".into());
+    for command in commands {
+        line(&format!("    {program} {command}"));
+    }
     text
 }

@@ -1,6 +1,7 @@
 //! Progress of a run on standard error: a bar where a person watches, plain lines elsewhere.
 
 use super::sample::sample;
+use super::talk::talk;
 use super::work::Work;
 use crate::data::Batch;
 use crate::model::Bert;
@@ -38,8 +39,8 @@ impl Terminal {
 
     fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| talk(text)),
+            None => talk(text),
         }
     }
 }
@@ -65,7 +66,8 @@ impl Observer for Terminal {
         (self.first_step, self.num_train_steps) = (step, num_train_steps);
         if std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(num_train_steps).with_position(step);
-            let style = "{bar:24} {pos}/{len} {msg} {eta} left";
+            // What is left of the line beside the numbers, which fit 80 columns.
+            let style = "{wide_bar} {pos}/{len}  {msg}  {eta} left";
             bar.set_style(ProgressStyle::with_template(style).expect("a fixed template"));
             bar.enable_steady_tick(Duration::from_millis(250));
             self.bar = Some(bar);
@@ -87,28 +89,31 @@ impl Observer for Terminal {
     }
 
     fn logged(&mut self, metrics: &TrainingMetrics) {
-        let pair = metrics.next_sentence_accuracy.map_or(String::new(), |accuracy| {
-            format!("  next sentence {:4.1} %", 100.0 * accuracy)
-        });
-        let message = format!(
-            "loss {:.3}  masked words {:4.1} %{pair}  {:.0} tokens/s",
-            metrics.loss,
-            100.0 * metrics.masked_lm_accuracy,
-            metrics.tokens_per_second
-        );
+        let message = |masked: &str, next: &str| {
+            let pair = metrics
+                .next_sentence_accuracy
+                .map_or(String::new(), |accuracy| format!("  {next} {:4.1} %", 100.0 * accuracy));
+            format!(
+                "loss {:.3}  {masked} {:4.1} %{pair}  {:.0} tokens/s",
+                metrics.loss,
+                100.0 * metrics.masked_lm_accuracy,
+                metrics.tokens_per_second
+            )
+        };
         if let Some(bar) = &self.bar {
-            bar.set_message(message);
+            bar.set_message(message("masked", "next"));
             return;
         }
+        let message = message("masked words", "next sentence");
         let done = (metrics.step - self.first_step).max(1) as f64;
         let left = metrics.seconds / done * (self.num_train_steps - metrics.step) as f64;
         let width = self.num_train_steps.to_string().len();
-        eprintln!(
+        talk(format_args!(
             "step {:>width$}/{}  {message}  {} left",
             metrics.step,
             self.num_train_steps,
             duration(left)
-        );
+        ));
     }
 
     fn evaluated(&mut self, metrics: &EvaluationMetrics, bert: &Bert, tokenizer: &Tokenizer) {

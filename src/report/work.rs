@@ -1,6 +1,7 @@
 //! Progress of reading text, on standard error: nothing about what is done within a second; then a
 //! bar where a person watches, and a line every ten seconds elsewhere.
 
+use super::talk::talk;
 use super::terminal::duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -45,7 +46,7 @@ impl Work {
             }
         } else if self.last_line.elapsed() >= BETWEEN_LINES {
             self.last_line = Instant::now();
-            eprintln!("{}", line(&self.name, done, total, self.start.elapsed()));
+            talk(line(&self.name, done, total, self.start.elapsed()));
         }
     }
 }

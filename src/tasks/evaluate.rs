@@ -10,21 +10,13 @@ use std::convert::Infallible;
 use std::env::temp_dir;
 use std::sync::Arc;
 
-/// How instances are made of the text; the names are those of [`Recipe`].
+/// How instances are made of the text, and how many are looked at side by side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EvalSettings {
-    /// Tokens of a sequence, special tokens included.
-    pub max_seq_length: usize,
-    /// Masked positions of a sequence, at most.
-    pub max_predictions_per_seq: usize,
-    /// Share of positions that are masked.
-    pub masked_lm_prob: f64,
-    /// Share of instances with a target length drawn at random.
-    pub short_seq_prob: f64,
-    /// Whether the pieces of a word are masked together.
-    pub whole_word_mask: bool,
-    /// One segment, no pairs.
-    pub no_nsp: bool,
+    /// What pairs depend on.
+    pub pairs: PairSettings,
+    /// What masks depend on.
+    pub masks: MaskSettings,
     /// Sequences of one forward pass.
     pub batch_size: usize,
     /// What pairs and masks are drawn from.
@@ -42,12 +34,13 @@ pub fn evaluate(
     settings: &EvalSettings,
     observer: &mut dyn Observer,
 ) -> Result<Evaluation, TaskError> {
+    let EvalSettings { pairs, masks, batch_size, seed } = *settings;
     let recipe = Recipe {
-        max_seq_length: settings.max_seq_length,
-        max_predictions_per_seq: settings.max_predictions_per_seq,
-        masked_lm_prob: settings.masked_lm_prob,
-        short_seq_prob: settings.short_seq_prob,
-        train_batch_size: settings.batch_size,
+        max_seq_length: pairs.max_seq_length,
+        max_predictions_per_seq: masks.max_predictions_per_seq,
+        masked_lm_prob: masks.masked_lm_prob,
+        short_seq_prob: pairs.short_seq_prob,
+        train_batch_size: batch_size,
         ..Recipe::default()
     };
     recipe.validate(&model.bert.config).map_err(|error| match error.option {
@@ -59,19 +52,8 @@ pub fn evaluate(
     let progress = &mut |work: &'static str, done| observer.progress(work, done, total);
     let store = TokenStore::temporary(&temp_dir(), corpus, model.tokenizer, progress)?;
     let documents = (0..store.documents() as u32).collect();
-    let pairs = PairSettings {
-        max_seq_length: settings.max_seq_length,
-        short_seq_prob: settings.short_seq_prob,
-        no_nsp: settings.no_nsp,
-    };
-    let masks = MaskSettings {
-        masked_lm_prob: settings.masked_lm_prob,
-        max_predictions_per_seq: settings.max_predictions_per_seq,
-        whole_word_mask: settings.whole_word_mask,
-    };
     let (store, name) = (Arc::new(store), corpus.name());
-    let mut sampler =
-        Sampler::new(store, documents, pairs, masks, vocabulary, settings.seed, &name)?;
+    let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, seed, &name)?;
     let mut instances = sampler.first_pass();
     let shape = recipe.batch_shape();
     let mut next_batch = || {

@@ -91,6 +91,7 @@ impl Model<'_> {
         let output = head(&mut g, last, row_input)?;
         g.keep(output);
         let mut plan = Plan::new(g, Mode::Evaluation)?;
+        inputs.fill(&mut plan, |_| input_ids.len());
         plan.integers_mut(inputs.input_ids).copy_from_slice(input_ids);
         plan.integers_mut(inputs.token_type_ids).copy_from_slice(token_type_ids);
         plan.integers_mut(inputs.attention_mask).fill(1);

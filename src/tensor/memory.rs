@@ -28,14 +28,38 @@ pub fn check(elements: usize) -> Result<(), OutOfMemory> {
     if needed > available { Err(OutOfMemory { needed, available }) } else { Ok(()) }
 }
 
-/// Bytes that can be taken without swapping, as Linux estimates it, or as a container allows.
+/// Bytes of memory that this process has now, on Linux.
+pub fn resident() -> Option<u64> {
+    kilobytes("/proc/self/status", "VmRSS:")
+}
+
+/// The most bytes of memory that this process has had, on Linux.
+pub fn peak() -> Option<u64> {
+    kilobytes("/proc/self/status", "VmHWM:")
+}
+
+/// Bytes that can be taken without swapping, as Linux estimates it, or as a container or `ulimit -v`
+/// allows.
 fn available() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    let limit = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let limit = limit.and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX);
-    Some((kilobytes * 1024).min(limit))
+    let there = kilobytes("/proc/meminfo", "MemAvailable:")?;
+    let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let container = container.and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX);
+    Some(there.min(container).min(address_space().unwrap_or(u64::MAX)))
+}
+
+/// What `ulimit -v` leaves; `None` without a limit.
+fn address_space() -> Option<u64> {
+    let text = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    let limit: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(limit.saturating_sub(kilobytes("/proc/self/status", "VmSize:")?))
+}
+
+/// Bytes, from a line such as `VmSize:  123 kB`.
+fn kilobytes(file: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(1024 * line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?)
 }
 
 #[cfg(test)]

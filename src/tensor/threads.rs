@@ -54,23 +54,39 @@ pub fn map<T: Sync, R: Send>(items: &[T], map: impl Fn(&T) -> R + Sync + Send) -
     items.par_iter().map(map).collect()
 }
 
+/// Runs `work` on every item, in parallel: items own what they change.
+pub fn for_each<T: Send>(items: Vec<T>, work: impl Fn(T) + Sync + Send) {
+    use rayon::prelude::*;
+    items.into_par_iter().for_each(work);
+}
+
 /// An output that is cut along with the items: item `i` owns `data[i·stride .. (i+1)·stride]`
-/// (the last item may own less).
+/// (the last item may own less), or, where items differ in size, the strides between its two bounds.
 pub struct PerItem<'a> {
     data: &'a mut [f32],
     stride: usize,
+    bounds: &'a [u32],
 }
 
 impl<'a> PerItem<'a> {
     /// `data`, of which every item owns `stride` elements.
     pub fn new(data: &'a mut [f32], stride: usize) -> Self {
-        Self { data, stride }
+        Self { data, stride, bounds: &[] }
+    }
+
+    /// `data`, of which item `i` owns `data[bounds[i]·stride .. bounds[i+1]·stride]`.
+    pub fn between(bounds: &'a [u32], data: &'a mut [f32], stride: usize) -> Self {
+        Self { data, stride, bounds }
     }
 
     fn split(self, item: usize) -> (Self, Self) {
-        let at = (item * self.stride).min(self.data.len());
-        let (left, right) = self.data.split_at_mut(at);
-        (Self::new(left, self.stride), Self::new(right, self.stride))
+        let Self { data, stride, bounds } = self;
+        let (strides, right_bounds) = match bounds {
+            [] => (item, bounds),
+            [first, ..] => ((bounds[item] - first) as usize, &bounds[item..]),
+        };
+        let (left, right) = data.split_at_mut((strides * stride).min(data.len()));
+        (Self { data: left, stride, bounds }, Self { data: right, stride, bounds: right_bounds })
     }
 }
 
@@ -142,9 +158,22 @@ mod tests {
                     let (mut a, mut b) =
                         (vec![0.0; items], vec![0.0; (items * 3).saturating_sub(1)]);
                     let mut scratch = vec![0.0; 4 * threads];
-                    let outputs = [PerItem::new(&mut a, 1), PerItem::new(&mut b, 3)];
-                    for_each_range(items, outputs, &mut scratch, 4, |range, [a, b], scratch| {
+                    // Item i of the third owns i elements.
+                    let bounds: Vec<u32> =
+                        (0..=items as u32).map(|i| i * i.saturating_sub(1) / 2).collect();
+                    let mut c = vec![0.0; bounds[items] as usize];
+                    let outputs = [
+                        PerItem::new(&mut a, 1),
+                        PerItem::new(&mut b, 3),
+                        PerItem::between(&bounds, &mut c, 1),
+                    ];
+                    for_each_range(items, outputs, &mut scratch, 4, |range, [a, b, c], scratch| {
                         assert_eq!(scratch.len(), 4);
+                        let mut c = c.iter_mut();
+                        for i in range.clone() {
+                            c.by_ref().take(i).for_each(|c| *c = i as f32);
+                        }
+                        assert!(c.next().is_none());
                         for (i, a) in range.clone().zip(a) {
                             *a += i as f32 + 1.0;
                         }
@@ -154,6 +183,8 @@ mod tests {
                     });
                     assert!(a.iter().enumerate().all(|(i, &a)| a == i as f32 + 1.0));
                     assert!(b.iter().enumerate().all(|(i, &b)| b == i as f32 + 1.0));
+                    let expected = (0..items).flat_map(|i| vec![i as f32; i]).collect::<Vec<_>>();
+                    assert_eq!(c, expected);
                 }
             });
         }

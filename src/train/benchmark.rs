@@ -16,8 +16,9 @@ use crate::autodiff::{Profile, Row};
 use crate::data::{Batch, Instance};
 use crate::model::{Bert, Config};
 use crate::tensor::kernels::{self, Simd};
+use crate::tensor::memory;
 use crate::tensor::random::{Generator, Purpose};
-use crate::tensor::threads::{self, PerItem};
+use crate::tensor::threads::{self, PerItem, Pool};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -77,6 +78,54 @@ pub struct Measured {
     pub memory_gigabytes_per_second: f64,
     /// The time of a step by operation; last the optimizer, with everything outside the plan.
     pub operations: Vec<Row>,
+    /// The same on one thread, when that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
+}
+
+/// How much faster a step is on all threads than on one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Scaling {
+    /// Median time of a step on one thread, in milliseconds.
+    pub one_thread_step_ms_median: f64,
+    /// That over the median time on all threads.
+    pub speedup: f64,
+    /// The share of a step on one thread that more threads do not shorten, by Amdahl's law:
+    /// `(threads / speedup − 1) / (threads − 1)`. Below 0 when noise, or a second cache, made up for it.
+    pub serial_fraction: f64,
+}
+
+/// Measures training on `all` threads and on `one`, twice each in turn; keeps the faster of each.
+///
+/// # Errors
+/// [`TrainError`] when the settings make no sense.
+pub fn benchmark_scaling(
+    settings: &Settings,
+    all: &Pool,
+    one: &Pool,
+) -> Result<Measured, TrainError> {
+    let mut best: [Option<Measured>; 2] = [None, None];
+    for _ in 0..2 {
+        for (pool, best) in [all, one].into_iter().zip(&mut best) {
+            let measured = pool.run(|| benchmark(settings))?;
+            if best.as_ref().is_none_or(|b| measured.step_ms_median < b.step_ms_median) {
+                *best = Some(measured);
+            }
+        }
+    }
+    let [Some(mut measured), Some(one)] = best else { unreachable!("both were measured") };
+    let speedup = one.step_ms_median / measured.step_ms_median;
+    let threads = measured.threads as f64;
+    measured.scaling = Some(Scaling {
+        one_thread_step_ms_median: one.step_ms_median,
+        speedup,
+        serial_fraction: if threads > 1.0 {
+            (threads / speedup - 1.0) / (threads - 1.0)
+        } else {
+            1.0
+        },
+    });
+    Ok(measured)
 }
 
 /// FLOP of the matrix products of one step; see the head of this file.
@@ -141,10 +190,11 @@ pub fn benchmark(settings: &Settings) -> Result<Measured, TrainError> {
         gflops,
         peak_gflops,
         peak_fraction: gflops / peak_gflops,
-        peak_memory_bytes: peak_memory().unwrap_or(planned_memory_bytes),
+        peak_memory_bytes: memory::peak().unwrap_or(planned_memory_bytes),
         planned_memory_bytes,
         memory_gigabytes_per_second: copy_rate(),
         operations,
+        scaling: None,
     })
 }
 
@@ -215,13 +265,6 @@ fn fma_peak() -> f64 {
         best = best.max((items.len() * ROUNDS * kernels::FMA_BURST_FLOP) as f64 / seconds / 1e9);
     }
     best
-}
-
-/// The high-water mark of this process's memory in bytes, on Linux.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(1024 * line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?)
 }
 
 #[cfg(test)]

@@ -175,6 +175,10 @@ pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointErro
         io::ErrorKind::UnexpectedEof => damaged("it is cut short"),
         _ => FileError::io("read", path, error).into(),
     };
+    // A pipe would be waited for.
+    if !path.metadata().map_err(failed)?.is_file() {
+        return Err(damaged("it is not a file"));
+    }
     let file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let mut reader = Hashing { reader: BufReader::new(file), hasher: Sha256::new() };

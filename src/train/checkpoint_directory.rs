@@ -25,6 +25,11 @@ impl CheckpointDirectory {
         &self.path
     }
 
+    /// The checkpoint of step `step`.
+    pub fn file(&self, step: u64) -> PathBuf {
+        self.path.join(format!("step-{step:06}.ckpt"))
+    }
+
     /// Steps and files, in order of steps. A directory that is not there holds none.
     ///
     /// # Errors
@@ -52,7 +57,7 @@ impl CheckpointDirectory {
     /// [`FileError`]; the checkpoints that were there before are as they were then.
     pub fn save(&self, header: &Header, arrays: [&[f32]; 3]) -> Result<(), FileError> {
         files::create_directory(&self.path)?;
-        let path = self.path.join(format!("step-{:06}.ckpt", header.progress.step));
+        let path = self.file(header.progress.step);
         checkpoint::save(&path, header, arrays)?;
         let all = self.list()?;
         for (_, old) in &all[..all.len().saturating_sub(KEPT)] {
@@ -62,7 +67,7 @@ impl CheckpointDirectory {
     }
 
     /// The newest checkpoint that is whole, for a model of `parameters` parameters; `None` when there
-    /// never was one. Damaged ones are set aside (`….damaged`) and named to `note`.
+    /// never was one. Damaged and unreadable ones are set aside (`….damaged`) and named to `note`.
     ///
     /// # Errors
     /// [`CheckpointError::Foreign`]; [`CheckpointError::NoneWhole`] when all are damaged;
@@ -81,7 +86,10 @@ impl CheckpointDirectory {
                     path.display(),
                     found.header.progress.step
                 ),
-                Err(error @ CheckpointError::Damaged { .. }) => error.to_string(),
+                // Nothing of a disk that fails is lost by setting it aside.
+                Err(error @ (CheckpointError::Damaged { .. } | CheckpointError::File(_))) => {
+                    error.to_string()
+                }
                 Err(error) => return Err(error),
             };
             note(&format!("warning: {message}; it is set aside, and the one before is used"));
@@ -135,6 +143,10 @@ mod tests {
         let error = newest(&mut notes).unwrap_err().to_string();
         assert!(error.contains("no checkpoint in"), "{error}");
         assert!(notes[1].contains("holds step 999999"), "{notes:?}");
+        // No file at all.
+        fs::create_dir(checkpoints.path().join("step-1000002.ckpt")).unwrap();
+        newest(&mut notes).unwrap_err();
+        assert!(notes[2].contains("it is not a file"), "{notes:?}");
         // Set aside, so that what is written next is not thrown away for it; and not forgotten.
         assert!(checkpoints.list().unwrap().is_empty());
         newest(&mut notes).unwrap_err();

@@ -38,6 +38,11 @@ impl Evaluator {
         Ok(Self { plan: PretrainingPlan::new(bert, shape, Mode::Evaluation, true, false)? })
     }
 
+    /// Bytes of all buffers.
+    pub fn bytes(&mut self) -> usize {
+        self.plan.plan().bytes()
+    }
+
     /// The means over `batches`, which are looked at one at a time.
     ///
     /// # Errors

@@ -64,6 +64,13 @@ impl Moments {
     }
 }
 
+/// g = 0, before a step adds to it.
+pub fn zero(gradients: &mut [f32]) {
+    let chunks = gradients.len().div_ceil(CHUNK);
+    let outputs = [PerItem::new(gradients, CHUNK)];
+    for_each_range(chunks, outputs, &mut [], 0, |_, [gradients], _| gradients.fill(0.0));
+}
+
 /// √Σ g², by chunks of 16,384 over 16 fixed lanes, the chunks in order in `f64`. `partials` is
 /// scratch.
 pub fn global_norm(gradients: &[f32], partials: &mut Vec<f32>) -> f32 {

@@ -372,6 +372,9 @@ fn tokenize(
     } else {
         TokenStore::in_memory(corpus, tokenizer, progress)?
     };
+    if let Some(error) = store.replaced() {
+        observer.note(&format!("warning: {error}; it was made anew from the text"));
+    }
     observer.note(&format!(
         "{}: {} documents, {} sentences, {} tokens",
         corpus.name(),

@@ -69,6 +69,9 @@ pub fn resume(options: &Options, observer: &mut dyn Observer) -> Result<Finished
     if !differ.is_empty() {
         return Err(TrainError::Settings { path: directory.path().to_path_buf(), differ });
     }
+    if let Some(elsewhere) = before.elsewhere() {
+        observer.note(&elsewhere);
+    }
     let mut run = Run::prepare(options, &before.command, observer)?;
     if run.json.config != before.config {
         return Err(TrainError::OtherConfig(directory.path().to_path_buf()));
@@ -81,11 +84,12 @@ pub fn resume(options: &Options, observer: &mut dyn Observer) -> Result<Finished
         run.json.cloze_version.clone_from(&before.cloze_version);
     }
     run.json.extensions.clone_from(&before.extensions);
+    run.json.directory.clone_from(&before.directory);
     let checkpoints = CheckpointDirectory::new(directory.path());
     let parameters = run.trainer.bert.layout.len();
     match checkpoints.newest(parameters, |note| observer.note(note))? {
         Some(checkpoint) => {
-            let path = checkpoints.path().join(format!("step {}", checkpoint.header.progress.step));
+            let path = checkpoints.file(checkpoint.header.progress.step);
             let foreign =
                 |what: &str| CheckpointError::Foreign { path: path.clone(), what: what.into() };
             let header = checkpoint.header;
@@ -154,20 +158,25 @@ impl<'a> Run<'a> {
             prepare(options, observer)?;
         let recipe = &options.recipe;
         let mut trainer = Trainer::new(bert, recipe.clone())?;
-        let evaluator = match held_out.as_slice() {
+        let mut evaluator = match held_out.as_slice() {
             [] => None,
             _ => Some(Evaluator::new(&trainer.bert, recipe.batch_shape())?),
         };
-        observer.note(&format!(
-            "{} parameters; {:.0} MB of memory for training",
-            trainer.bert.layout.len(),
-            trainer.bytes() as f64 / 1e6
-        ));
-        // Nothing but the parameters has been touched so far, so nothing else has been taken.
+        let parameters = trainer.bert.layout.len();
         let sequence = 3 * (recipe.max_seq_length + recipe.max_predictions_per_seq);
         let batches = recipe.sequences_per_step().saturating_mul(sequence);
-        let plan = trainer.bytes() / 4 - trainer.bert.layout.len();
-        memory::check(plan.saturating_add(batches))?;
+        let plans = trainer.bytes() + evaluator.as_mut().map_or(0, Evaluator::bytes);
+        // Nothing of it but the parameters has been touched so far, so nothing else has been taken.
+        let elements = (plans / 4).saturating_add(batches) - parameters;
+        memory::check(elements)?;
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        let before = memory::resident().unwrap_or(4 * parameters as u64);
+        observer.note(&format!(
+            "{parameters} parameters; {:.0} MB of memory, {:.0} MB of it for the text and all else that is \
+             there by now",
+            megabytes(before + 4 * elements as u64),
+            megabytes(before - 4 * parameters as u64),
+        ));
         let progress = Progress {
             step: 0,
             tokens: 0,

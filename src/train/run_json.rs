@@ -8,7 +8,7 @@ use crate::model::Config;
 use crate::sha256::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct RunJson {
     pub cloze_version: String,
     /// What a person typed to begin it.
     pub command: String,
+    /// The directory it was typed in: what relative paths among the settings are relative to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
     /// Every setting.
     pub options: Options,
     /// The model's configuration.
@@ -52,6 +55,7 @@ impl RunJson {
         Self {
             cloze_version: env!("CARGO_PKG_VERSION").into(),
             command: command.into(),
+            directory: std::env::current_dir().ok(),
             options: options.clone(),
             config: as_written(config),
             extensions: Vec::new(),
@@ -81,6 +85,19 @@ impl RunJson {
         let mut text = serde_json::to_string_pretty(self).expect("numbers and strings");
         text.push('\n');
         Ok(directory.write("run.json", &text)?)
+    }
+
+    /// What to say to somebody who goes on with the run, or verifies it, from another directory than it
+    /// began in, and so may name other files.
+    pub fn elsewhere(&self) -> Option<String> {
+        let (then, now) = (self.directory.as_ref()?, std::env::current_dir().ok()?);
+        (*then != now).then(|| {
+            format!(
+                "the run began in `{}`, this is `{}`: relative paths among its settings are taken from here",
+                then.display(),
+                now.display()
+            )
+        })
     }
 
     /// Digest of all that changes the result but `--num-train-steps`, which a run may raise.
@@ -120,7 +137,6 @@ pub fn differences(before: &Options, now: &Options) -> Vec<Difference> {
 
 /// Every setting that changes the result, by the name of its option.
 fn settings(options: &Options) -> Vec<(String, Value)> {
-    // Paths of one text may be written in several ways; the digest of the data tells texts apart.
     let mut found = Vec::new();
     flatten("", &as_written(options), &mut found);
     found

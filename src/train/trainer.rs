@@ -1,6 +1,6 @@
 //! One optimizer step: forward and backward over the batches of the step, clipping, AdamW.
 
-use super::optimizer::{Group, Moments, clip_factor, global_norm, groups};
+use super::optimizer::{Group, Moments, clip_factor, global_norm, groups, zero};
 use super::recipe::Recipe;
 use crate::autodiff::{GraphError, Mode, Profile};
 use crate::data::Batch;
@@ -141,7 +141,7 @@ impl Trainer {
         let masked_lm_scale = total(|batch| batch.masked_lm_weights.iter().sum());
         let next_sentence_scale = total(|batch| batch.next_sentence_weights.iter().sum());
         let mut losses = Losses::default();
-        self.gradients.fill(0.0);
+        zero(&mut self.gradients);
         for (index, batch) in batches.iter().enumerate() {
             let moment = Moment {
                 seed,

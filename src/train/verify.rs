@@ -10,6 +10,7 @@ use crate::files::{self, FileError};
 use crate::model::weights;
 use serde::Serialize;
 use serde_json::Value;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// What came of running a run once more.
@@ -64,7 +65,7 @@ pub const TIMINGS: [&str; 3] = ["seconds", "tokens_per_second", "eval_seconds"];
 pub fn verify(run: &Path, observer: &mut dyn Observer) -> Result<Verified, TrainError> {
     let json = RunJson::read(run)?;
     let path = run.to_path_buf();
-    let Some(recorded_sha256) = json.model_sha256 else {
+    let Some(recorded_sha256) = json.model_sha256.clone() else {
         return Err(VerifyError::Unfinished(path).into());
     };
     if let Some(extension) = json.extensions.first() {
@@ -76,6 +77,9 @@ pub fn verify(run: &Path, observer: &mut dyn Observer) -> Result<Verified, Train
             json.cloze_version,
             env!("CARGO_PKG_VERSION")
         ));
+    }
+    if let Some(elsewhere) = json.elsewhere() {
+        observer.note(&elsewhere);
     }
     let file_sha256 = weights::file_digest(run)?.to_string();
     let first = lines(run)?;
@@ -124,11 +128,19 @@ struct Temporary(PathBuf);
 
 impl Temporary {
     fn new() -> Result<Self, FileError> {
-        let path = std::env::temp_dir().join(format!("cloze-verify-{}", std::process::id()));
-        // Not create_dir_all: it must not be there yet.
-        let created = std::fs::create_dir(&path);
-        created.map_err(|error| FileError::io("create directory", &path, error))?;
-        Ok(Self(path))
+        let mut number = 0;
+        loop {
+            let name = format!("cloze-verify-{}-{number}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            // Not create_dir_all: it must not be there yet. A process that was killed may have left one.
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && number < 1000 => {
+                    number += 1
+                }
+                Err(error) => return Err(FileError::io("create directory", &path, error)),
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@
     HF_HUB_OFFLINE=1 python pretrain_torch.py --instances instances.jsonl --vocab vocab.txt \\
         --model tiny --num-train-steps 2000 --num-warmup-steps 200 --train-batch-size 32 \\
         --learning-rate 5e-4 [--eval-instances heldout.jsonl] [--output-dir DIR]
-    HF_HUB_OFFLINE=1 python pretrain_torch.py --bench --threads 2
+    HF_HUB_OFFLINE=1 python pretrain_torch.py --bench --threads 2 [--compile] [--bf16] [--json]
 
 Not run by the tests. Written for python 3.11+, torch==2.15.0, transformers==5.23.0.
 
@@ -219,9 +219,10 @@ def pretrain(options):
 
 
 def bench(options):
-    """Full steps on random data: 32 rows of 128, 20 masked positions, dropout on."""
-    rows, length, masked = 32, 128, 20
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {rows} x {length}, {masked} masked a row")
+    """Full steps on random data: rows of 128, 20 masked positions, dropout on."""
+    rows, length, masked = options.train_batch_size, 128, 20
+    if not options.json:
+        print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {rows} x {length}, {masked} masked a row")
     for name in options.bench_models.split(","):
         size, vocab_size = name.split("/")
         torch.manual_seed(options.seed)
@@ -239,11 +240,23 @@ def bench(options):
         ]
         batch = collate(instances, length)
         times = []
+        if options.compile:
+            model.forward = torch.compile(model.forward)
+            model.bert.forward = torch.compile(model.bert.forward)
         for _ in range(options.bench_steps + 3):
             began = time.perf_counter()
-            train_step(model, optimizer, batch, 1e-4, options.max_grad_norm)
+            with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
+                train_step(model, optimizer, batch, 1e-4, options.max_grad_norm)
             times.append(time.perf_counter() - began)
         median = statistics.median(times[3:])
+        if options.json:
+            with open("/proc/self/status") as status:
+                peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+            print(json.dumps({
+                "model": size, "vocab_size": int(vocab_size), "step_ms_median": median * 1e3,
+                "tokens_per_second": rows * length / median, "peak_memory_bytes": 1024 * peak,
+            }), flush=True)
+            continue
         print(
             f"{name:12} median {median * 1e3:7.1f} ms, fastest {min(times[3:]) * 1e3:7.1f} ms a step,"
             f" {rows * length / median:8.0f} tokens/s (median of {options.bench_steps})",
@@ -274,6 +287,9 @@ def main():
     parser.add_argument("--bench", action="store_true")
     parser.add_argument("--bench-models", default="tiny/8192,tiny/30522,mini/8192")
     parser.add_argument("--bench-steps", type=int, default=20)
+    parser.add_argument("--compile", action="store_true", help="torch.compile the model (needs a C++ compiler)")
+    parser.add_argument("--bf16", action="store_true", help="autocast to bfloat16")
+    parser.add_argument("--json", action="store_true", help="the bench as a JSON object a model")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)

@@ -189,6 +189,11 @@ fn instances_are_one_object_a_line() {
     place.cloze(&format!("{base} --output i.jsonl")).ok();
     assert_eq!(place.read_text("i.jsonl"), answer.stdout);
     assert_ne!(place.cloze(&format!("{base} --seed 1")).ok().stdout, answer.stdout);
+    assert!(!answer.stderr.contains("warning"), "{}", answer.stderr);
+    // Sentences longer than the target have no next one to be kept.
+    let short = "instances --input text.txt --vocab vocab.txt --max-seq-length 8";
+    let answer = place.cloze(short).ok();
+    assert!(answer.stderr.contains("% of the pairs are random"), "{}", answer.stderr);
 }
 
 #[test]
@@ -203,9 +208,17 @@ fn without_json_a_person_can_read_it() {
     // A run answers with files: all of its talk is on standard error.
     let answer = place.pretrain("--input text.txt --vocab vocab.txt --output-dir other").ok();
     assert_eq!(answer.stdout, "");
-    for words in ["step 4/4", "held out", "The model is in `other`", "cloze fill-mask --model"] {
+    // Commands to copy name the program as it was called.
+    let program = env!("CARGO_BIN_EXE_cloze");
+    let [fill_mask, next_sentence] = ["fill-mask --model other", "next-sentence --model other"]
+        .map(|command| format!("{program} {command}"));
+    for words in ["step 4/4", "held out", "The model is in `other`", &fill_mask, &next_sentence] {
         assert!(answer.stderr.contains(words), "`{words}` is not in: {}", answer.stderr);
     }
+    let options = "--input text.txt --vocab vocab.txt --no-nsp --output-dir single";
+    let answer = place.pretrain(options).ok();
+    assert!(!answer.stderr.contains("next-sentence --model"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("your-text.txt --no-nsp"), "{}", answer.stderr);
 }
 
 #[test]
@@ -227,6 +240,8 @@ fn wrong_usage_is_status_2() {
     refused("pretrain --seed -1", "invalid value '-1' for '--seed");
     refused("pretrain --threads 0", "invalid value '0' for '--threads");
     refused("pretrain --eval-fraction 1", "a share is a number from 0");
+    refused("pretrain --eval-fraction 0.2 --eval-input text.txt", "cannot be used with");
+    refused("pretrain --eval-fraction 0.2 --instances i.jsonl", "cannot be used with");
     refused("pretrain --sample A", "there is no [MASK] in it");
     refused("pretrain --input text.txt --instances i.jsonl", "cannot be used with");
     refused("pretrain --input text.txt --no-shuffle", "cannot be used with '--no-shuffle'");

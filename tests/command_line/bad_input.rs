@@ -256,6 +256,12 @@ fn settings_that_make_no_sense() {
         let message = format!("error: {option} {words}");
         place.refuses(&[&message], pretrain(&format!("{option} {value}")));
     }
+    for (option, value) in [("--masked-lm-prob", "-0.1"), ("--short-seq-prob", "NaN")] {
+        let message = format!("error: {option} is {value}, but it must be from 0 to 1");
+        let instances = "instances --input text.txt --vocab none --output i.jsonl";
+        let command = format!("{instances} {option} {value}");
+        place.refuses(&[&message], |place| place.cloze(&command));
+    }
     let words = ["hidden_dropout_prob is 1, but it must be at least 0 and below 1"];
     place.refuses(&words, pretrain("--hidden-dropout-prob 1"));
     let words = ["attention_probs_dropout_prob is NaN"];
@@ -336,6 +342,12 @@ fn instances_that_do_not_fit() {
     place.refuses(&["--vocab FILE", "--init DIR"], |place| {
         place.pretrain("--instances i.jsonl --output-dir out")
     });
+    // The ids of one vocabulary are not those of another.
+    place.cloze("vocab --input text.txt --vocab-size 200 --cased --output other.txt").ok();
+    let words =
+        ["`i.jsonl`, line 1: tokens has", "the vocabulary that the instances were made with"];
+    let other = "--instances i.jsonl --vocab other.txt --output-dir out";
+    place.refuses(&words, |place| place.pretrain(other));
     let bad = |key: &str, value: Value| {
         let mut line = first.clone();
         line[key] = value;

@@ -8,7 +8,8 @@
 //!
 //! Shapes: the projections `[batch, seq, 3·hidden]` (queries, keys, values side by side),
 //! attention_mask `[batch, seq]` (1 real, 0 padding), C `[batch, seq, hidden]`; S and P
-//! `[batch, heads, seq, seq]`. Saved: P before dropout.
+//! `[batch, heads, seq, seq]`. Saved: P before dropout. Where rows that are padding are left out, sequence b
+//! is rows `starts[b] .. starts[b+1]`, of which every matrix has as many.
 //!
 //! ```text
 //! dV = dropout(P)ᵀ·dC        dP = (dC·Vᵀ)·dropout factors
@@ -38,14 +39,15 @@ pub struct Attention {
 }
 
 /// Pushes self-attention over `projections` `[batch, seq, 3·hidden]` with `attention_mask`
-/// `[batch, seq]`; the context is `[batch, seq, hidden]`.
+/// `[batch, seq]`; the context is `[batch, seq, hidden]`. Sequences begin at the rows `starts`, of which a
+/// last one `[batch + 1]` is the end.
 ///
 /// # Errors
 /// When the shapes do not fit, or the width is not a multiple of 3·`heads`.
 pub fn attention(
     g: &mut Graph<'_>,
     projections: Tensor,
-    attention_mask: Integers,
+    [attention_mask, starts]: [Integers; 2],
     heads: usize,
     dropout_rate: f32,
 ) -> Result<Tensor, GraphError> {
@@ -58,11 +60,12 @@ pub fn attention(
     let (batch, seq) = (shape.dimensions()[0], shape.dimensions()[1]);
     let fits = attention_mask.length == batch * seq;
     g.check(fits, NAME, "the attention mask", attention_mask.length, batch * seq)?;
+    g.check(starts.length == batch + 1, NAME, "the starts", starts.length, batch + 1)?;
     let head_size = width / (3 * heads);
     let dropout = Dropout::new(dropout_rate, site);
     g.push(
         Attention { batch, seq, heads, head_size, dropout },
-        &[projections.into(), attention_mask.into()],
+        &[projections.into(), attention_mask.into(), starts.into()],
         shape.with_columns(width / 3),
     )
 }
@@ -79,7 +82,7 @@ vectorized! {
             return;
         }
         for s in row.iter_mut() {
-            *s = math::exp(*s - max);
+            *s = math::exp_of_nonpositive(*s - max);
         }
         let inverse = 1.0 / sum_lanes(row);
         for s in row {
@@ -123,9 +126,10 @@ impl Attention {
         first..first + self.head_size
     }
 
-    /// Q, K or V of one head, `[seq, head_size]`.
+    /// Q, K or V of one head, `[length, head_size]`.
     fn part<'a>(&self, sequence: &'a [f32], head: usize, part: Part) -> ArrayView2<'a, f32> {
-        let all = matrix(sequence, self.seq, 3 * self.hidden());
+        let width = 3 * self.hidden();
+        let all = matrix(sequence, sequence.len() / width, width);
         all.slice_move(s![.., self.columns(head, part)])
     }
 
@@ -135,7 +139,8 @@ impl Attention {
         head: usize,
         part: Part,
     ) -> ArrayViewMut2<'a, f32> {
-        let all = matrix_mut(sequence, self.seq, 3 * self.hidden());
+        let width = 3 * self.hidden();
+        let all = matrix_mut(sequence, sequence.len() / width, width);
         all.slice_move(s![.., self.columns(head, part)])
     }
 
@@ -170,39 +175,44 @@ impl Operation for Attention {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let (projections, attention_mask) = (pass.inputs.floats(0), pass.inputs.integers(1));
-        let (seq, width, square) = (self.seq, 3 * self.hidden(), self.seq * self.seq);
+        let projections = pass.inputs.floats(0);
+        let (attention_mask, starts) = (pass.inputs.integers(1), pass.inputs.integers(2));
+        let (hidden, width, square) = (self.hidden(), 3 * self.hidden(), self.seq * self.seq);
         let dropout = self.dropout.filter(|_| pass.training);
         let outputs = [
-            PerItem::new(pass.output, seq * self.hidden()),
+            PerItem::between(starts, pass.output, hidden),
             PerItem::new(pass.saved, self.heads * square),
         ];
         let task = self.task_scratch();
         for_each_range(self.batch, outputs, pass.scratch, task, |range, outputs, scratch| {
-            let [context, probabilities] = outputs;
+            let [mut context, probabilities] = outputs;
             let (dropped, scratch) = scratch.split_at_mut(square);
-            let (factors, mask) = scratch[square..].split_at_mut(seq);
-            let sequences = context
-                .chunks_exact_mut(seq * self.hidden())
-                .zip(probabilities.chunks_exact_mut(self.heads * square));
-            for (b, (context, probabilities)) in range.zip(sequences) {
-                let sequence = &projections[b * seq * width..(b + 1) * seq * width];
-                fill_mask(&attention_mask[b * seq..(b + 1) * seq], mask);
-                let mut context = matrix_mut(context, seq, self.hidden());
-                for (head, p) in probabilities.chunks_exact_mut(square).enumerate() {
+            let (factors, mask) = scratch[square..].split_at_mut(self.seq);
+            for (b, probabilities) in range.zip(probabilities.chunks_exact_mut(self.heads * square)) {
+                let rows = starts[b] as usize..starts[b + 1] as usize;
+                let length = rows.len();
+                let sequence = &projections[rows.start * width..rows.end * width];
+                let (factors, mask) = (&mut factors[..length], &mut mask[..length]);
+                fill_mask(&attention_mask[rows], mask);
+                let own;
+                (own, context) = context.split_at_mut(length * hidden);
+                let mut own = matrix_mut(own, length, hidden);
+                for head in 0..self.heads {
+                    let p = &mut probabilities[head * square..][..length * length];
                     let [q, k, v] = [Part::Query, Part::Key, Part::Value]
                         .map(|part| self.part(sequence, head, part));
-                    matmul(q, k.reversed_axes(), Update::Store, matrix_mut(p, seq, seq));
-                    for (query, row) in p.chunks_exact_mut(seq).enumerate() {
+                    matmul(q, k.reversed_axes(), Update::Store, matrix_mut(p, length, length));
+                    for (query, row) in p.chunks_exact_mut(length).enumerate() {
                         softmax_row(row, mask, self.scale());
                         if let Some(dropout) = dropout {
                             self.factors(dropout, &pass.moment, [b, head, query], factors);
-                            multiply(row, factors, false, &mut dropped[query * seq..][..seq]);
+                            multiply(row, factors, false, &mut dropped[query * length..][..length]);
                         }
                     }
-                    let p = matrix(if dropout.is_some() { dropped } else { p }, seq, seq);
+                    let p = if dropout.is_some() { &dropped[..length * length] } else { p };
                     let columns = self.columns(head, Part::Query);
-                    matmul(p, v, Update::Store, context.slice_mut(s![.., columns]));
+                    let context = own.slice_mut(s![.., columns]);
+                    matmul(matrix(p, length, length), v, Update::Store, context);
                 }
             }
         });
@@ -210,28 +220,34 @@ impl Operation for Attention {
 
     fn backward(&self, mut pass: Backward<'_>) {
         let Some(gradient) = pass.gradients.take(0) else { return };
-        let projections = pass.inputs.floats(0);
-        let (seq, width, square) = (self.seq, 3 * self.hidden(), self.seq * self.seq);
+        let (projections, starts) = (pass.inputs.floats(0), pass.inputs.integers(2));
+        let (hidden, width, square) = (self.hidden(), 3 * self.hidden(), self.seq * self.seq);
         let (saved, d_context, moment) = (&*pass.saved, &*pass.output_gradient, pass.moment);
         let update = Update::accumulating(gradient.accumulate);
-        let outputs = [PerItem::new(gradient.data, seq * width)];
+        let outputs = [PerItem::between(starts, gradient.data, width)];
         let task = self.task_scratch();
-        for_each_range(self.batch, outputs, pass.scratch, task, |range, [gradient], scratch| {
+        for_each_range(self.batch, outputs, pass.scratch, task, |range, outputs, scratch| {
+            let [mut gradient] = outputs;
             let (dropped, scratch) = scratch.split_at_mut(square);
             let (dp, scratch) = scratch.split_at_mut(square);
-            let factors = &mut scratch[..seq];
-            for (b, gradient) in range.zip(gradient.chunks_exact_mut(seq * width)) {
-                let sequence = &projections[b * seq * width..(b + 1) * seq * width];
-                let d_context = &d_context[b * seq * self.hidden()..][..seq * self.hidden()];
+            for b in range {
+                let rows = starts[b] as usize..starts[b + 1] as usize;
+                let length = rows.len();
+                let own;
+                (own, gradient) = gradient.split_at_mut(length * width);
+                let sequence = &projections[rows.start * width..rows.end * width];
+                let d_context = &d_context[rows.start * hidden..rows.end * hidden];
+                let d_context = matrix(d_context, length, hidden);
+                let factors = &mut scratch[..length];
+                let (dropped, dp) = (&mut dropped[..length * length], &mut dp[..length * length]);
                 for head in 0..self.heads {
-                    let p = &saved[(b * self.heads + head) * square..][..square];
+                    let p = &saved[(b * self.heads + head) * square..][..length * length];
                     let [q, k, v] = [Part::Query, Part::Key, Part::Value]
                         .map(|part| self.part(sequence, head, part));
-                    let dc = matrix(d_context, seq, self.hidden())
-                        .slice_move(s![.., self.columns(head, Part::Query)]);
-                    matmul(dc, v.reversed_axes(), Update::Store, matrix_mut(dp, seq, seq));
-                    for query in 0..seq {
-                        let row = query * seq..(query + 1) * seq;
+                    let dc = d_context.slice(s![.., self.columns(head, Part::Query)]);
+                    matmul(dc, v.reversed_axes(), Update::Store, matrix_mut(dp, length, length));
+                    for query in 0..length {
+                        let row = query * length..(query + 1) * length;
                         let (p, dp) = (&p[row.clone()], &mut dp[row.clone()]);
                         if let Some(dropout) = self.dropout {
                             self.factors(dropout, &moment, [b, head, query], factors);
@@ -241,11 +257,11 @@ impl Operation for Attention {
                         softmax_backward_row(p, self.scale(), dp);
                     }
                     let dropped = if self.dropout.is_some() { &*dropped } else { p };
-                    let (dropped, ds) = (matrix(dropped, seq, seq), matrix(dp, seq, seq));
-                    let dv = self.part_mut(gradient, head, Part::Value);
+                    let (dropped, ds) = (matrix(dropped, length, length), matrix(dp, length, length));
+                    let dv = self.part_mut(own, head, Part::Value);
                     matmul(dropped.reversed_axes(), dc, update, dv);
-                    matmul(ds, k, update, self.part_mut(gradient, head, Part::Query));
-                    let dk = self.part_mut(gradient, head, Part::Key);
+                    matmul(ds, k, update, self.part_mut(own, head, Part::Query));
+                    let dk = self.part_mut(own, head, Part::Key);
                     matmul(ds.reversed_axes(), q, update, dk);
                 }
             }
@@ -254,10 +270,12 @@ impl Operation for Attention {
 
     fn reference(&self, inputs: &[Input64], moment: &Moment) -> Vec<f64> {
         let (x, attention_mask) = (inputs[0].floats(), inputs[1].integers());
-        let (seq, hidden, d) = (self.seq, self.hidden(), self.head_size);
-        let mut context = vec![0.0; self.output()];
+        let (starts, hidden, d) = (inputs[2].integers(), self.hidden(), self.head_size);
+        let mut context = vec![0.0; x.len() / 3];
         for b in 0..self.batch {
-            let at = |t: usize, column: usize| x[(b * seq + t) * 3 * hidden + column];
+            let (first, end) = (starts[b] as usize, starts[b + 1] as usize);
+            let seq = end - first;
+            let at = |t: usize, column: usize| x[(first + t) * 3 * hidden + column];
             for head in 0..self.heads {
                 for query in 0..seq {
                     // P[query] = softmax over the keys that are not padding.
@@ -267,7 +285,7 @@ impl Operation for Attention {
                         for c in head * d..(head + 1) * d {
                             score += at(query, c) * at(key, hidden + c);
                         }
-                        p[key] = if attention_mask[b * seq + key] == 0 {
+                        p[key] = if attention_mask[first + key] == 0 {
                             0.0
                         } else {
                             (score / (d as f64).sqrt()).exp()
@@ -281,7 +299,7 @@ impl Operation for Attention {
                     for key in 0..seq {
                         let p = p[key] / if sum > 0.0 { sum } else { 1.0 };
                         for c in head * d..(head + 1) * d {
-                            context[(b * seq + query) * hidden + c] +=
+                            context[(first + query) * hidden + c] +=
                                 p * f64::from(factors[key]) * at(key, 2 * hidden + c);
                         }
                     }
@@ -293,21 +311,24 @@ impl Operation for Attention {
 
     fn cases() -> Vec<Case> {
         let mut cases = Vec::new();
-        for (batch, seq, heads, head_size) in [(1, 1, 1, 1), (3, 5, 3, 4), (2, 19, 2, 7)] {
+        // (lengths of the sequences, seq): with room to spare, too.
+        for (lengths, seq, heads, head_size) in
+            [(&[1][..], 1, 1, 1), (&[5, 5, 5], 5, 3, 4), (&[19, 19], 19, 2, 7), (&[4, 1, 6], 7, 2, 3)]
+        {
+            let starts = || lengths.iter().scan(0, |end, length| Some(std::mem::replace(end, *end + length)));
+            let rows: u32 = lengths.iter().sum();
             for rate in [0.0, 0.2] {
-                // The last sequences end in padding; the first has none.
-                let mask = (0..batch * seq).map(|i| u32::from(i / seq == 0 || i % seq < 3));
+                // All sequences but the first end in padding, where they are long enough.
+                let mask = lengths.iter().enumerate().flat_map(|(b, &length)| {
+                    (0..length).map(move |t| u32::from(b == 0 || t < 3))
+                });
+                let (batch, dropout) = (lengths.len(), Dropout::new(rate, 5));
                 cases.push(Case {
-                    operation: Box::new(Self {
-                        batch,
-                        seq,
-                        heads,
-                        head_size,
-                        dropout: Dropout::new(rate, 5),
-                    }),
+                    operation: Box::new(Self { batch, seq, heads, head_size, dropout }),
                     inputs: vec![
-                        CaseInput::Random(batch * seq * 3 * heads * head_size),
+                        CaseInput::Random(rows as usize * 3 * heads * head_size),
                         CaseInput::Integers(mask.collect()),
+                        CaseInput::Integers(starts().chain([rows]).collect()),
                     ],
                 });
             }

@@ -37,7 +37,7 @@ fn run(
     items[..inputs.len()].copy_from_slice(inputs);
     let pool = Pool::new(threads).unwrap();
     // NaN: whatever is read before it is written shows.
-    let mut output = vec![f32::NAN; operation.output()];
+    let mut output = vec![f32::NAN; cotangent.len()];
     let mut saved = vec![f32::NAN; operation.saved()];
     let scratch = vec![f32::NAN; operation.scratch(threads)];
     let mut gradients: Vec<Vec<f32>> = before.to_vec();
@@ -118,7 +118,10 @@ fn check(name: &str, number: usize, case: &Case) {
         case.operation.reference(&inputs, &MOMENT)
     };
 
-    let cotangent = random(&mut generator, case.operation.output());
+    // Shorter than the output has room for where a case leaves rows out.
+    let expected = wide(0.0, &[]);
+    assert!(expected.len() <= case.operation.output(), "{at}: length of the output");
+    let cotangent = random(&mut generator, expected.len());
     let directions: Vec<Vec<f32>> = case
         .inputs
         .iter()
@@ -132,9 +135,7 @@ fn check(name: &str, number: usize, case: &Case) {
 
     // Forward. Rounding of a sum of n products is below n·2⁻²⁴ of the sum of magnitudes, and cancels
     // mostly; sums here are at most 300 long.
-    let expected = wide(0.0, &[]);
     let largest = expected.iter().fold(0.1f64, |a, b| a.max(b.abs()));
-    assert_eq!(expected.len(), stored.output.len(), "{at}: length of the output");
     for (i, (&got, &expected)) in stored.output.iter().zip(&expected).enumerate() {
         assert!(got.is_finite(), "{at}: output {i} is {got}");
         let error = (f64::from(got) - expected).abs() / largest;

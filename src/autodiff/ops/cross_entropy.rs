@@ -49,7 +49,7 @@ vectorized! {
         // The first of equals is the prediction.
         let correct = at_label == max && z[..label].iter().all(|&z| z < max);
         for z in z.iter_mut() {
-            *z = math::exp(*z - max);
+            *z = math::exp_of_nonpositive(*z - max);
         }
         let sum = sum_lanes(z);
         let factor = weight / sum;

@@ -7,7 +7,7 @@
 //! Shapes: x, y `[batch, seq, hidden]`. Nothing is saved: f is a function of seed, step, place and
 //! element. Without a backward pass to come, y = x.
 
-use super::super::graph::{Graph, GraphError, Tensor};
+use super::super::graph::{Graph, GraphError, Integers, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
 use crate::tensor::dropout::{Dropout, Moment};
 use crate::tensor::kernels::multiply;
@@ -22,11 +22,17 @@ pub struct DropoutRows {
     seq: usize,
 }
 
-/// Pushes dropout(x) for x `[batch, seq, hidden]` or `[batch, hidden]`; x itself when `rate` is 0.
+/// Pushes dropout(x) for x `[batch, seq, hidden]` or `[batch, hidden]`, whose rows `row_ids` numbers; x
+/// itself when `rate` is 0.
 ///
 /// # Errors
-/// None today; the signature is that of every operation.
-pub fn dropout(g: &mut Graph<'_>, x: Tensor, rate: f32) -> Result<Tensor, GraphError> {
+/// When there are not as many numbers as rows.
+pub fn dropout(
+    g: &mut Graph<'_>,
+    x: Tensor,
+    row_ids: Integers,
+    rate: f32,
+) -> Result<Tensor, GraphError> {
     let site = g.dropout_site();
     let Some(dropout) = Dropout::new(rate, site) else { return Ok(x) };
     let (rows, width) = (x.shape.rows(), x.shape.columns());
@@ -34,17 +40,26 @@ pub fn dropout(g: &mut Graph<'_>, x: Tensor, rate: f32) -> Result<Tensor, GraphE
         [_, seq, _] => *seq,
         _ => 1,
     };
-    g.push(DropoutRows { rows, width, dropout, seq }, &[x.into()], x.shape)
+    g.check(row_ids.length == rows, "dropout", "the numbers of the rows", row_ids.length, rows)?;
+    g.push(DropoutRows { rows, width, dropout, seq }, &[x.into(), row_ids.into()], x.shape)
 }
 
 impl DropoutRows {
     /// y = x·f or y += x·f, the same going forward and backward.
-    fn apply(&self, x: &[f32], moment: Moment, accumulate: bool, y: &mut [f32], scratch: &mut [f32]) {
+    fn apply(
+        &self,
+        (x, row_ids): (&[f32], &[u32]),
+        moment: Moment,
+        accumulate: bool,
+        y: &mut [f32],
+        scratch: &mut [f32],
+    ) {
         let width = self.width;
+        let rows = y.len() / width;
         let outputs = [PerItem::new(y, width)];
-        for_each_range(self.rows, outputs, scratch, width, |range, [y], factors| {
+        for_each_range(rows, outputs, scratch, width, |range, [y], factors| {
             for (row, y) in range.zip(y.chunks_exact_mut(width)) {
-                let global = moment.first_sequence * self.seq + row;
+                let global = moment.first_sequence * self.seq + row_ids[row] as usize;
                 self.dropout.factors(&moment, global, factors);
                 multiply(&x[row * width..(row + 1) * width], factors, accumulate, y);
             }
@@ -65,22 +80,23 @@ impl Operation for DropoutRows {
         threads * self.width
     }
 
-    fn backward_reads(&self, _place: usize) -> bool {
-        false
+    fn backward_reads(&self, place: usize) -> bool {
+        place == 1
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let x = pass.inputs.floats(0);
+        let (x, row_ids) = (pass.inputs.floats(0), pass.inputs.integers(1));
         if pass.training {
-            self.apply(x, pass.moment, false, pass.output, pass.scratch);
+            self.apply((x, row_ids), pass.moment, false, pass.output, pass.scratch);
         } else {
             pass.output.copy_from_slice(x);
         }
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
+        let row_ids = pass.inputs.integers(1);
         if let Some(dx) = pass.gradients.take(0) {
-            self.apply(pass.output_gradient, pass.moment, dx.accumulate, dx.data, pass.scratch);
+            self.apply((pass.output_gradient, row_ids), pass.moment, dx.accumulate, dx.data, pass.scratch);
         }
     }
 
@@ -89,7 +105,8 @@ impl Operation for DropoutRows {
         let mut y = Vec::new();
         for row in 0..self.rows {
             let mut factors = vec![0.0; self.width];
-            self.dropout.factors(moment, moment.first_sequence * self.seq + row, &mut factors);
+            let global = moment.first_sequence * self.seq + inputs[1].integers()[row] as usize;
+            self.dropout.factors(moment, global, &mut factors);
             for c in 0..self.width {
                 y.push(x[row * self.width + c] * f64::from(factors[c]));
             }
@@ -107,7 +124,10 @@ impl Operation for DropoutRows {
                     dropout: Dropout::new(0.25, 9).expect("a rate above 0"),
                     seq: 1,
                 }),
-                inputs: vec![CaseInput::Random(rows * width)],
+                inputs: vec![
+                    CaseInput::Random(rows * width),
+                    CaseInput::Integers((0..rows as u32).map(|row| 3 * row).collect()),
+                ],
             })
             .collect()
     }

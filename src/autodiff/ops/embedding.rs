@@ -5,14 +5,15 @@
 //! ```
 //!
 //! Shapes: ids `[batch, seq]`, tables `[vocab_size, hidden]`, `[max_position_embeddings, hidden]`,
-//! `[type_vocab_size, hidden]`, y `[batch, seq, hidden]`. Nothing is saved.
+//! `[type_vocab_size, hidden]`, y `[batch, seq, hidden]`. Where rows that are padding are left out, token
+//! t is number `row_ids[t]` of `[batch, seq]`, p the remainder of that by seq. Nothing is saved.
 //!
 //! Backward adds dy to the rows that were read. Order of summation: a word's and a position's
 //! gradient by token order (each task owns a range of rows of the table and looks at every token);
 //! a segment's by chunks of 64 tokens, then chunks in order. Ids must be in range: the data room
 //! checks them.
 
-use super::super::graph::{Graph, GraphError, Integers, Parameter, Tensor};
+use super::super::graph::{Graph, GraphError, Integers, Parameter, RowCount, Tensor};
 use super::super::operation::{
     Backward, Case, CaseInput, Forward, Input64, Operation, Shape,
 };
@@ -29,15 +30,16 @@ pub struct Embedding {
 }
 
 /// Pushes the embeddings of `input_ids` and `token_type_ids`, both `[batch, seq]`; y is
-/// `[batch, seq, hidden]`.
+/// `[batch, seq, hidden]`. Of all three only the first `rows` tokens count, of which `row_ids` says where
+/// in `[batch, seq]` they stand.
 ///
 /// # Errors
 /// When the tables' widths differ, or `seq` is longer than the position table.
 pub fn embedding_sum(
     g: &mut Graph<'_>,
     [batch, seq]: [usize; 2],
-    input_ids: Integers,
-    token_type_ids: Integers,
+    [input_ids, token_type_ids, row_ids]: [Integers; 3],
+    rows: RowCount,
     [word, position, token_type]: [&Parameter; 3],
 ) -> Result<Tensor, GraphError> {
     const NAME: &str = "embedding_sum";
@@ -48,14 +50,22 @@ pub fn embedding_sum(
     }
     let positions = position.shape.rows();
     g.check(seq <= positions, NAME, "the sequence", seq, format!("at most {positions}"))?;
-    for ids in [input_ids, token_type_ids] {
+    for ids in [input_ids, token_type_ids, row_ids] {
         g.check(ids.length == batch * seq, NAME, "the ids", ids.length, batch * seq)?;
     }
     let types = token_type.shape.rows();
-    g.push(
+    g.push_with_rows(
         Embedding { tokens: batch * seq, seq, hidden, types },
-        &[input_ids.into(), token_type_ids.into(), word.into(), position.into(), token_type.into()],
+        &[
+            input_ids.into(),
+            token_type_ids.into(),
+            row_ids.into(),
+            word.into(),
+            position.into(),
+            token_type.into(),
+        ],
         Shape::new(&[batch, seq, hidden]),
+        Some(rows),
     )
 }
 
@@ -73,25 +83,26 @@ impl Operation for Embedding {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let (ids, types) = (pass.inputs.integers(0), pass.inputs.integers(1));
-        let [word, position, token_type] = [2, 3, 4].map(|place| pass.inputs.floats(place));
+        let [ids, types, row_ids] = [0, 1, 2].map(|place| pass.inputs.integers(place));
+        let [word, position, token_type] = [3, 4, 5].map(|place| pass.inputs.floats(place));
         let width = self.hidden;
+        let tokens = pass.output.len() / width;
         let row = |index: usize| index * width..(index + 1) * width;
         let outputs = [PerItem::new(pass.output, width)];
-        for_each_range(self.tokens, outputs, &mut [], 0, |range, [y], _| {
+        for_each_range(tokens, outputs, &mut [], 0, |range, [y], _| {
             for (t, y) in range.zip(y.chunks_exact_mut(width)) {
                 y.copy_from_slice(&word[row(ids[t] as usize)]);
-                add(&position[row(t % self.seq)], y);
+                add(&position[row(row_ids[t] as usize % self.seq)], y);
                 add(&token_type[row(types[t] as usize)], y);
             }
         });
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let (ids, types) = (pass.inputs.integers(0), pass.inputs.integers(1));
+        let [ids, types, row_ids] = [0, 1, 2].map(|place| pass.inputs.integers(place));
         let dy = &*pass.output_gradient;
         let width = self.hidden;
-        if let Some(d_word) = pass.gradients.take(2) {
+        if let Some(d_word) = pass.gradients.take(3) {
             let d_word = d_word.to_add();
             let rows = d_word.len() / width;
             for_each_range(rows, [PerItem::new(d_word, width)], &mut [], 0, |range, [d], _| {
@@ -103,17 +114,20 @@ impl Operation for Embedding {
                 }
             });
         }
-        if let Some(d_position) = pass.gradients.take(3) {
+        if let Some(d_position) = pass.gradients.take(4) {
             let d_position = &mut d_position.to_add()[..self.seq * width];
             let outputs = [PerItem::new(d_position, width)];
             for_each_range(self.seq, outputs, &mut [], 0, |range, [d], _| {
-                for dy in dy.chunks_exact(self.seq * width) {
-                    add(&dy[range.start * width..range.end * width], d);
+                for (dy, &row_id) in dy.chunks_exact(width).zip(row_ids) {
+                    let position = row_id as usize % self.seq;
+                    if range.contains(&position) {
+                        add(dy, &mut d[(position - range.start) * width..][..width]);
+                    }
                 }
             });
         }
-        if let Some(d_type) = pass.gradients.take(4) {
-            let chunks = self.tokens.div_ceil(ROW_CHUNK);
+        if let Some(d_type) = pass.gradients.take(5) {
+            let chunks = (dy.len() / width).div_ceil(ROW_CHUNK);
             let table = self.types * width;
             let partial = &mut pass.scratch[..chunks * table];
             let outputs = [PerItem::new(partial, table)];
@@ -132,14 +146,14 @@ impl Operation for Embedding {
     }
 
     fn reference(&self, inputs: &[Input64], _moment: &Moment) -> Vec<f64> {
-        let (ids, types) = (inputs[0].integers(), inputs[1].integers());
-        let [word, position, token_type] = [2, 3, 4].map(|place| inputs[place].floats());
+        let [ids, types, row_ids] = [0, 1, 2].map(|place| inputs[place].integers());
+        let [word, position, token_type] = [3, 4, 5].map(|place| inputs[place].floats());
         let mut y = Vec::new();
         for t in 0..self.tokens {
             for c in 0..self.hidden {
                 y.push(
                     word[ids[t] as usize * self.hidden + c]
-                        + position[t % self.seq * self.hidden + c]
+                        + position[row_ids[t] as usize % self.seq * self.hidden + c]
                         + token_type[types[t] as usize * self.hidden + c],
                 );
             }
@@ -157,6 +171,7 @@ impl Operation for Embedding {
                     inputs: vec![
                         CaseInput::Integers((0..tokens as u32).map(|i| i * i % vocabulary).collect()),
                         CaseInput::Integers((0..tokens).map(|i| (i / 2 % types) as u32).collect()),
+                        CaseInput::Integers((0..tokens as u32).map(|t| 2 * t).collect()),
                         CaseInput::Random(vocabulary as usize * hidden),
                         // A table longer than the sequence: the rest gets no gradient.
                         CaseInput::Random((seq + 2) * hidden),

@@ -17,7 +17,6 @@ use crate::tensor::threads::{PerItem, for_each_range};
 /// `y[i] = x[rows[i]]`.
 pub struct GatherRows {
     picked: usize,
-    rows: usize,
     width: usize,
 }
 
@@ -26,10 +25,9 @@ pub struct GatherRows {
 /// # Errors
 /// None today; the signature is that of every operation.
 pub fn gather_rows(g: &mut Graph<'_>, x: Tensor, rows: Integers) -> Result<Tensor, GraphError> {
-    let operation =
-        GatherRows { picked: rows.length, rows: x.shape.rows(), width: x.shape.columns() };
+    let operation = GatherRows { picked: rows.length, width: x.shape.columns() };
     let shape = Shape::new(&[rows.length, operation.width]);
-    g.push(operation, &[x.into(), rows.into()], shape)
+    g.push_with_rows(operation, &[x.into(), rows.into()], shape, None)
 }
 
 impl Operation for GatherRows {
@@ -58,9 +56,9 @@ impl Operation for GatherRows {
         let dy = &*pass.output_gradient;
         let width = self.width;
         if let Some(dx) = pass.gradients.take(0) {
-            let accumulate = dx.accumulate;
+            let (accumulate, rows_of_x) = (dx.accumulate, dx.data.len() / width);
             let outputs = [PerItem::new(dx.data, width)];
-            for_each_range(self.rows, outputs, &mut [], 0, |range, [dx], _| {
+            for_each_range(rows_of_x, outputs, &mut [], 0, |range, [dx], _| {
                 if !accumulate {
                     dx.fill(0.0);
                 }
@@ -90,7 +88,7 @@ impl Operation for GatherRows {
         [(vec![0], 1, 1), (vec![4, 1, 4, 0, 4], 6, 3), (vec![2], 9, 17)]
             .into_iter()
             .map(|(picks, rows, width)| Case {
-                operation: Box::new(Self { picked: picks.len(), rows, width }),
+                operation: Box::new(Self { picked: picks.len(), width }),
                 inputs: vec![CaseInput::Random(rows * width), CaseInput::Integers(picks)],
             })
             .collect()

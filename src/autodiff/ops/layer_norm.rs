@@ -17,7 +17,7 @@
 //! Order of summation: within a row over 16 fixed lanes; dγ and dβ by chunks of 64 rows, then chunks
 //! in order.
 
-use super::super::graph::{Graph, GraphError, Operand, Parameter, Tensor};
+use super::super::graph::{Graph, GraphError, Integers, Operand, Parameter, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
 use crate::tensor::dropout::{Dropout, Moment};
 use crate::tensor::kernels::{ROW_CHUNK, add, add_chunks, multiply, reduce, sum_lanes, vectorized};
@@ -48,26 +48,27 @@ pub fn layer_norm(
     push(g, x, None, [gamma, beta], eps, None)
 }
 
-/// Pushes LayerNorm(dropout(x) + residual); x, residual and y `[batch, seq, hidden]`.
+/// Pushes LayerNorm(dropout(x) + residual); x, residual and y `[batch, seq, hidden]`, whose rows `row_ids`
+/// numbers.
 ///
 /// # Errors
 /// When the shapes do not fit.
 pub fn add_layer_norm(
     g: &mut Graph<'_>,
     x: Tensor,
-    residual: Tensor,
+    (residual, row_ids): (Tensor, Integers),
     parameters: [&Parameter; 2],
     eps: f32,
     dropout_rate: f32,
 ) -> Result<Tensor, GraphError> {
     let site = g.dropout_site();
-    push(g, x, Some(residual), parameters, eps, Dropout::new(dropout_rate, site))
+    push(g, x, Some((residual, row_ids)), parameters, eps, Dropout::new(dropout_rate, site))
 }
 
 fn push(
     g: &mut Graph<'_>,
     x: Tensor,
-    residual: Option<Tensor>,
+    residual: Option<(Tensor, Integers)>,
     parameters: [&Parameter; 2],
     eps: f32,
     dropout: Option<Dropout>,
@@ -83,9 +84,10 @@ fn push(
     }
     let mut operands: Vec<Operand> = vec![x.into()];
     operands.extend(parameters.map(Operand::from));
-    if let Some(residual) = residual {
+    if let Some((residual, row_ids)) = residual {
         g.check(residual.shape == x.shape, name, "the residual", residual.shape, x.shape)?;
-        operands.push(residual.into());
+        g.check(row_ids.length == rows, name, "the numbers of the rows", row_ids.length, rows)?;
+        operands.extend([residual.into(), row_ids.into()]);
     }
     g.push(operation, &operands, x.shape)
 }
@@ -141,11 +143,12 @@ const X: usize = 0;
 const GAMMA: usize = 1;
 const BETA: usize = 2;
 const RESIDUAL: usize = 3;
+const ROW_IDS: usize = 4;
 
 impl LayerNorm {
-    /// The number of row `row` in the whole batch of the step.
-    fn global_row(&self, moment: &Moment, row: usize) -> usize {
-        moment.first_sequence * self.seq + row
+    /// The number of row `row_id` in the whole batch of the step.
+    fn global_row(&self, moment: &Moment, row_id: u32) -> usize {
+        moment.first_sequence * self.seq + row_id as usize
     }
 
     /// Scratch for two rows (dropout factors; ds) a task.
@@ -172,25 +175,27 @@ impl Operation for LayerNorm {
     }
 
     fn backward_reads(&self, place: usize) -> bool {
-        place == GAMMA
+        place == GAMMA || place == ROW_IDS
     }
 
     fn forward(&self, pass: Forward<'_>) {
         let [x, gamma, beta] = [X, GAMMA, BETA].map(|place| pass.inputs.floats(place));
-        let residual = pass.inputs.floats(RESIDUAL);
+        let (residual, row_ids) = (pass.inputs.floats(RESIDUAL), pass.inputs.integers(ROW_IDS));
         let width = self.hidden;
+        let rows = pass.output.len() / width;
         let dropout = self.dropout.filter(|_| pass.training);
         let (x_hat, inverse) = pass.saved.split_at_mut(self.rows * width);
         let outputs =
             [PerItem::new(pass.output, width), PerItem::new(x_hat, width), PerItem::new(inverse, 1)];
-        for_each_range(self.rows, outputs, pass.scratch, self.row_scratch(), |range, outputs, scratch| {
+        for_each_range(rows, outputs, pass.scratch, self.row_scratch(), |range, outputs, scratch| {
             let [y, x_hat, inverse] = outputs;
             let factors = &mut scratch[..width];
             let rows = y.chunks_exact_mut(width).zip(x_hat.chunks_exact_mut(width));
             for (row, ((y, s), inverse)) in range.zip(rows.zip(inverse)) {
                 let at = row * width..(row + 1) * width;
                 if let Some(dropout) = dropout {
-                    dropout.factors(&pass.moment, self.global_row(&pass.moment, row), factors);
+                    let row = self.global_row(&pass.moment, row_ids[row]);
+                    dropout.factors(&pass.moment, row, factors);
                     multiply(&x[at.clone()], factors, false, s);
                 } else {
                     s.copy_from_slice(&x[at.clone()]);
@@ -204,15 +209,15 @@ impl Operation for LayerNorm {
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let gamma = pass.inputs.floats(GAMMA);
+        let (gamma, row_ids) = (pass.inputs.floats(GAMMA), pass.inputs.integers(ROW_IDS));
         let width = self.hidden;
         let (dx, d_residual) = (pass.gradients.take(X), pass.gradients.take(RESIDUAL));
         let (d_gamma, d_beta) = (pass.gradients.take(GAMMA), pass.gradients.take(BETA));
         let (x_hat, inverse) = pass.saved.split_at(self.rows * width);
         let dy = &*pass.output_gradient;
-        let moment = pass.moment;
+        let (moment, rows) = (pass.moment, dy.len() / width);
 
-        let chunks = self.rows.div_ceil(ROW_CHUNK);
+        let chunks = rows.div_ceil(ROW_CHUNK);
         let (partials, scratch) = pass.scratch.split_at_mut(2 * chunks * width);
         let (gamma_partial, beta_partial) = partials.split_at_mut(chunks * width);
         let [(dx, add_dx), (d_residual, add_residual)] = [dx, d_residual]
@@ -229,7 +234,7 @@ impl Operation for LayerNorm {
             gamma_partial.fill(0.0);
             beta_partial.fill(0.0);
             let first = range.start * ROW_CHUNK;
-            for row in first..self.rows.min(range.end * ROW_CHUNK) {
+            for row in first..rows.min(range.end * ROW_CHUNK) {
                 let chunk = (row / ROW_CHUNK - range.start) * width;
                 let at = row * width..(row + 1) * width;
                 backward_row(
@@ -247,7 +252,8 @@ impl Operation for LayerNorm {
                 }
                 if !dx.is_empty() {
                     if let Some(dropout) = self.dropout {
-                        dropout.factors(&moment, self.global_row(&moment, row), factors);
+                        let row = self.global_row(&moment, row_ids[row]);
+                        dropout.factors(&moment, row, factors);
                         multiply(ds, factors, add_dx, &mut dx[own]);
                     } else {
                         store_or_add(ds, add_dx, &mut dx[own]);
@@ -270,7 +276,8 @@ impl Operation for LayerNorm {
             let mut s = x[row * width..(row + 1) * width].to_vec();
             if let Some(dropout) = self.dropout {
                 let mut factors = vec![0.0; width];
-                dropout.factors(moment, self.global_row(moment, row), &mut factors);
+                let row = self.global_row(moment, inputs[ROW_IDS].integers()[row]);
+                dropout.factors(moment, row, &mut factors);
                 for c in 0..width {
                     s[c] *= f64::from(factors[c]);
                 }
@@ -302,6 +309,7 @@ impl Operation for LayerNorm {
                 ];
                 if residual {
                     inputs.push(CaseInput::Random(rows * hidden));
+                    inputs.push(CaseInput::Integers((0..rows as u32).map(|row| 2 * row).collect()));
                 }
                 let operation = Self { rows, hidden, eps, residual, dropout, seq: 1 };
                 cases.push(Case { operation: Box::new(operation), inputs });

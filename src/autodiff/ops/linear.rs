@@ -127,9 +127,10 @@ impl Operation for Linear {
 
     fn forward(&self, pass: Forward<'_>) {
         let [x, w, b] = [0, 1, 2].map(|place| pass.inputs.floats(place));
-        let (rows, inputs, outputs) = (self.rows, self.inputs, self.outputs);
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        let rows = pass.output.len() / outputs;
         let with_derivative = self.gelu && pass.training;
-        let z = if with_derivative { &mut *pass.saved } else { &mut *pass.output };
+        let z = if with_derivative { &mut pass.saved[..rows * outputs] } else { &mut *pass.output };
         matmul_parallel(
             matrix(x, rows, inputs),
             matrix(w, outputs, inputs).reversed_axes(),
@@ -146,7 +147,8 @@ impl Operation for Linear {
 
     fn backward(&self, mut pass: Backward<'_>) {
         let [x, w] = [0, 1].map(|place| pass.inputs.floats(place));
-        let (rows, inputs, outputs) = (self.rows, self.inputs, self.outputs);
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        let rows = pass.output_gradient.len() / outputs;
         if self.gelu {
             let dz = PerItem::new(pass.output_gradient, outputs);
             let derivative = &*pass.saved;

@@ -103,7 +103,7 @@ vectorized! {
         let column = (first_column + at) as f32;
         (state[0], state[2], state[3]) = (max, column, label.copied().unwrap_or(f32::NEG_INFINITY));
         for z in z.iter_mut() {
-            *z = math::exp(*z - max);
+            *z = math::exp_of_nonpositive(*z - max);
         }
         state[1] = sum_lanes(z);
     }
@@ -121,7 +121,7 @@ vectorized! {
         }
         let mut sum = 0.0;
         for state in states() {
-            sum = state[1].mul_add(math::exp(state[0] - max), sum);
+            sum = state[1].mul_add(math::exp_of_nonpositive(state[0] - max), sum);
         }
         let correct = f32::from(u8::from(prediction == label as f32));
         summary.copy_from_slice(&[max, sum, math::ln(sum) + (max - label_logit), correct]);
@@ -129,7 +129,7 @@ vectorized! {
 
     /// One row of a chunk: dz = weight·p, the onehot not yet taken off.
     fn probabilities(e: &[f32], chunk_max: f32, summary: &[f32], weight: f32, dz: &mut [f32]) {
-        let factor = weight * math::exp(chunk_max - summary[0]) / summary[1];
+        let factor = weight * math::exp_of_nonpositive(chunk_max - summary[0]) / summary[1];
         for (dz, e) in dz.iter_mut().zip(e) {
             *dz = factor * e;
         }

@@ -23,6 +23,7 @@ pub fn directory() -> &'static Path {
 /// Writes `bytes` to the file `name` there.
 pub fn write(name: &str, bytes: &[u8]) -> PathBuf {
     let path = directory().join(name);
+    fs::create_dir_all(path.parent().expect("within the directory")).expect("a place for files");
     fs::write(&path, bytes).expect("room for a file");
     path
 }

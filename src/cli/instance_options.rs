@@ -1,0 +1,49 @@
+//! The options that say how text becomes instances: the same for every command that makes some.
+
+use cloze::data::{MaskSettings, PairSettings};
+use cloze::tasks::TaskError;
+use cloze::train::recipe::RecipeError;
+
+/// How text becomes pairs and masks, apart from lengths, whose defaults differ between commands.
+#[derive(clap::Args)]
+pub(super) struct InstanceOptions {
+    /// Share of positions that are masked
+    #[arg(long, default_value_t = 0.15, value_name = "P")]
+    pub(super) masked_lm_prob: f64,
+    /// Share of instances with a target length drawn at random
+    #[arg(long, default_value_t = 0.1, value_name = "P")]
+    pub(super) short_seq_prob: f64,
+    /// Mask all pieces of a word together
+    #[arg(long)]
+    pub(super) whole_word_mask: bool,
+    /// Leave next-sentence prediction out: one segment, no pairs
+    #[arg(long)]
+    pub(super) no_nsp: bool,
+}
+
+impl InstanceOptions {
+    /// Checks the shares, where no recipe is made of them that would be checked.
+    pub(super) fn check(&self) -> Result<(), TaskError> {
+        let shares =
+            [("--masked-lm-prob", self.masked_lm_prob), ("--short-seq-prob", self.short_seq_prob)];
+        match shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
+            None => Ok(()),
+            Some((option, share)) => {
+                let needed = "it must be from 0 to 1".into();
+                Err(RecipeError { option, value: share.to_string(), needed }.into())
+            }
+        }
+    }
+
+    /// The settings of pairs of `max_seq_length` tokens.
+    pub(super) fn pairs(&self, max_seq_length: usize) -> PairSettings {
+        let Self { short_seq_prob, no_nsp, .. } = *self;
+        PairSettings { max_seq_length, short_seq_prob, no_nsp }
+    }
+
+    /// The settings of at most `max_predictions_per_seq` masks.
+    pub(super) fn masks(&self, max_predictions_per_seq: usize) -> MaskSettings {
+        let Self { masked_lm_prob, whole_word_mask, .. } = *self;
+        MaskSettings { masked_lm_prob, max_predictions_per_seq, whole_word_mask }
+    }
+}

@@ -1,0 +1,51 @@
+//! `run.json`, and a run prepared and begun from whatever it says, as `--resume` and `cloze verify` do.
+//! What it names outside the directory is replaced: which text is read is for its owner to say.
+#![no_main]
+
+mod place;
+
+use cloze::train::run_json::{RunJson, differences};
+use cloze::train::{Input, ModelSource, Observer, VocabularySource, pretrain};
+use libfuzzer_sys::fuzz_target;
+
+const TEXT: &str = "The fox.\nA foxes a.\n\nThe caf\u{e9}.\nThe end.\n\nA fox.\nThe the the.\n\nA.\nThe.\n";
+const CONFIG: &str = r#"{"model_type": "bert", "vocab_size": 300, "hidden_size": 8,
+    "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8,
+    "max_position_embeddings": 32}"#;
+
+/// Stops after two steps.
+struct TwoSteps(u32);
+
+impl Observer for TwoSteps {
+    fn should_stop(&mut self) -> bool {
+        self.0 += 1;
+        self.0 > 2
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    place::write("run.json", data);
+    let Ok(json) = RunJson::read(place::directory()) else { return };
+    json.settings();
+    assert!(differences(&json.options, &json.options).is_empty());
+    let mut options = json.options;
+    let path = |name: &str, text: &str| place::write(name, text.as_bytes()).display().to_string();
+    options.input = Input::Text(vec![path("text.txt", TEXT)]);
+    options.eval_input.clear();
+    options.output_dir = place::directory().join("run");
+    if let ModelSource::New { model, vocabulary, .. } = &mut options.model {
+        *model = path("tiny.json", CONFIG);
+        if let VocabularySource::File(file) = vocabulary {
+            *file = path("vocab.txt", place::VOCABULARY).into();
+        }
+    } else {
+        return;
+    }
+    // Such a step is as good as any other, and takes seconds.
+    if options.recipe.sequences_per_step() > 256 {
+        return;
+    }
+    options.max_eval_steps = options.max_eval_steps.min(4);
+    let _ = std::fs::remove_dir_all(&options.output_dir);
+    let _ = pretrain(&options, "fuzz", &mut TwoSteps(0));
+});
