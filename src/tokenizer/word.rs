@@ -52,10 +52,10 @@ pub(super) fn leading_letters(block: u128, lower_case: bool) -> (u128, usize) {
     const ONES: u128 = u128::MAX / 0xff;
     const HIGH_BITS: u128 = 0x80 * ONES;
     // The high bit of each byte that is `least` or more; bytes are below 0x80.
-    let at_least = |bytes: u128, least: u8| bytes + (0x80 - u128::from(least)) * ONES & HIGH_BITS;
+    let at_least = |bytes: u128, least: u8| (bytes + (0x80 - u128::from(least)) * ONES) & HIGH_BITS;
     let is_ascii = !block & HIGH_BITS;
     let low_bits = block & !HIGH_BITS;
-    let folded = low_bits | 0x20 * ONES;
+    let folded = low_bits | (0x20 * ONES);
     let is_letter = at_least(folded, b'a') & !at_least(folded, b'z' + 1);
     let is_digit = at_least(low_bits, b'0') & !at_least(low_bits, b'9' + 1);
     let ends = !(is_ascii & (is_letter | is_digit)) & HIGH_BITS;

@@ -1,0 +1,110 @@
+//! A word of very many symbols, such as a million letters without a space: a merge goes straight to the
+//! places of its pair, where a short word is just read from end to end (`merge_word` in
+//! [`merges`](super::merges), the oracle).
+
+use super::merges::Pair;
+use super::number_map::NumberMap;
+
+/// In place of a symbol that has become part of the one before it.
+const GONE: u32 = u32::MAX;
+
+/// Before the first symbol and after the last.
+const NO_PLACE: u32 = u32::MAX;
+
+/// Symbols, each linked to its neighbours, and the places of every pair.
+#[derive(Debug)]
+pub(super) struct LongWord {
+    symbols: Vec<u32>,
+    before: Vec<u32>,
+    after: Vec<u32>,
+    /// Every place where the pair is, and some where it was.
+    places: NumberMap<Pair, Vec<u32>>,
+}
+
+impl LongWord {
+    /// The word of these symbols, fewer than 2³² − 1.
+    pub(super) fn new(symbols: Vec<u32>) -> Self {
+        let length = u32::try_from(symbols.len()).expect("a line is shorter than 4 GB");
+        let mut places: NumberMap<Pair, Vec<u32>> = NumberMap::default();
+        for (place, window) in (0..).zip(symbols.windows(2)) {
+            places.entry((window[0], window[1])).or_default().push(place);
+        }
+        let before = (0..length).map(|place| place.checked_sub(1).unwrap_or(NO_PLACE)).collect();
+        let end = |place| if place == length { NO_PLACE } else { place };
+        let after = (1..=length).map(end).collect();
+        Self { symbols, before, after, places }
+    }
+
+    /// Replaces `pair` by `replacement`, from the left, and reports each pair of neighbours that is
+    /// gone (`false`) or new (`true`), in the order that `merge_word` does.
+    pub(super) fn merge(
+        &mut self,
+        pair: Pair,
+        replacement: u32,
+        mut changed: impl FnMut(Pair, bool),
+    ) {
+        let Self { symbols, before, after, places } = self;
+        let mut found = places.remove(&pair).unwrap_or_default();
+        found.sort_unstable();
+        for place in found {
+            let first = place as usize;
+            let second = after[first] as usize;
+            if symbols[first] != pair.0 || symbols.get(second) != Some(&pair.1) {
+                continue;
+            }
+            let (left, right) = (before[first], after[second]);
+            if let Some(&symbol) = symbols.get(left as usize) {
+                changed((symbol, pair.0), false);
+                changed((symbol, replacement), true);
+                places.entry((symbol, replacement)).or_default().push(left);
+            }
+            if let Some(&symbol) = symbols.get(right as usize) {
+                changed((pair.1, symbol), false);
+                changed((replacement, symbol), true);
+                places.entry((replacement, symbol)).or_default().push(place);
+                before[right as usize] = place;
+            }
+            after[first] = right;
+            (symbols[first], symbols[second]) = (replacement, GONE);
+        }
+    }
+
+    /// The symbols that are left.
+    #[cfg(test)]
+    pub(super) fn symbols(&self) -> Vec<u32> {
+        self.symbols.iter().copied().filter(|&symbol| symbol != GONE).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::merges::merge_word;
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn merges_are_those_of_the_plain_way(
+            symbols in prop::collection::vec(0u32..3, 0..60),
+            picks in prop::collection::vec((any::<prop::sample::Index>(), 0u32..3), 1..12),
+        ) {
+            let mut plain = symbols.clone();
+            let mut long = LongWord::new(symbols);
+            for (step, (pick, reuse)) in (0..).zip(picks) {
+                let Some(last) = plain.len().checked_sub(1).filter(|&last| last > 0) else { break };
+                let at = pick.index(last);
+                let pair = (plain[at], plain[at + 1]);
+                // Now and then a piece that an earlier merge has made.
+                let replacement = if reuse == 0 { 10 } else { 11 + step };
+                prop_assume!(replacement != pair.0 && replacement != pair.1);
+                let (mut expected, mut found) = (Vec::new(), Vec::new());
+                let length =
+                    merge_word(&mut plain, pair, replacement, |pair, new| expected.push((pair, new)));
+                plain.truncate(length);
+                long.merge(pair, replacement, |pair, new| found.push((pair, new)));
+                prop_assert_eq!(&found, &expected);
+                prop_assert_eq!(&long.symbols(), &plain);
+            }
+        }
+    }
+}
