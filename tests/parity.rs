@@ -1,8 +1,9 @@
 //! Our BERT against Hugging Face's, on the fixtures of `testdata/parity` (see its README for every
 //! array and for how far torch's own `f32` is from the `f64` truth that is stored).
 
-use cloze::autodiff::Mode;
-use cloze::model::{BatchShape, Bert, Config, PretrainingPlan};
+use cloze::autodiff::{Graph, Mode, Plan};
+use cloze::model::heads::masked_lm_logits;
+use cloze::model::{BatchShape, Bert, Config, EncoderInputs, PretrainingPlan, encoder};
 use cloze::tensor::dropout::Moment;
 use cloze::train::optimizer::{AdamW, Moments, clip_factor, global_norm, groups};
 use cloze::train::schedule::Schedule;
@@ -132,6 +133,38 @@ fn hidden_states_logits_and_losses() {
         check("masked_lm_loss", &[losses.masked_lm_loss]);
         check("next_sentence_loss", &[losses.next_sentence_loss]);
     }
+}
+
+/// The logits over the vocabulary, which training never has in one piece, at every position.
+#[test]
+fn masked_lm_logits_at_every_position() {
+    let bert = bert();
+    let batch = Arrays::open("batch.safetensors");
+    let BatchShape { batch_size, max_seq_length, .. } = SHAPE;
+    let mut g = Graph::new(&bert.layout);
+    let inputs = EncoderInputs::new(&mut g, batch_size, max_seq_length);
+    let positions = g.integers(batch_size * max_seq_length);
+    let hidden_states = encoder(&mut g, &bert.config, &inputs).unwrap();
+    let last = *hidden_states.last().unwrap();
+    let logits = masked_lm_logits(&mut g, &bert.config, last, positions).unwrap();
+    g.keep(logits);
+    let mut plan = Plan::new(g, Mode::Evaluation).unwrap();
+    inputs.fill(&mut plan, |_| max_seq_length);
+    for (place, name) in [
+        (inputs.input_ids, "input_ids"),
+        (inputs.token_type_ids, "token_type_ids"),
+        (inputs.attention_mask, "attention_mask"),
+    ] {
+        plan.integers_mut(place).copy_from_slice(&batch.integers(name));
+    }
+    let rows: Vec<u32> = (0..(batch_size * max_seq_length) as u32).collect();
+    plan.integers_mut(positions).copy_from_slice(&rows);
+    plan.forward(&bert.parameters, MOMENT);
+    let expected = Arrays::open("expected.safetensors").floats("prediction_logits");
+    let distance = distance(plan.value(logits), &expected);
+    println!("prediction_logits: {distance:.1e}");
+    // The bound; torch's own f32 is at 5.9e-7.
+    assert!(distance < 1e-5, "prediction_logits: {distance:e}");
 }
 
 #[test]
