@@ -179,7 +179,7 @@ mod command_line {
 
     #[test]
     fn tokenize_answers_one_json_object_a_line() {
-        let json = ["tokenize", "--vocab", &vocab(), "--json"];
+        let json = ["tokenize", "--vocab", &vocab(), "--json", "--offsets"];
         let arguments = answers(&cloze(&[&json[..], &["The [MASK]", "caf\u{e9}"]].concat(), b""));
         assert_eq!(arguments[0]["text"], "The [MASK]");
         assert_eq!(arguments[0]["tokens"], serde_json::json!(["the", "[MASK]"]));
