@@ -44,7 +44,7 @@ impl<'t> Encoding<'t> {
         Self {
             vocab_size: vocabulary.len(),
             fingerprint: fingerprint.finish(),
-            encode: Box::new(|sentence| tokenizer.encode(sentence)),
+            encode: Box::new(|sentence| tokenizer.encode_text(sentence)),
         }
     }
 

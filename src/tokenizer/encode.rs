@@ -7,7 +7,7 @@ use super::special_tokens::{SPECIAL_TOKENS, Segment, SpecialTokens};
 use super::vocabulary::Vocabulary;
 use super::word_cache::{self, WordCache};
 use super::word_splitter::WordSplitter;
-use super::wordpiece::{CONTINUATION_PREFIX, WordPiece};
+use super::wordpiece::{CONTINUATION_PREFIX, Piece, WordPiece};
 use std::ops::Range;
 
 /// The settings of BERT's tokenizer, under Hugging Face's names.
@@ -101,6 +101,22 @@ impl Tokenizer {
         ids
     }
 
+    /// The ids of `text` as nothing but text: a special token written in it is punctuation and letters,
+    /// as for Google's `tokenization.py`. What is learned from must not hold a `[SEP]` that separates
+    /// nothing.
+    pub fn encode_text(&self, text: &str) -> Vec<u32> {
+        let mut ids = Vec::with_capacity(text.len() / 4);
+        match &self.trie {
+            Some(trie) => WordCache::with(self.cache_owner, |cache| {
+                self.splitter.for_each_word(text, |word| {
+                    cache.encode(word, &mut ids, |word, ids| trie.encode_word(word, ids));
+                });
+            }),
+            None => self.for_each_token_of_text(text, &mut Vec::new(), &mut |id, _| ids.push(id)),
+        }
+        ids
+    }
+
     /// As [`encode`](Self::encode), appending to `ids`.
     pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) {
         let Some(trie) = &self.trie else {
@@ -128,19 +144,31 @@ impl Tokenizer {
 
     /// Calls `visit(id, source)` for each token in order.
     fn for_each_token(&self, text: &str, mut visit: impl FnMut(u32, Range<usize>)) {
-        let normalizer = self.options.normalizer();
         let mut pieces = Vec::new();
         self.special_tokens.for_each_segment(text, |segment| match segment {
             Segment::Special(start, end, id) => visit(id, start..end),
             Segment::Text(base, end) => {
-                for_each_word(&normalizer, &text[base..end], |word, sources| {
-                    self.wordpiece.encode_word(word, &mut pieces);
-                    for piece in pieces.drain(..) {
-                        let first = &sources[piece.characters.start];
-                        let last = &sources[piece.characters.end - 1];
-                        visit(piece.id, base + first.start..base + last.end);
-                    }
+                self.for_each_token_of_text(&text[base..end], &mut pieces, &mut |id, source| {
+                    visit(id, base + source.start..base + source.end);
                 });
+            }
+        });
+    }
+
+    /// As [`for_each_token`](Self::for_each_token), for text without special tokens. `pieces` is room to
+    /// work in.
+    fn for_each_token_of_text(
+        &self,
+        text: &str,
+        pieces: &mut Vec<Piece>,
+        visit: &mut dyn FnMut(u32, Range<usize>),
+    ) {
+        for_each_word(&self.options.normalizer(), text, |word, sources| {
+            self.wordpiece.encode_word(word, pieces);
+            for piece in pieces.drain(..) {
+                let first = &sources[piece.characters.start];
+                let last = &sources[piece.characters.end - 1];
+                visit(piece.id, first.start..last.end);
             }
         });
     }
@@ -233,6 +261,17 @@ mod tests {
         let tokens = tokenizer.tokens(&ids);
         let show = |(token, at): (&&str, &Token)| format!("{token}={}", &text[at.source.clone()]);
         tokens.iter().zip(&encoded).map(show).collect()
+    }
+
+    #[test]
+    fn text_to_learn_from_holds_no_special_token() {
+        let tokenizer = tokenizer(Options::default());
+        assert_eq!(tokenizer.tokens(&tokenizer.encode("a [MASK]!")), ["a", "[MASK]", "!"]);
+        let plain = Tokenizer { trie: None, ..tokenizer.clone() };
+        for tokenizer in [&tokenizer, &plain] {
+            let tokens = tokenizer.encode_text("a [MASK]!");
+            assert_eq!(tokenizer.tokens(&tokens), ["a", "[", "mask", "]", "!"]);
+        }
     }
 
     #[test]

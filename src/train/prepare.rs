@@ -213,7 +213,9 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
                 held_out = Some(sampler(options, store, evaluation, &tokenizer, &corpus.name())?);
             }
             let sampler = sampler(options, store, training, &tokenizer, &corpus.name())?;
-            warn_of_random_pairs(&sampler, observer);
+            if let Some(warning) = sampler.warning() {
+                observer.note(&warning);
+            }
             Source::Sampler(Box::new(sampler))
         }
     };
@@ -405,17 +407,4 @@ fn sampler(
     };
     let vocabulary = tokenizer.vocabulary();
     Sampler::new(store, documents, pairs, masks, vocabulary, recipe.seed, origin)
-}
-
-/// Most pairs are random when most sentences are as long as the target: each is a chunk by itself,
-/// and has no next sentence to keep.
-fn warn_of_random_pairs(sampler: &Sampler, observer: &mut dyn Observer) {
-    let share = sampler.random_share();
-    if share > 0.6 {
-        observer.note(&format!(
-            "warning: {:.0} % of the pairs are random: most sentences are as long as a whole sequence; \
-             a longer --max-seq-length, or text with shorter sentences, gives more true pairs",
-            100.0 * share
-        ));
-    }
 }
