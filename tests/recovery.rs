@@ -26,7 +26,7 @@ fn options(place: &Place, run: &str) -> Options {
         max_eval_steps: 2,
         model: ModelSource::New {
             model: path("tiny.json"),
-            vocabulary: VocabularySource::Learn(120),
+            vocabulary: VocabularySource::Learn { vocab_size: 120, limit_alphabet: 1000 },
             cased: false,
         },
         hidden_dropout_prob: None,

@@ -7,7 +7,7 @@ use cloze::train::run_json::as_written;
 use serde_json::Value;
 
 /// What each option of the command line sets, as a path into [`Options`] as JSON.
-const PLACES: [(&str, &str); 33] = [
+const PLACES: [(&str, &str); 34] = [
     ("input", "/input"),
     ("eval_input", "/eval_input"),
     ("invalid_utf8", "/invalid_utf8"),
@@ -19,7 +19,8 @@ const PLACES: [(&str, &str); 33] = [
     ("save_checkpoints_steps", "/save_checkpoints_steps"),
     ("model", "/model/New/model"),
     ("vocab", "/model/New/vocabulary"),
-    ("vocab_size", "/model/New/vocabulary"),
+    ("vocab_size", "/model/New/vocabulary/Learn/vocab_size"),
+    ("limit_alphabet", "/model/New/vocabulary/Learn/limit_alphabet"),
     ("cased", "/model/New/cased"),
     ("init", "/model"),
     ("max_seq_length", "/recipe/max_seq_length"),

@@ -60,11 +60,14 @@ pub struct Args {
     /// Word pieces to learn, special tokens included [default: 30522; built-in stories: 1024]
     #[arg(long, value_name = "N", conflicts_with = "vocab")]
     vocab_size: Option<usize>,
+    /// Characters of the alphabet to learn, at most, the frequent ones first
+    #[arg(long, default_value_t = 1000, value_name = "N", conflicts_with = "vocab", value_parser = clap::value_parser!(u32).range(1..))]
+    limit_alphabet: u32,
     /// Keep case and accents
     #[arg(long)]
     cased: bool,
     /// Start from a Hugging Face BERT directory: its config, vocabulary and weights
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "cased"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased"])]
     init: Option<PathBuf>,
 
     /// Tokens of a sequence [default: 128; built-in stories: 48]
@@ -175,7 +178,10 @@ impl Args {
                 model: self.model.clone(),
                 vocabulary: match &self.vocab {
                     Some(path) => VocabularySource::File(path.clone()),
-                    None => VocabularySource::Learn(or(self.vocab_size, 30_522, 1024)),
+                    None => VocabularySource::Learn {
+                        vocab_size: or(self.vocab_size, 30_522, 1024),
+                        limit_alphabet: self.limit_alphabet as usize,
+                    },
                 },
                 cased: self.cased,
             },

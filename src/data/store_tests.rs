@@ -140,8 +140,8 @@ fn a_forged_store_with_a_right_checksum_is_refused() {
     assert!(refused(trailer, u64::MAX).contains("size"));
     assert!(refused(sections, 1).contains("boundaries"));
     assert!(refused(sections + 8, 4).contains("boundaries"), "an empty sentence");
-    assert!(refused(8, 2 << 32 | 2).contains("version"));
-    assert!(refused(8, 3 << 32 | 1).contains("size"));
+    assert!(refused(8, 2 << 32 | 1).contains("version"));
+    assert!(refused(8, 3 << 32 | 2).contains("size"));
     assert!(refused(0, 0).contains("no token store"));
 }
 

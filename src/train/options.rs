@@ -26,8 +26,13 @@ pub enum Input {
 pub enum VocabularySource {
     /// A `vocab.txt`.
     File(PathBuf),
-    /// Learned from the text, of at most this size.
-    Learn(usize),
+    /// Learned from the text.
+    Learn {
+        /// Entries, at most.
+        vocab_size: usize,
+        /// Characters of the alphabet, at most, the frequent ones first.
+        limit_alphabet: usize,
+    },
 }
 
 /// Where the model comes from.

@@ -321,11 +321,13 @@ fn model(
                 TokenizerOptions { do_lower_case: !cased, ..TokenizerOptions::default() };
             let vocabulary = match (vocabulary, corpus) {
                 (VocabularySource::File(path), _) => Vocabulary::from_file(path)?,
-                (VocabularySource::Learn(_), None) => {
+                (VocabularySource::Learn { .. }, None) => {
                     return Err(TrainError::InstancesNeedVocabulary);
                 }
-                (VocabularySource::Learn(vocab_size), Some(corpus)) => {
-                    learn_vocabulary(corpus, tokenizer_options, *vocab_size, observer)?
+                (&VocabularySource::Learn { vocab_size, limit_alphabet }, Some(corpus)) => {
+                    let trainer_options =
+                        TrainerOptions { vocab_size, limit_alphabet, ..TrainerOptions::default() };
+                    learn_vocabulary(corpus, tokenizer_options, &trainer_options, observer)?
                 }
             };
             let config = Config {
@@ -344,19 +346,33 @@ fn model(
 
 fn learn_vocabulary(
     corpus: &Corpus,
-    options: TokenizerOptions,
-    vocab_size: usize,
+    tokenizer_options: TokenizerOptions,
+    options: &TrainerOptions,
     observer: &mut dyn Observer,
 ) -> Result<Vocabulary, TrainError> {
-    let words = count_words(corpus, options.normalizer(), observer)?;
-    let vocabulary = learn(&words, &TrainerOptions { vocab_size, ..TrainerOptions::default() })?;
+    let words = count_words(corpus, tokenizer_options.normalizer(), observer)?;
+    let vocabulary = learn(&words, options)?;
     observer.note(&format!(
         "learned a vocabulary of {} word pieces from {} words ({} different)",
         vocabulary.len(),
         words.total(),
         words.distinct()
     ));
-    Ok(vocabulary)
+    let tokenizer = Tokenizer::new(vocabulary, tokenizer_options);
+    let unknown_id = tokenizer.vocabulary().unk_id();
+    let is_unknown = |word: &str| tokenizer.encode_text(word).contains(&unknown_id);
+    let unknown: u64 =
+        words.sorted().into_iter().filter(|(word, _)| is_unknown(word)).map(|(_, n)| n).sum();
+    let share = unknown as f64 / words.total() as f64;
+    if share > 0.01 {
+        observer.note(&format!(
+            "warning: {:.0} % of the words hold a character outside the alphabet of {} and become [UNK]; a \
+             larger --limit-alphabet, with a --vocab-size that has room for it, keeps them",
+            100.0 * share,
+            options.limit_alphabet
+        ));
+    }
+    Ok(tokenizer.vocabulary().clone())
 }
 
 /// The tokens of `corpus`: in memory when it is small, else in the file `path`, which is used again

@@ -167,7 +167,6 @@ fn flatten(name: &str, value: &Value, found: &mut Vec<(String, Value)>) {
                 "shuffle" => "--no-shuffle (the opposite)".into(),
                 "Init" => "--init".into(),
                 "File" => "--vocab".into(),
-                "Learn" => "--vocab-size".into(),
                 "bias_correction" => "--adam-bias-correction".into(),
                 name => format!("--{}", name.replace('_', "-")),
             };
@@ -191,7 +190,7 @@ mod tests {
             max_eval_steps: 100,
             model: ModelSource::New {
                 model: "tiny".into(),
-                vocabulary: VocabularySource::Learn(100),
+                vocabulary: VocabularySource::Learn { vocab_size: 100, limit_alphabet: 1000 },
                 cased: false,
             },
             hidden_dropout_prob: None,
@@ -227,7 +226,7 @@ mod tests {
         assert_eq!(found, one("--input", json!(["a.txt"]), json!("the built-in stories")));
         let found = differ(|new| new.model = ModelSource::Init("d".into()));
         let names: Vec<&str> = found.iter().map(|found| found.0.as_str()).collect();
-        assert_eq!(names, ["--cased", "--init", "--model", "--vocab-size"]);
+        assert_eq!(names, ["--cased", "--init", "--limit-alphabet", "--model", "--vocab-size"]);
     }
 
     #[test]

@@ -319,6 +319,24 @@ fn cased_vocabularies_stay_cased() {
 }
 
 #[test]
+fn what_a_small_alphabet_leaves_out_is_said() {
+    let place = Place::new();
+    let learn = |limit: &str, run: &str| {
+        let options = format!("--input text.txt --vocab-size 120 --output-dir {run}");
+        place.pretrain(&format!("{options} --limit-alphabet {limit}")).ok().stderr
+    };
+    let warning = learn("8", "small");
+    assert!(warning.contains("of 8 and become [UNK]"), "{warning}");
+    assert!(!learn("1000", "large").contains("[UNK]"));
+    let alphabet = |run: &str| {
+        let vocabulary = place.read_text(&format!("{run}/vocab.txt"));
+        vocabulary.lines().filter(|line| line.chars().count() == 1).count()
+    };
+    assert!(alphabet("small") <= 8 && alphabet("large") > 8);
+    place.cloze("pretrain --resume --output-dir small").ok();
+}
+
+#[test]
 fn json_lines_are_the_same_text() {
     let place = Place::with_vocab();
     let line = |document: &str| json!({"text": document.trim(), "id": 1}).to_string();
