@@ -2,7 +2,7 @@
 
 use cloze::data::{MaskSettings, PairSettings};
 use cloze::tasks::TaskError;
-use cloze::train::recipe::RecipeError;
+use cloze::train::recipe::check_shares;
 
 /// How text becomes pairs and masks, apart from lengths, whose defaults differ between commands.
 #[derive(clap::Args)]
@@ -24,15 +24,7 @@ pub(super) struct InstanceOptions {
 impl InstanceOptions {
     /// Checks the shares, where no recipe is made of them that would be checked.
     pub(super) fn check(&self) -> Result<(), TaskError> {
-        let shares =
-            [("--masked-lm-prob", self.masked_lm_prob), ("--short-seq-prob", self.short_seq_prob)];
-        match shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
-            None => Ok(()),
-            Some((option, share)) => {
-                let needed = "it must be from 0 to 1".into();
-                Err(RecipeError { option, value: share.to_string(), needed }.into())
-            }
-        }
+        Ok(check_shares(self.masked_lm_prob, self.short_seq_prob)?)
     }
 
     /// The settings of pairs of `max_seq_length` tokens.

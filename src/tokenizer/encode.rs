@@ -108,9 +108,7 @@ impl Tokenizer {
         let mut ids = Vec::with_capacity(text.len() / 4);
         match &self.trie {
             Some(trie) => WordCache::with(self.cache_owner, |cache| {
-                self.splitter.for_each_word(text, |word| {
-                    cache.encode(word, &mut ids, |word, ids| trie.encode_word(word, ids));
-                });
+                self.encode_words(text, trie, cache, &mut ids);
             }),
             None => self.for_each_token_of_text(text, &mut Vec::new(), &mut |id, _| ids.push(id)),
         }
@@ -126,11 +124,22 @@ impl Tokenizer {
             self.special_tokens.for_each_segment(text, |segment| match segment {
                 Segment::Special(_, _, id) => ids.push(id),
                 Segment::Text(start, end) => {
-                    self.splitter.for_each_word(&text[start..end], |word| {
-                        cache.encode(word, ids, |word, ids| trie.encode_word(word, ids));
-                    });
+                    self.encode_words(&text[start..end], trie, cache, ids);
                 }
             });
+        });
+    }
+
+    /// Appends the ids of text without special tokens, the fast way.
+    fn encode_words(
+        &self,
+        text: &str,
+        trie: &PieceTrie,
+        cache: &mut WordCache,
+        ids: &mut Vec<u32>,
+    ) {
+        self.splitter.for_each_word(text, |word| {
+            cache.encode(word, ids, |word, ids| trie.encode_word(word, ids));
         });
     }
 

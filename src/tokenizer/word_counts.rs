@@ -61,6 +61,13 @@ impl WordCounts {
         self.short.values().chain(self.long.values()).sum()
     }
 
+    /// How many words there are of which `counts` says so; each distinct one is asked for once.
+    pub fn total_of(&self, counts: impl Fn(&str) -> bool) -> u64 {
+        let short = self.short.iter().filter(|(word, _)| Word::Short(**word).with_text(&counts));
+        let long = self.long.iter().filter(|(word, _)| counts(word));
+        short.map(|(_, count)| count).chain(long.map(|(_, count)| count)).sum()
+    }
+
     /// The words and counts in the order of the words' text.
     pub fn sorted(&self) -> Vec<(Box<str>, u64)> {
         let short = self
@@ -114,5 +121,7 @@ mod tests {
         ];
         assert_eq!(other.sorted(), expected.map(|(word, count)| (word.into(), count)));
         assert_eq!((other.distinct(), other.total()), (4, 9));
+        assert_eq!(other.total_of(|word| word.len() < 18), 8);
+        assert_eq!(other.total_of(|word| word.len() > 16), 5);
     }
 }

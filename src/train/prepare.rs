@@ -319,8 +319,10 @@ fn model(
             options.recipe.validate(&config)?;
             let tokenizer_options =
                 TokenizerOptions { do_lower_case: !cased, ..TokenizerOptions::default() };
-            let vocabulary = match (vocabulary, corpus) {
-                (VocabularySource::File(path), _) => Vocabulary::from_file(path)?,
+            let tokenizer = match (vocabulary, corpus) {
+                (VocabularySource::File(path), _) => {
+                    Tokenizer::new(Vocabulary::from_file(path)?, tokenizer_options)
+                }
                 (VocabularySource::Learn { .. }, None) => {
                     return Err(TrainError::InstancesNeedVocabulary);
                 }
@@ -331,14 +333,13 @@ fn model(
                 }
             };
             let config = Config {
-                vocab_size: vocabulary.len(),
-                pad_token_id: vocabulary.pad_id(),
+                vocab_size: tokenizer.vocabulary().len(),
+                pad_token_id: tokenizer.vocabulary().pad_id(),
                 ..config
             };
             config.validate(&format!("`{model}` with this vocabulary"))?;
             // Parameters, gradients and both moments.
             memory::check(layout(&config).len().saturating_mul(4))?;
-            let tokenizer = Tokenizer::new(vocabulary, tokenizer_options);
             Ok((Bert::new(config, seed), tokenizer))
         }
     }
@@ -349,7 +350,7 @@ fn learn_vocabulary(
     tokenizer_options: TokenizerOptions,
     options: &TrainerOptions,
     observer: &mut dyn Observer,
-) -> Result<Vocabulary, TrainError> {
+) -> Result<Tokenizer, TrainError> {
     let words = count_words(corpus, tokenizer_options.normalizer(), observer)?;
     let vocabulary = learn(&words, options)?;
     observer.note(&format!(
@@ -361,9 +362,7 @@ fn learn_vocabulary(
     let tokenizer = Tokenizer::new(vocabulary, tokenizer_options);
     let unknown_id = tokenizer.vocabulary().unk_id();
     let is_unknown = |word: &str| tokenizer.encode_text(word).contains(&unknown_id);
-    let unknown: u64 =
-        words.sorted().into_iter().filter(|(word, _)| is_unknown(word)).map(|(_, n)| n).sum();
-    let share = unknown as f64 / words.total() as f64;
+    let share = words.total_of(is_unknown) as f64 / words.total() as f64;
     if share > 0.01 {
         observer.note(&format!(
             "warning: {:.0} % of the words hold a character outside the alphabet of {} and become [UNK]; a \
@@ -372,7 +371,7 @@ fn learn_vocabulary(
             options.limit_alphabet
         ));
     }
-    Ok(tokenizer.vocabulary().clone())
+    Ok(tokenizer)
 }
 
 /// The tokens of `corpus`: in memory when it is small, else in the file `path`, which is used again

@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
             "{parameters} parameters; {:.0} MB of memory, {:.0} MB of it for the text and all else that is \
              there by now",
             megabytes(before + 4 * elements as u64),
-            megabytes(before - 4 * parameters as u64),
+            megabytes(before.saturating_sub(4 * parameters as u64)),
         ));
         let progress = Progress {
             step: 0,

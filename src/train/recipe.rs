@@ -122,11 +122,7 @@ impl Recipe {
         let predictions = self.max_predictions_per_seq;
         let needed = "it must be from 1 to --max-seq-length";
         check((1..=seq).contains(&predictions), "--max-predictions-per-seq", &predictions, needed)?;
-        for (option, value) in
-            [("--masked-lm-prob", self.masked_lm_prob), ("--short-seq-prob", self.short_seq_prob)]
-        {
-            check((0.0..=1.0).contains(&value), option, &value, "it must be from 0 to 1")?;
-        }
+        check_shares(self.masked_lm_prob, self.short_seq_prob)?;
         for (option, value) in [
             ("--train-batch-size", self.train_batch_size),
             ("--gradient-accumulation-steps", self.gradient_accumulation_steps),
@@ -153,6 +149,21 @@ impl Recipe {
         check(fits, "--weight-decay", &decay, "it must be at least 0 and below 1")?;
         let norm = self.max_grad_norm;
         check(norm > 0.0, "--max-grad-norm", &norm, "it must be above 0")
+    }
+}
+
+/// Checks the shares that text becomes instances by, where there is no whole recipe.
+///
+/// # Errors
+/// [`RecipeError`], naming the option and its value.
+pub fn check_shares(masked_lm_prob: f64, short_seq_prob: f64) -> Result<(), RecipeError> {
+    let shares = [("--masked-lm-prob", masked_lm_prob), ("--short-seq-prob", short_seq_prob)];
+    match shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
+        None => Ok(()),
+        Some((option, share)) => {
+            let needed = "it must be from 0 to 1".into();
+            Err(RecipeError { option, value: share.to_string(), needed })
+        }
     }
 }
 

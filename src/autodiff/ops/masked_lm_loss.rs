@@ -253,14 +253,15 @@ impl Operation for MaskedLmLoss {
         if active == 0 {
             return;
         }
-        let (wave, threads) = (self.wave(count()), count());
+        let threads = count();
+        let wave = self.wave(threads);
         let (scratch, partials) = pass.scratch.split_at_mut(threads * self.task_scratch());
         let h = matrix(&h[..active * hidden], active, hidden);
         for first in (0..self.chunks()).step_by(wave) {
             let chunks = wave.min(self.chunks() - first);
             let columns = first * CHUNK..self.columns(first + chunks - 1).end;
             let partials = &mut partials[..chunks * active * hidden];
-            let part = |data: &'_ mut [f32], width: usize| -> Range<usize> {
+            let part = |data: &[f32], width: usize| {
                 if data.is_empty() { 0..0 } else { columns.start * width..columns.end * width }
             };
             let (decoder_part, bias_part) = (part(d_decoder, hidden), part(d_bias, 1));
