@@ -6,9 +6,9 @@
 //!
 //! A tile of c (14 × 32 or 6 × 16) is held in registers over a block of k; each step multiplies one
 //! broadcast element of a with a row of b. The loops around it are those of Goto and van de Geijn
-//! (2008): of a block of k, columns of b are packed into panels as wide as a tile; then, some tiles of
-//! rows at a time, a is copied to where it stays in the second-level cache, and every panel, which
-//! stays in the first, meets all of these tiles.
+//! (2008), the inner two exchanged: of a block of k, columns of b are packed into panels as wide as a
+//! tile, which stay in the second-level cache; then each tile's part of a, copied to where it stays in
+//! the first, meets every panel, so that c is written row by row.
 
 use super::kernels::Simd;
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -17,13 +17,13 @@ use std::cell::RefCell;
 /// Terms of one chain: the block of k of matrixmultiply.
 const BLOCK: usize = 256;
 
-/// Columns of b that are packed at once: with [`BLOCK`] rows, one megabyte.
+/// Columns of b that are packed at once: with [`BLOCK`] rows, half a megabyte.
 const COLUMNS: usize = 512;
 
-/// Tiles of rows of a that are copied at once: a quarter of a usual second-level cache.
+/// Tiles of which a's columns are copied at once: 96 or 224 of a row's elements, whole cache lines.
 const TILES: usize = 16;
 
-/// Columns of a that are fetched ahead while they are copied.
+/// Rows of a panel, and of what is copied or packed, that are fetched ahead.
 const AHEAD: usize = 6;
 
 /// Distance between the copied rows of a: an odd number of cache lines.
@@ -225,8 +225,6 @@ impl Product<'_> {
         } else {
             (1, kernel.copy_rows, self.a.row, kernel.row_tiles, 1)
         };
-        // As even as can be: a tile of few rows is slow.
-        let bound = |tile: usize| tile * self.m / tiles;
         // SAFETY: all offsets below are of elements within the block, or within the room for it (a
         // packed panel is as long as the block's k and as wide as a tile).
         unsafe {
@@ -238,7 +236,8 @@ impl Product<'_> {
                 let here = group.min(tiles - first);
                 let mut bounds = [0; TILES + 1];
                 for tile in 0..=here {
-                    bounds[tile] = bound(first + tile);
+                    // As even as can be: a tile of few rows is slow.
+                    bounds[tile] = (first + tile) * self.m / tiles;
                 }
                 let from = self.a.at(bounds[0], block.first_k);
                 copy(from, stride, &bounds[..=here], block.k, copied);
