@@ -1,11 +1,11 @@
 //! One error type for the whole library, made of one type per room.
 
 use crate::data::DataError;
-use crate::files::FileError;
+use crate::run::TrainError;
+use crate::system::files::FileError;
+use crate::system::threads::PoolError;
 use crate::tasks::TaskError;
-use crate::tensor::threads::PoolError;
 use crate::tokenizer::TokenizerError;
-use crate::train::TrainError;
 
 /// Anything that can go wrong in `cloze`. Every message names the file, line or value at fault and
 /// says what to do.

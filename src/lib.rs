@@ -8,10 +8,11 @@
 //! | [`data`] | reading text, the token store, sentence pairs, masks, batches |
 //! | [`model`] | BERT: configuration, embeddings, encoder, heads; weights in Hugging Face's form |
 //! | [`autodiff`] | the graph and its plan; one file an operation, forward and backward side by side |
-//! | [`tensor`] | matrix products, vector kernels, math functions, random numbers, threads |
-//! | [`train`] | the recipe, one step, the optimizer, evaluation, a whole run |
+//! | [`tensor`] | matrix products, vector kernels, math functions, random numbers |
+//! | [`train`] | how anything learns: recipe, optimizer, schedule, one step, evaluation |
+//! | [`run`] | the life of a run on disk: options, checkpoints, metrics, resume, verify |
 //! | [`tasks`] | what a pretrained model is for: filling blanks, judging pairs of sentences |
-//! | [`files`], [`mod@sha256`] | reading and writing whole files; naming their bytes |
+//! | [`system`] | the machine: files, memory, threads, locks, digests |
 //! | `report` | what a person looks at (feature `cli`) |
 //!
 //! That the same run gives the same bytes everywhere is a contract: [`determinism`].
@@ -27,17 +28,18 @@
 //! ```
 //! use cloze::data::{Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore};
 //! use cloze::model::{Bert, Config};
-//! use cloze::tokenizer::{Options, Tokenizer, TrainerOptions, learn};
-//! use cloze::train::{Recipe, count_words, trainer::Trainer};
+//! use cloze::tokenizer::{TokenizerOptions, Tokenizer, TrainerOptions, learn};
+//! use cloze::run::count_words;
+//! use cloze::train::{Recipe, trainer::Trainer};
 //! use std::sync::Arc;
 //!
 //! let text = "The fox ran.\nIt was quick.\n\nThe dog slept.\nIt was lazy.\n\nThe cat sat.\nIt sat still.";
 //! let corpus = Corpus::Text("three tiny documents", text);
 //!
 //! // Text to word pieces.
-//! let words = count_words(&corpus, Options::default().normalizer(), &mut ())?;
+//! let words = count_words(&corpus, TokenizerOptions::default().normalizer(), &mut ())?;
 //! let vocabulary = learn(&words, &TrainerOptions { vocab_size: 100, ..Default::default() })?;
-//! let tokenizer = Tokenizer::new(vocabulary, Options::default());
+//! let tokenizer = Tokenizer::new(vocabulary, TokenizerOptions::default());
 //! let vocabulary = tokenizer.vocabulary();
 //! let encode = |sentence: &str| tokenizer.encode(sentence);
 //! let store = Arc::new(TokenStore::build(&corpus, vocabulary.len(), encode, |_| {})?);
@@ -68,15 +70,17 @@
 #![deny(unsafe_code)]
 
 pub mod autodiff;
+#[cfg(feature = "cli")]
+pub mod bench;
 pub mod data;
 #[doc = include_str!("../docs/determinism.md")]
 pub mod determinism {}
 pub mod error;
-pub mod files;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod report;
-pub mod sha256;
+pub mod run;
+pub mod system;
 pub mod tasks;
 pub mod tensor;
 pub mod tokenizer;

@@ -3,14 +3,14 @@
 use cloze::autodiff::Mode;
 use cloze::data::{Batch, Instance};
 use cloze::model::{BatchShape, Bert, Config, PretrainingPlan};
-use cloze::tensor::dropout::Moment;
+use cloze::tensor::dropout::DropoutKey;
 use cloze::tensor::random::{Generator, Purpose};
 
 const SHAPE: BatchShape =
     BatchShape { batch_size: 3, max_seq_length: 7, max_predictions_per_seq: 2 };
-const MOMENT: Moment = Moment { seed: 3, step: 5, first_sequence: 0 };
+const KEY: DropoutKey = DropoutKey { seed: 3, step: 5, first_sequence: 0 };
 
-/// Two layers, three heads of 4, dropout on: its mask is a function of the moment, so that the loss
+/// Two layers, three heads of 4, dropout on: its mask is a function of the key, so that the loss
 /// is a function of the parameters alone. Every parameter is random.
 fn bert() -> Bert {
     let mut config = Config::new(2, 12, 19);
@@ -43,7 +43,7 @@ fn batch() -> Batch {
 }
 
 fn loss(plan: &mut PretrainingPlan, parameters: &[f32]) -> f64 {
-    let losses = plan.forward(parameters, MOMENT);
+    let losses = plan.forward(parameters, KEY);
     f64::from(losses.masked_lm_loss) + f64::from(losses.next_sentence_loss)
 }
 
@@ -54,7 +54,7 @@ fn the_whole_gradient_is_that_of_finite_differences() {
     plan.load(&batch(), 1.0 / 5.0, 1.0 / 3.0);
     let mut gradients = vec![0.0; bert.layout.len()];
     loss(&mut plan, &bert.parameters);
-    plan.backward(&bert.parameters, &mut gradients, MOMENT);
+    plan.backward(&bert.parameters, &mut gradients, KEY);
 
     for entry in bert.layout.entries() {
         let gradient = &gradients[entry.range.clone()];
@@ -95,14 +95,14 @@ fn evaluation_keeps_nothing_for_a_backward_pass_and_no_dropout() {
     for plan in [&mut training, &mut evaluation] {
         plan.load(&batch(), 1.0 / 5.0, 1.0 / 3.0);
     }
-    let other = Moment { step: 6, ..MOMENT };
+    let other = DropoutKey { step: 6, ..KEY };
     assert_eq!(loss(&mut evaluation, &bert.parameters), {
         let losses = evaluation.forward(&bert.parameters, other);
         f64::from(losses.masked_lm_loss) + f64::from(losses.next_sentence_loss)
     });
-    let a = training.forward(&bert.parameters, MOMENT);
+    let a = training.forward(&bert.parameters, KEY);
     assert_ne!(a, training.forward(&bert.parameters, other), "dropout depends on the step");
-    assert_eq!(a, training.forward(&bert.parameters, MOMENT));
+    assert_eq!(a, training.forward(&bert.parameters, KEY));
 }
 
 #[test]
@@ -130,9 +130,9 @@ fn rows_that_are_padding_change_no_loss_and_no_gradient() {
     let [left_out, computed] = [false, true].map(|keep| {
         let mut plan = PretrainingPlan::new(&bert, SHAPE, Mode::Training, true, keep).unwrap();
         plan.load(&batch(), 1.0 / 5.0, 1.0 / 3.0);
-        let losses = plan.forward(&bert.parameters, MOMENT);
+        let losses = plan.forward(&bert.parameters, KEY);
         let mut gradients = vec![0.0; bert.layout.len()];
-        plan.backward(&bert.parameters, &mut gradients, MOMENT);
+        plan.backward(&bert.parameters, &mut gradients, KEY);
         (losses, gradients)
     });
     assert_eq!(left_out.0, computed.0);

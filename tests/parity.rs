@@ -4,14 +4,14 @@
 use cloze::autodiff::{Graph, Mode, Plan};
 use cloze::model::heads::masked_lm_logits;
 use cloze::model::{BatchShape, Bert, Config, EncoderInputs, PretrainingPlan, encoder};
-use cloze::tensor::dropout::Moment;
+use cloze::tensor::dropout::DropoutKey;
 use cloze::train::optimizer::{AdamW, Moments, clip_factor, global_norm, groups};
 use cloze::train::schedule::Schedule;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use std::path::PathBuf;
 
-const MOMENT: Moment = Moment { seed: 0, step: 0, first_sequence: 0 };
+const KEY: DropoutKey = DropoutKey { seed: 0, step: 0, first_sequence: 0 };
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/parity").join(name)
@@ -116,7 +116,7 @@ fn hidden_states_logits_and_losses() {
     for mode in [Mode::Training, Mode::Evaluation] {
         let mut plan = PretrainingPlan::new(&bert, SHAPE, mode, true, true).unwrap();
         fill(&mut plan, &Arrays::open("batch.safetensors"), 0);
-        let losses = plan.forward(&bert.parameters, MOMENT);
+        let losses = plan.forward(&bert.parameters, KEY);
         let hidden_states = plan.hidden_states.clone();
         let (pooled, logits) = (plan.pooler_output.unwrap(), plan.next_sentence_logits.unwrap());
         let check = |name: &str, got: &[f32]| {
@@ -159,7 +159,7 @@ fn masked_lm_logits_at_every_position() {
     }
     let rows: Vec<u32> = (0..(batch_size * max_seq_length) as u32).collect();
     plan.integers_mut(positions).copy_from_slice(&rows);
-    plan.forward(&bert.parameters, MOMENT);
+    plan.forward(&bert.parameters, KEY);
     let expected = Arrays::open("expected.safetensors").floats("prediction_logits");
     let distance = distance(plan.value(logits), &expected);
     println!("prediction_logits: {distance:.1e}");
@@ -174,8 +174,8 @@ fn the_gradient_of_every_parameter() {
     let mut plan = PretrainingPlan::new(&bert, SHAPE, Mode::Training, true, false).unwrap();
     fill(&mut plan, &Arrays::open("batch.safetensors"), 0);
     let mut gradients = vec![0.0; bert.layout.len()];
-    plan.forward(&bert.parameters, MOMENT);
-    plan.backward(&bert.parameters, &mut gradients, MOMENT);
+    plan.forward(&bert.parameters, KEY);
+    plan.backward(&bert.parameters, &mut gradients, KEY);
 
     let stored = expected.names().iter().filter(|name| name.starts_with("grad.")).count();
     assert_eq!(stored, bert.layout.entries().len(), "a gradient for every parameter");
@@ -221,9 +221,9 @@ fn ten_optimizer_steps() {
         for (step, expected) in sequence["steps"].as_array().unwrap().iter().enumerate() {
             let expect = |name: &str| expected[name].as_f64().unwrap();
             fill(&mut plan, &arrays, step);
-            let losses = plan.forward(&bert.parameters, MOMENT);
+            let losses = plan.forward(&bert.parameters, KEY);
             gradients.fill(0.0);
-            plan.backward(&bert.parameters, &mut gradients, MOMENT);
+            plan.backward(&bert.parameters, &mut gradients, KEY);
             let grad_norm = global_norm(&gradients, &mut Vec::new());
             let learning_rate = schedule.learning_rate(step as u64);
             let factor = clip_factor(grad_norm, 1.0);

@@ -5,9 +5,9 @@
 #[path = "command_line/place.rs"]
 mod place;
 
-use cloze::tensor::threads::Pool;
-use cloze::train::{Input, ModelSource, Observer, Options, TrainError, VocabularySource};
-use cloze::train::{pretrain, resume};
+use cloze::run::{Input, ModelSource, Observer, Options, TrainError, VocabularySource};
+use cloze::run::{pretrain, resume};
+use cloze::system::threads::Pool;
 use place::{Answer, Place};
 use serde_json::Value;
 use std::fs;
@@ -348,8 +348,8 @@ fn signals_finish_the_step_and_save() {
         assert_eq!(running.0.wait().unwrap().code(), Some(status));
         let mut said = String::new();
         std::io::Read::read_to_string(running.0.stderr.as_mut().unwrap(), &mut said).unwrap();
-        let way_on = format!("cloze pretrain --resume --output-dir {signal}");
-        assert!(said.contains("stopped after step") && said.contains(&way_on), "{said}");
+        let resume_command = format!("cloze pretrain --resume --output-dir {signal}");
+        assert!(said.contains("stopped after step") && said.contains(&resume_command), "{said}");
         let step = said.split("stopped after step ").nth(1).unwrap().split(' ').next().unwrap();
         let step: u64 = step.parse().unwrap();
         assert!(place.path(signal).join(format!("checkpoint/step-{step:06}.ckpt")).exists());

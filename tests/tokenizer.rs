@@ -3,7 +3,7 @@
 //! The fixtures hold what the reference said: `testdata/tokenizer/make_fixtures.py`.
 
 use cloze::tokenizer::{
-    Options, Tokenizer, TrainerOptions, Vocabulary, WordCounts, for_each_word, learn,
+    Tokenizer, TokenizerOptions, TrainerOptions, Vocabulary, WordCounts, for_each_word, learn,
 };
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -17,15 +17,15 @@ fn read_json(name: &str) -> Value {
 }
 
 /// The settings that the fixtures were made with, by the names they have there.
-fn settings() -> [(&'static str, Options); 4] {
-    let uncased = Options::default();
-    let cased = Options { do_lower_case: false, ..uncased };
+fn settings() -> [(&'static str, TokenizerOptions); 4] {
+    let uncased = TokenizerOptions::default();
+    let cased = TokenizerOptions { do_lower_case: false, ..uncased };
     let without_accents =
-        Options { strip_accents: Some(true), tokenize_chinese_chars: false, ..cased };
+        TokenizerOptions { strip_accents: Some(true), tokenize_chinese_chars: false, ..cased };
     [
         ("uncased", uncased),
         ("cased", cased),
-        ("uncased_with_accents", Options { strip_accents: Some(false), ..uncased }),
+        ("uncased_with_accents", TokenizerOptions { strip_accents: Some(false), ..uncased }),
         ("cased_without_accents", without_accents),
     ]
 }
@@ -103,7 +103,7 @@ fn fnv1a(text: &str) -> u64 {
 }
 
 fn learn_fixture(words: &Value, min_frequency: u64, strip_accents: Option<bool>) -> Vec<String> {
-    let normalizer = Options { strip_accents, ..Options::default() }.normalizer();
+    let normalizer = TokenizerOptions { strip_accents, ..TokenizerOptions::default() }.normalizer();
     let mut counts = WordCounts::new();
     for (word, count) in words.as_object().unwrap() {
         (0..count.as_u64().unwrap()).for_each(|_| counts.add_text(&normalizer, word));

@@ -5,7 +5,7 @@
 
 use super::operation::{MAX_OPERANDS, Operation, Shape};
 use super::parameters::Layout;
-use crate::tensor::memory::OutOfMemory;
+use crate::system::memory::OutOfMemory;
 use std::ops::Range;
 
 /// A mistake in building a graph: shapes that do not fit, or a parameter that is not there.

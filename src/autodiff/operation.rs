@@ -1,6 +1,6 @@
 //! What an operation is: the trait that every file in [`ops`](super::ops) implements.
 
-use crate::tensor::dropout::Moment;
+use crate::tensor::dropout::DropoutKey;
 use std::fmt;
 
 /// The most operands an operation can have.
@@ -112,7 +112,7 @@ pub struct Forward<'a> {
     /// Whether a backward pass follows. Where it does not, gradients need not be prepared.
     pub training: bool,
     /// What dropout masks depend on.
-    pub moment: Moment,
+    pub dropout_key: DropoutKey,
 }
 
 /// Where the gradient of one operand goes.
@@ -146,8 +146,8 @@ pub struct Backward<'a> {
     pub saved: &'a mut [f32],
     /// Free to use.
     pub scratch: &'a mut [f32],
-    /// The same moment as in forward.
-    pub moment: Moment,
+    /// The same dropout key as in forward.
+    pub dropout_key: DropoutKey,
     /// Where the operands' gradients go.
     pub gradients: Gradients<'a>,
 }
@@ -265,7 +265,7 @@ pub trait Operation: Send + Sync {
     fn backward(&self, pass: Backward<'_>);
 
     /// Forward once more in `f64` and plain loops: the definition, and the oracle of the checks.
-    fn reference(&self, inputs: &[Input64], moment: &Moment) -> Vec<f64>;
+    fn reference(&self, inputs: &[Input64], dropout_key: &DropoutKey) -> Vec<f64>;
 
     /// Cases to check on: odd sizes and size 1 among them.
     fn cases() -> Vec<Case>

@@ -8,8 +8,8 @@
 use super::graph::{Floats, Graph, GraphError, Integers, Node, Operand, RowCount, Tensor};
 use super::operation::{Backward, Forward, Gradient, Gradients, Input, Inputs, MAX_OPERANDS};
 use super::profile::{Costs, Profile};
-use crate::tensor::dropout::Moment;
-use crate::tensor::{memory, threads};
+use crate::system::{memory, threads};
+use crate::tensor::dropout::DropoutKey;
 use std::fmt;
 use std::mem::take;
 use std::time::Instant;
@@ -57,7 +57,7 @@ pub struct Plan {
 }
 
 /// A buffer while memory is being shared out.
-struct Life {
+struct LiveRange {
     start: usize,
     end: usize,
     length: usize,
@@ -75,8 +75,8 @@ impl Plan {
         let active = if training { active(&nodes) } else { vec![false; n] };
         let backward_time = |node: usize| 2 * n - 1 - node;
         let mut lives = Vec::new();
-        let add = |lives: &mut Vec<Life>, start, end, length| {
-            lives.push(Life { start, end, length });
+        let add = |lives: &mut Vec<LiveRange>, start, end, length| {
+            lives.push(LiveRange { start, end, length });
             lives.len() - 1
         };
 
@@ -220,10 +220,10 @@ impl Plan {
     }
 
     /// Computes every operation in order.
-    pub fn forward(&mut self, parameters: &[f32], moment: Moment) {
+    pub fn forward(&mut self, parameters: &[f32], dropout_key: DropoutKey) {
         for node in 0..self.nodes.len() {
             let start = Instant::now();
-            self.forward_one(node, parameters, moment);
+            self.forward_one(node, parameters, dropout_key);
             self.profile.forward(node, start.elapsed());
         }
     }
@@ -233,7 +233,7 @@ impl Plan {
         &mut self.profile
     }
 
-    fn forward_one(&mut self, node: usize, parameters: &[f32], moment: Moment) {
+    fn forward_one(&mut self, node: usize, parameters: &[f32], dropout_key: DropoutKey) {
         let Places { output, saved, scratch, gradient, .. } = self.places[node];
         let mut buffers = [output, saved, scratch].map(|place| self.lend(place));
         let [output_buffer, saved_buffer, scratch_buffer] = &mut buffers;
@@ -243,7 +243,7 @@ impl Plan {
             saved: &mut saved_buffer[..saved.length],
             scratch: &mut scratch_buffer[..scratch.length],
             training: gradient.is_some(),
-            moment,
+            dropout_key,
         });
         for (place, buffer) in [output, saved, scratch].into_iter().zip(buffers) {
             self.give_back(place, buffer);
@@ -251,11 +251,11 @@ impl Plan {
     }
 
     /// Adds the gradient of the sum of the losses to `gradients` (in the layout of `parameters`).
-    /// `moment` must be that of the forward pass.
+    /// `dropout_key` must be that of the forward pass.
     ///
     /// # Panics
     /// In a plan for evaluation.
-    pub fn backward(&mut self, parameters: &[f32], gradients: &mut [f32], moment: Moment) {
+    pub fn backward(&mut self, parameters: &[f32], gradients: &mut [f32], dropout_key: DropoutKey) {
         assert!(self.mode == Mode::Training, "a plan for evaluation has no backward pass");
         for node in 0..self.nodes.len() {
             if let (true, Some(place)) = (self.nodes[node].loss, self.places[node].gradient) {
@@ -267,7 +267,7 @@ impl Plan {
         for node in (0..self.nodes.len()).rev() {
             if let Some(gradient) = self.places[node].gradient {
                 let start = Instant::now();
-                self.backward_one(node, gradient, parameters, gradients, moment);
+                self.backward_one(node, gradient, parameters, gradients, dropout_key);
                 self.profile.backward(node, start.elapsed());
             }
         }
@@ -279,7 +279,7 @@ impl Plan {
         gradient: Place,
         parameters: &[f32],
         gradients: &mut [f32],
-        moment: Moment,
+        dropout_key: DropoutKey,
     ) {
         let Places { saved, backward_scratch: scratch, accumulate, .. } = self.places[node];
         let mut buffers = [gradient, saved, scratch].map(|place| self.lend(place));
@@ -309,7 +309,7 @@ impl Plan {
             output_gradient: &mut gradient_buffer[..self.computed(node)],
             saved: &mut saved_buffer[..saved.length],
             scratch: &mut scratch_buffer[..scratch.length],
-            moment,
+            dropout_key,
             gradients: Gradients { items: targets },
         });
         for (place, buffer) in lent.into_iter().flatten() {
@@ -384,7 +384,7 @@ fn active(nodes: &[Node]) -> Vec<bool> {
 
 /// Shares memory out: each buffer gets a block that is free for its whole life. Returns the block of
 /// each buffer and the lengths of the blocks.
-fn share(lives: &[Life]) -> (Vec<usize>, Vec<usize>) {
+fn share(lives: &[LiveRange]) -> (Vec<usize>, Vec<usize>) {
     let mut order: Vec<usize> = (0..lives.len()).filter(|&i| lives[i].length > 0).collect();
     order.sort_by_key(|&i| (lives[i].start, std::cmp::Reverse(lives[i].length), i));
     let mut assigned = vec![0; lives.len()];

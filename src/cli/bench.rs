@@ -1,8 +1,8 @@
 //! `cloze bench`: how fast training is on this machine.
 
 use super::output::print;
-use cloze::tensor::threads::Pool;
-use cloze::train::benchmark::{Measured, Settings, benchmark, benchmark_scaling};
+use cloze::bench::training::{Measured, Settings, benchmark, benchmark_scaling};
+use cloze::system::threads::Pool;
 use std::io::Write;
 
 const FORMULA: &str = "\

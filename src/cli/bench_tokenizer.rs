@@ -1,11 +1,11 @@
 //! `cloze bench tokenizer`: how fast text becomes ids, and a vocabulary.
 
 use super::output::print;
+use cloze::bench::tokenizer::benchmark_tokenizer;
 use cloze::data::stories::STORIES;
-use cloze::files;
-use cloze::tensor::threads::Pool;
-use cloze::tokenizer::{Options, Tokenizer, Vocabulary};
-use cloze::train::tokenizer_benchmark::benchmark_tokenizer;
+use cloze::system::files;
+use cloze::system::threads::Pool;
+use cloze::tokenizer::{Tokenizer, TokenizerOptions, Vocabulary};
 use std::path::PathBuf;
 
 /// The options of `cloze bench tokenizer`.
@@ -37,7 +37,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
         Some(path) => files::read_to_string(path)?,
         None => STORIES.repeat(10),
     };
-    let options = Options { do_lower_case: !args.cased, ..Options::default() };
+    let options = TokenizerOptions { do_lower_case: !args.cased, ..TokenizerOptions::default() };
     let tokenizer = match &args.vocab {
         Some(path) => Some(Tokenizer::new(Vocabulary::from_file(path)?, options)),
         None => None,

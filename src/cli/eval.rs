@@ -4,8 +4,8 @@ use super::instance_options::InstanceOptions;
 use super::output::print;
 use cloze::data::Corpus;
 use cloze::report::Terminal;
+use cloze::system::threads::Pool;
 use cloze::tasks::{EvalSettings, Pretrained, evaluate};
-use cloze::tensor::threads::Pool;
 use std::path::PathBuf;
 
 /// The options of `cloze eval`.

@@ -2,8 +2,8 @@
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use cloze::train::Options;
-use cloze::train::run_json::as_written;
+use cloze::run::Options;
+use cloze::run::run_json::as_written;
 use serde_json::Value;
 
 /// What each option of the command line sets, as a path into [`Options`] as JSON.

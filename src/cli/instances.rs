@@ -3,8 +3,8 @@
 use super::instance_options::InstanceOptions;
 use super::output::{check_place, write_or_print};
 use cloze::data::{Corpus, Sampler, TokenStore, to_json};
-use cloze::report::{Terminal, talk};
-use cloze::train::Observer;
+use cloze::report::{Terminal, print_line};
+use cloze::run::Observer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, args.seed, &name)?;
     if let Some(warning) = sampler.warning() {
-        talk(warning);
+        print_line(warning);
     }
     let mut count = 0u64;
     write_or_print(args.output.as_deref(), |out| {
@@ -70,6 +70,6 @@ pub fn run(args: Args) -> cloze::Result<()> {
         }
         Ok(())
     })?;
-    talk(format_args!("{count} instances"));
+    print_line(format_args!("{count} instances"));
     Ok(())
 }

@@ -22,7 +22,7 @@ mod vocab;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cloze::data::InvalidUtf8;
-use cloze::report::talk;
+use cloze::report::print_line;
 use cloze::tensor::kernels::Simd;
 use std::process::ExitCode;
 
@@ -92,7 +92,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(status) => status,
         Err(error) => {
-            talk(format_args!("error: {error}"));
+            print_line(format_args!("error: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -137,7 +137,9 @@ fn check_simd() -> Result<(), String> {
 /// Says that a CPU without fused multiply-add gives other bits than the rest of the world.
 fn warn_without_fma() {
     if !Simd::has_fma() {
-        talk("warning: this CPU has no fused multiply-add; results will differ in their last bits");
+        print_line(
+            "warning: this CPU has no fused multiply-add; results will differ in their last bits",
+        );
     }
 }
 
@@ -150,6 +152,9 @@ fn warn_of_missing_heads(report: &cloze::model::LoadReport, prefix: &str) {
         .filter(|name| name.starts_with(prefix))
         .collect();
     if !missing.is_empty() {
-        talk(format_args!("warning: not in the model, so drawn at random: {}", missing.join(", ")));
+        print_line(format_args!(
+            "warning: not in the model, so drawn at random: {}",
+            missing.join(", ")
+        ));
     }
 }

@@ -1,6 +1,6 @@
 //! Standard output: answers, and nothing else.
 
-use cloze::files::{self, FileError};
+use cloze::system::files::{self, FileError};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 

@@ -2,17 +2,17 @@
 
 use super::given;
 use super::instance_options::InstanceOptions;
-use super::signals::Stoppable;
+use super::signals::StopOnSignal;
 use clap::ArgMatches;
-use cloze::report::{Terminal, quote, summary, talk};
-use cloze::tensor::threads::Pool;
-use cloze::train::checkpoint_directory::CheckpointDirectory;
+use cloze::report::{Terminal, print_line, quote, summary};
+use cloze::run::checkpoint_directory::CheckpointDirectory;
+use cloze::run::run_directory::RunDirectoryError;
+use cloze::run::run_json::RunJson;
+use cloze::run::{Input, ModelSource, Options, TrainError, VocabularySource, pretrain, resume};
+use cloze::system::threads::Pool;
 use cloze::train::optimizer::AdamW;
 use cloze::train::recipe::Recipe;
-use cloze::train::run_directory::RunDirectoryError;
-use cloze::train::run_json::RunJson;
 use cloze::train::schedule::Schedule;
-use cloze::train::{Input, ModelSource, Options, TrainError, VocabularySource, pretrain, resume};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -240,7 +240,7 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
             let before = RunJson::read(&directory)?.options;
             options = given::over(&before, &options, matches);
         } else if given::any(matches) {
-            talk(format_args!("there is no run in `{}` yet: it begins", directory.display()));
+            print_line(format_args!("there is no run in `{}` yet: it begins", directory.display()));
             go_on = false;
         } else {
             return Err(TrainError::from(RunDirectoryError::NoRun(directory)).into());
@@ -250,31 +250,31 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
     let fox = "The quick brown fox [MASK] over the lazy dog.";
     let sample = args.sample.or_else(|| stories.then(|| fox.to_string()));
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
-    let mut watcher = Stoppable::new(Terminal::new(sample));
+    let mut watcher = StopOnSignal::new(Terminal::new(sample));
     let result = pool.run(|| match go_on {
         true => resume(&options, &mut watcher),
         false => pretrain(&options, &command(), &mut watcher),
     });
-    let way_on = format!("    {}", way_on(&options));
+    let resume_command = format!("    {}", resume_command(&options));
     match result {
         Ok(finished) => {
-            talk(summary(&options, &finished, watcher.inner.sample(), &program()));
-            talk(format_args!("SHA-256 of model.safetensors: {}", finished.model_sha256));
+            print_line(summary(&options, &finished, watcher.inner.sample(), &program()));
+            print_line(format_args!("SHA-256 of model.safetensors: {}", finished.model_sha256));
             Ok(ExitCode::SUCCESS)
         }
         Err(error @ TrainError::Stopped { .. }) => {
-            talk(format_args!(
-                "{error}; saved in `{}`. Go on with:\n{way_on}",
+            print_line(format_args!(
+                "{error}; saved in `{}`. Go on with:\n{resume_command}",
                 directory.display()
             ));
             Ok(ExitCode::from(watcher.exit_status()))
         }
         Err(error) if watcher.started && !matches!(error, TrainError::Diverged(_)) => {
-            talk(format_args!("error: {error}"));
+            print_line(format_args!("error: {error}"));
             let saved = CheckpointDirectory::new(&directory).list().unwrap_or_default();
             if let Some((step, _)) = saved.last() {
-                talk(format_args!(
-                    "The checkpoint of step {step} is there. When the cause is gone, go on with:\n{way_on}"
+                print_line(format_args!(
+                    "The checkpoint of step {step} is there. When the cause is gone, go on with:\n{resume_command}"
                 ));
             }
             Ok(ExitCode::FAILURE)
@@ -284,7 +284,7 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
 }
 
 /// The command that goes on with a run.
-fn way_on(options: &Options) -> String {
+fn resume_command(options: &Options) -> String {
     let directory = options.output_dir.display().to_string();
     let arguments = ["pretrain", "--resume", "--output-dir", &directory].map(String::from);
     format!("{} {}", program(), quote(arguments))

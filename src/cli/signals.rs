@@ -3,9 +3,9 @@
 
 use cloze::data::Batch;
 use cloze::model::Bert;
+use cloze::run::Observer;
+use cloze::run::metrics::{EvaluationMetrics, TrainingMetrics};
 use cloze::tokenizer::Tokenizer;
-use cloze::train::Observer;
-use cloze::train::metrics::{EvaluationMetrics, TrainingMetrics};
 use cloze::train::trainer::StepReport;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// An observer that stops the run when a signal has come.
-pub(super) struct Stoppable<O> {
+pub(super) struct StopOnSignal<O> {
     /// Who is told what happens.
     pub(super) inner: O,
     /// The signal that has come; 0 for none.
@@ -22,7 +22,7 @@ pub(super) struct Stoppable<O> {
     pub(super) started: bool,
 }
 
-impl<O> Stoppable<O> {
+impl<O> StopOnSignal<O> {
     pub(super) fn new(inner: O) -> Self {
         Self { inner, signal: Arc::default(), started: false }
     }
@@ -47,7 +47,7 @@ impl<O> Stoppable<O> {
     }
 }
 
-impl<O: Observer> Observer for Stoppable<O> {
+impl<O: Observer> Observer for StopOnSignal<O> {
     fn note(&mut self, message: &str) {
         self.inner.note(message);
     }

@@ -2,8 +2,8 @@
 
 use super::output::print;
 use cloze::data::{DataError, InvalidUtf8};
-use cloze::files::{self, FileError};
-use cloze::tokenizer::{Options, Tokenizer, TokenizerError, Vocabulary};
+use cloze::system::files::{self, FileError};
+use cloze::tokenizer::{Tokenizer, TokenizerError, TokenizerOptions, Vocabulary};
 use serde::Serialize;
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ impl Source {
         match (&self.vocab, &self.model) {
             (Some(path), _) => Ok(Tokenizer::new(
                 Vocabulary::from_file(path)?,
-                Options { do_lower_case: !cased, ..Options::default() },
+                TokenizerOptions { do_lower_case: !cased, ..TokenizerOptions::default() },
             )),
             (None, Some(directory)) => Tokenizer::from_directory(directory),
             (None, None) => unreachable!("clap asks for one of the two"),

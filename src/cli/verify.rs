@@ -1,11 +1,11 @@
 //! `cloze verify`: run directory ─► whether the same bits come out again.
 
 use super::output::print;
-use super::signals::Stoppable;
-use cloze::report::{Terminal, talk};
-use cloze::tensor::threads::Pool;
-use cloze::train::TrainError;
-use cloze::train::verify::verify;
+use super::signals::StopOnSignal;
+use cloze::report::{Terminal, print_line};
+use cloze::run::TrainError;
+use cloze::run::verify::verify;
+use cloze::system::threads::Pool;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,10 +27,10 @@ pub struct Args {
 pub fn run(args: Args) -> cloze::Result<ExitCode> {
     super::warn_without_fma();
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
-    let mut watcher = Stoppable::new(Terminal::new(None));
+    let mut watcher = StopOnSignal::new(Terminal::new(None));
     let verified = match pool.run(|| verify(&args.run, &mut watcher)) {
         Err(error @ TrainError::Stopped { .. }) => {
-            talk(error);
+            print_line(error);
             return Ok(ExitCode::from(watcher.exit_status()));
         }
         result => result?,

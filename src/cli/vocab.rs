@@ -2,11 +2,11 @@
 
 use super::output::{check_place, print};
 use cloze::data::Corpus;
-use cloze::files;
-use cloze::report::{Terminal, talk};
-use cloze::tensor::threads::Pool;
-use cloze::tokenizer::{Options, TrainerOptions, learn};
-use cloze::train::count_words;
+use cloze::report::{Terminal, print_line};
+use cloze::run::count_words;
+use cloze::system::files;
+use cloze::system::threads::Pool;
+use cloze::tokenizer::{TokenizerOptions, TrainerOptions, learn};
 use std::path::PathBuf;
 
 /// The options of `cloze vocab`.
@@ -43,12 +43,17 @@ pub struct Args {
 /// Runs `cloze vocab`.
 pub fn run(args: Args) -> cloze::Result<()> {
     check_place(args.output.as_deref())?;
-    let normalizer = Options { do_lower_case: !args.cased, ..Options::default() }.normalizer();
+    let normalizer =
+        TokenizerOptions { do_lower_case: !args.cased, ..TokenizerOptions::default() }.normalizer();
     let corpus = Corpus::from_inputs(&args.input)?;
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     let words = pool.run(|| count_words(&corpus, normalizer, &mut Terminal::new(None)))?;
-    talk(format_args!("counted {} words, {} of them distinct", words.total(), words.distinct()));
+    print_line(format_args!(
+        "counted {} words, {} of them distinct",
+        words.total(),
+        words.distinct()
+    ));
     let options = TrainerOptions {
         vocab_size: args.vocab_size,
         min_frequency: args.min_frequency,
@@ -56,7 +61,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
     };
     let vocabulary = learn(&words, &options)?;
     if vocabulary.len() < args.vocab_size {
-        talk(format_args!(
+        print_line(format_args!(
             "the vocabulary has {} entries, not {}: no other pair of pieces occurs {} times",
             vocabulary.len(),
             args.vocab_size,
@@ -65,7 +70,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
     }
     if let Some(path) = &args.output {
         files::write_atomically(path, |out| vocabulary.write(out))?;
-        talk(format_args!("wrote {} entries to `{}`", vocabulary.len(), path.display()));
+        print_line(format_args!("wrote {} entries to `{}`", vocabulary.len(), path.display()));
     }
     print(|out| match &args.output {
         _ if args.json => {

@@ -7,7 +7,7 @@ use super::error::DataError;
 use super::fingerprint::Fingerprint;
 use super::reader::{Chunk, Part};
 use super::store::{MAGIC, VERSION};
-use crate::files::{self, FileError};
+use crate::system::files::{self, FileError};
 use crate::tokenizer::Tokenizer;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, Write};

@@ -3,7 +3,7 @@
 use super::error::DataError;
 use super::fingerprint::Fingerprint;
 use super::store::{HEADER_BYTES, MAGIC, TRAILER_BYTES, VERSION};
-use crate::files::FileError;
+use crate::system::files::FileError;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;

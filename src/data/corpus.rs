@@ -7,7 +7,7 @@
 use super::error::DataError;
 use super::fingerprint::Fingerprint;
 use super::reader::is_json_lines;
-use crate::files::FileError;
+use crate::system::files::FileError;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! What can go wrong with text and instances.
 
-use crate::files::FileError;
+use crate::system::files::FileError;
 use std::path::PathBuf;
 
 /// What can go wrong with text and instances.

@@ -6,7 +6,7 @@
 
 use super::error::DataError;
 use super::instance::Instance;
-use crate::files::FileError;
+use crate::system::files::FileError;
 use crate::tensor::random::{Generator, Purpose};
 use crate::tokenizer::Vocabulary;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::tensor::threads::Pool;
+use crate::system::threads::Pool;
 
 /// Every part of the corpus, in order; a boundary is "|".
 fn parts(corpus: &Corpus) -> Result<Vec<String>, DataError> {

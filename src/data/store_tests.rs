@@ -1,7 +1,7 @@
 use super::super::check::u64_at;
 use super::super::fingerprint::Fingerprint;
 use super::*;
-use crate::tokenizer::{Options, Vocabulary};
+use crate::tokenizer::{TokenizerOptions, Vocabulary};
 use std::fs;
 
 /// A store of text, one id a distinct word, from 5 on.
@@ -200,19 +200,19 @@ fn the_fingerprint_of_a_tokenizer_is_of_all_that_decides_ids() {
         Vocabulary::from_tokens(tokens.map(String::from).to_vec()).unwrap()
     };
     let of = |last, options| Encoding::of(&Tokenizer::new(vocabulary(last), options)).fingerprint;
-    let default = Options::default();
+    let default = TokenizerOptions::default();
     let all = [
         of("b", default),
         of("c", default),
-        of("b", Options { do_lower_case: false, ..default }),
-        of("b", Options { strip_accents: Some(false), ..default }),
-        of("b", Options { tokenize_chinese_chars: false, ..default }),
+        of("b", TokenizerOptions { do_lower_case: false, ..default }),
+        of("b", TokenizerOptions { strip_accents: Some(false), ..default }),
+        of("b", TokenizerOptions { tokenize_chinese_chars: false, ..default }),
     ];
     for (i, one) in all.iter().enumerate() {
         assert!(!all[..i].contains(one), "{i}");
     }
     // What lower-casing implies may be said, too.
-    assert_eq!(all[0], of("b", Options { strip_accents: Some(true), ..default }));
+    assert_eq!(all[0], of("b", TokenizerOptions { strip_accents: Some(true), ..default }));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::weights::{self, LoadReport, WeightsError};
 use crate::autodiff::ops::{cross_entropy, masked_lm_loss};
 use crate::autodiff::{Floats, Graph, GraphError, Integers, Layout, Mode, Plan, Tensor};
 use crate::data::Batch;
-use crate::tensor::dropout::Moment;
+use crate::tensor::dropout::DropoutKey;
 use std::path::Path;
 
 /// A BERT with the heads of pretraining (`BertForPreTraining`).
@@ -237,8 +237,8 @@ impl PretrainingPlan {
     }
 
     /// Computes the losses of the batch in the inputs.
-    pub fn forward(&mut self, parameters: &[f32], moment: Moment) -> Losses {
-        self.plan.forward(parameters, moment);
+    pub fn forward(&mut self, parameters: &[f32], dropout_key: DropoutKey) -> Losses {
+        self.plan.forward(parameters, dropout_key);
         let masked_lm = self.plan.value(self.masked_lm);
         let next_sentence =
             self.next_sentence.map_or([0.0; 2].as_slice(), |tensor| self.plan.value(tensor));
@@ -254,7 +254,7 @@ impl PretrainingPlan {
     ///
     /// # Panics
     /// When compiled for evaluation.
-    pub fn backward(&mut self, parameters: &[f32], gradients: &mut [f32], moment: Moment) {
-        self.plan.backward(parameters, gradients, moment);
+    pub fn backward(&mut self, parameters: &[f32], gradients: &mut [f32], dropout_key: DropoutKey) {
+        self.plan.backward(parameters, gradients, dropout_key);
     }
 }

@@ -1,6 +1,6 @@
 //! The sizes of a BERT, in Hugging Face's `config.json` keys.
 
-use crate::files::{self, FileError};
+use crate::system::files::{self, FileError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

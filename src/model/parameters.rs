@@ -3,9 +3,10 @@
 
 use super::config::Config;
 use crate::autodiff::Layout;
+use crate::system::threads;
 use crate::tensor::kernels::vectorized;
+use crate::tensor::math;
 use crate::tensor::random::{Generator, Purpose};
-use crate::tensor::{math, threads};
 
 /// Names of the parameters of layer `layer` begin with this.
 pub(super) fn layer(layer: usize) -> String {

@@ -47,14 +47,14 @@ pub fn sample(batches: &[Batch], tokenizer: &Tokenizer) -> Option<(String, Strin
 mod tests {
     use super::*;
     use crate::data::Instance;
-    use crate::tokenizer::{Options, Vocabulary};
+    use crate::tokenizer::{TokenizerOptions, Vocabulary};
 
     #[test]
     fn a_whole_word_near_the_middle_is_hidden() {
         let tokens = "[PAD] [UNK] [CLS] [SEP] [MASK] the quick brown fox jump ##ed over lazy dog .";
         let vocabulary =
             Vocabulary::from_tokens(tokens.split(' ').map(String::from).collect()).unwrap();
-        let tokenizer = Tokenizer::new(vocabulary, Options::default());
+        let tokenizer = Tokenizer::new(vocabulary, TokenizerOptions::default());
         let mut input_ids = vec![2];
         input_ids.extend(tokenizer.encode("the quick brown fox jumped over the lazy dog."));
         input_ids.push(3);

@@ -3,8 +3,8 @@
 
 use super::shell::quote;
 use super::terminal::show;
+use crate::run::{Finished, Input, Options};
 use crate::tasks::{Model, fill_mask, next_sentence};
-use crate::train::{Finished, Input, Options};
 use std::fmt::Write;
 
 /// Blanks that the built-in corpus teaches to fill.

@@ -1,14 +1,14 @@
 //! Progress of a run on standard error: a bar where a person watches, plain lines elsewhere.
 
+use super::print_line::print_line;
 use super::sample::sample;
-use super::talk::talk;
 use super::work::Work;
 use crate::data::Batch;
 use crate::model::Bert;
+use crate::run::Observer;
+use crate::run::metrics::{EvaluationMetrics, TrainingMetrics};
 use crate::tasks::{FilledText, Model, fill_mask};
 use crate::tokenizer::Tokenizer;
-use crate::train::Observer;
-use crate::train::metrics::{EvaluationMetrics, TrainingMetrics};
 use crate::train::trainer::StepReport;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -39,8 +39,8 @@ impl Terminal {
 
     fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| talk(text)),
-            None => talk(text),
+            Some(bar) => bar.suspend(|| print_line(text)),
+            None => print_line(text),
         }
     }
 }
@@ -108,7 +108,7 @@ impl Observer for Terminal {
         let done = (metrics.step - self.first_step).max(1) as f64;
         let left = metrics.seconds / done * (self.num_train_steps - metrics.step) as f64;
         let width = self.num_train_steps.to_string().len();
-        talk(format_args!(
+        print_line(format_args!(
             "step {:>width$}/{}  {message}  {} left",
             metrics.step,
             self.num_train_steps,

@@ -1,7 +1,7 @@
 //! Progress of reading text, on standard error: nothing about what is done within a second; then a
 //! bar where a person watches, and a line every ten seconds elsewhere.
 
-use super::talk::talk;
+use super::print_line::print_line;
 use super::terminal::duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -46,7 +46,7 @@ impl Work {
             }
         } else if self.last_line.elapsed() >= BETWEEN_LINES {
             self.last_line = Instant::now();
-            talk(line(&self.name, done, total, self.start.elapsed()));
+            print_line(line(&self.name, done, total, self.start.elapsed()));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::error::TaskError;
 use super::pretrained::Model;
 use crate::data::{Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore};
-use crate::train::Observer;
+use crate::run::Observer;
 use crate::train::evaluation::{Evaluation, Evaluator};
 use crate::train::recipe::{Recipe, RecipeError};
 use std::convert::Infallible;

@@ -3,7 +3,7 @@
 use super::TaskError;
 use crate::autodiff::{Graph, GraphError, Integers, Mode, Plan, Tensor};
 use crate::model::{Bert, Config, EncoderInputs, LoadReport, encoder};
-use crate::tensor::dropout::Moment;
+use crate::tensor::dropout::DropoutKey;
 use crate::tokenizer::Tokenizer;
 use std::path::Path;
 
@@ -96,7 +96,7 @@ impl Model<'_> {
         plan.integers_mut(inputs.token_type_ids).copy_from_slice(token_type_ids);
         plan.integers_mut(inputs.attention_mask).fill(1);
         plan.integers_mut(row_input).copy_from_slice(rows);
-        plan.forward(&self.bert.parameters, Moment { seed: 0, step: 0, first_sequence: 0 });
+        plan.forward(&self.bert.parameters, DropoutKey { seed: 0, step: 0, first_sequence: 0 });
         Ok(plan.value(output).to_vec())
     }
 }

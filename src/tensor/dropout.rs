@@ -11,7 +11,7 @@ const GROUP: usize = 8 * LANES;
 
 /// Where in a run a forward pass stands: what dropout masks depend on beside the element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
+pub struct DropoutKey {
     /// The run's seed.
     pub seed: u64,
     /// The optimizer step, from 0.
@@ -44,10 +44,10 @@ impl Dropout {
 
     /// Fills `factors` with what the elements of row `row` are multiplied by: 0 or 1 / (1 − rate).
     /// `row` counts over the whole batch of the step.
-    pub fn factors(&self, moment: &Moment, row: usize, factors: &mut [f32]) {
+    pub fn factors(&self, key: &DropoutKey, row: usize, factors: &mut [f32]) {
         fill(
-            [moment.seed as u32, (moment.seed >> 32) as u32],
-            [row as u32, self.site, moment.step],
+            [key.seed as u32, (key.seed >> 32) as u32],
+            [row as u32, self.site, key.step],
             (self.threshold, self.scale),
             factors,
         );
@@ -132,9 +132,9 @@ mod tests {
     #[test]
     fn masks_depend_on_seed_step_site_and_row_and_drop_the_rate() {
         let factors = |seed, step, site, row| {
-            let moment = Moment { seed, step, first_sequence: 0 };
+            let key = DropoutKey { seed, step, first_sequence: 0 };
             let mut factors = vec![0.0; 300];
-            Dropout::new(0.1, site).unwrap().factors(&moment, row, &mut factors);
+            Dropout::new(0.1, site).unwrap().factors(&key, row, &mut factors);
             factors
         };
         let base = factors(1, 2, 3, 4);
@@ -153,11 +153,11 @@ mod tests {
 
     #[test]
     fn a_prefix_of_a_row_is_a_prefix_of_its_mask() {
-        let moment = Moment { seed: 5, step: 6, first_sequence: 0 };
+        let key = DropoutKey { seed: 5, step: 6, first_sequence: 0 };
         let dropout = Dropout::new(0.5, 1).unwrap();
         let (mut long, mut short) = (vec![0.0; 200], vec![0.0; 137]);
-        dropout.factors(&moment, 3, &mut long);
-        dropout.factors(&moment, 3, &mut short);
+        dropout.factors(&key, 3, &mut long);
+        dropout.factors(&key, 3, &mut short);
         assert_eq!(long[..137], short);
     }
 }

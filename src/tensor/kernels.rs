@@ -249,11 +249,11 @@ pub const fn sum_rows_scratch(rows: usize, width: usize) -> usize {
 /// `total += Σ_r x[r]` over the rows of `x` (`[rows, width]`): chunks of [`ROW_CHUNK`] rows are
 /// summed in row order (in parallel), then the chunks in order.
 pub fn sum_rows(x: &[f32], total: &mut [f32], scratch: &mut [f32]) {
-    use super::threads::{PerItem, for_each_range};
+    use crate::system::threads::{SplitOutput, for_each_range};
     let width = total.len();
     let chunks = (x.len() / width).div_ceil(ROW_CHUNK);
     let partial = &mut scratch[..chunks * width];
-    let outputs = [PerItem::new(partial, width)];
+    let outputs = [SplitOutput::new(partial, width)];
     for_each_range(chunks, outputs, &mut [], 0, |range, [partial], _| {
         for (chunk, partial) in range.zip(partial.chunks_exact_mut(width)) {
             partial.fill(0.0);

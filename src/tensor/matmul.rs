@@ -3,7 +3,7 @@
 //! matrixmultiply accumulates each output element in order of k, fused, in blocks of 256. So the
 //! split over rows or columns of the output never changes a bit; k is never split.
 
-use super::threads;
+use crate::system::threads;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
@@ -108,8 +108,8 @@ pub fn matrix_mut(data: &mut [f32], rows: usize, columns: usize) -> ArrayViewMut
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::system::threads::Pool;
     use crate::tensor::random::{Generator, Purpose};
-    use crate::tensor::threads::Pool;
 
     fn random(length: usize, index: u64) -> Vec<f32> {
         let mut generator = Generator::new(0, Purpose::Testing, 0, index);

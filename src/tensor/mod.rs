@@ -14,11 +14,8 @@ pub mod dropout;
 #[cfg(target_arch = "x86_64")]
 mod gemm;
 pub mod kernels;
-pub mod map;
 pub mod math;
 pub mod matmul;
-pub mod memory;
 pub mod random;
-pub mod threads;
 
 pub use matmul::{matmul, matmul_parallel};

@@ -1,6 +1,6 @@
 //! What can go wrong between text and ids.
 
-use crate::files::FileError;
+use crate::system::files::FileError;
 use std::path::PathBuf;
 
 /// A vocabulary or tokenizer file that cannot be used, or a vocabulary that cannot be learned.

@@ -1,12 +1,12 @@
 //! A tokenizer on disk, as Hugging Face keeps it beside a model: `vocab.txt`, `tokenizer.json`,
 //! `tokenizer_config.json`, `special_tokens_map.json`.
 
-use super::encode::{Options, Tokenizer};
 use super::error::TokenizerError;
 use super::special_tokens::{CLS, MASK, PAD, SEP, UNK};
+use super::tokenizer::{Tokenizer, TokenizerOptions};
 use super::tokenizer_json::{self, Reader};
 use super::vocabulary::Vocabulary;
-use crate::files;
+use crate::system::files;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -44,7 +44,7 @@ impl Tokenizer {
         if values.get("do_basic_tokenize") == Some(&json!(false)) {
             return Err(config.unsupported("do_basic_tokenize", Some(&json!(false)), "true"));
         }
-        let adjust = |options: &mut Options| {
+        let adjust = |options: &mut TokenizerOptions| {
             if let Some(value) = config.flag(&values, "do_lower_case")? {
                 options.do_lower_case = value;
             }
@@ -75,7 +75,7 @@ impl Tokenizer {
                 ));
             }
         }
-        let mut options = Options::default();
+        let mut options = TokenizerOptions::default();
         adjust(&mut options)?;
         Ok(Self::new(Vocabulary::from_file(&vocab_path)?, options))
     }
@@ -128,7 +128,7 @@ mod tests {
     use crate::tokenizer::SPECIAL_TOKENS;
     use std::fs;
 
-    fn tokenizer(options: Options) -> Tokenizer {
+    fn tokenizer(options: TokenizerOptions) -> Tokenizer {
         let tokens = SPECIAL_TOKENS.iter().chain(&["a", "##b", "É", "\"", "é"]);
         let tokens = tokens.map(|token| token.to_string()).collect();
         Tokenizer::new(Vocabulary::from_tokens(tokens).unwrap(), options)
@@ -144,7 +144,7 @@ mod tests {
         change: impl FnOnce(String) -> String,
     ) -> Result<Tokenizer, String> {
         let directory = tempfile::tempdir().unwrap();
-        tokenizer(Options::default()).save_pretrained(directory.path(), 512).unwrap();
+        tokenizer(TokenizerOptions::default()).save_pretrained(directory.path(), 512).unwrap();
         let path = directory.path().join(name);
         let old = fs::read_to_string(&path).unwrap();
         let new = change(old.clone());
@@ -164,8 +164,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back_with_and_without_tokenizer_json() {
         for options in [
-            Options::default(),
-            Options {
+            TokenizerOptions::default(),
+            TokenizerOptions {
                 do_lower_case: false,
                 strip_accents: Some(true),
                 tokenize_chinese_chars: false,
@@ -191,7 +191,11 @@ mod tests {
             check();
             fs::remove_file(path(TOKENIZER_CONFIG)).unwrap();
             let read = Tokenizer::from_directory(directory.path()).unwrap();
-            assert_eq!(read.options(), Options::default(), "no configuration: the uncased BERT");
+            assert_eq!(
+                read.options(),
+                TokenizerOptions::default(),
+                "no configuration: the uncased BERT"
+            );
         }
     }
 

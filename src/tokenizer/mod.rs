@@ -18,9 +18,8 @@
 //! `word_cache`) for [`WordPiece`]. The plain ones are their oracles. What makes them fast is `word`: a
 //! word of 16 bytes or less is one number.
 //!
-//! This room uses nothing above it: of this crate only [`files`](crate::files).
+//! This room uses nothing above it: of this crate only [`files`](crate::system::files).
 
-mod encode;
 mod error;
 mod files;
 mod long_word;
@@ -30,6 +29,8 @@ mod number_map;
 mod piece_trie;
 mod pre_tokenizer;
 mod special_tokens;
+#[allow(clippy::module_inception)] // The tokenizer itself.
+mod tokenizer;
 mod tokenizer_json;
 mod trainer;
 mod unicode_tables;
@@ -40,11 +41,11 @@ mod word_counts;
 mod word_splitter;
 mod wordpiece;
 
-pub use encode::{Options, Token, Tokenizer};
 pub use error::TokenizerError;
 pub use normalizer::Normalizer;
 pub use pre_tokenizer::for_each_word;
 pub use special_tokens::{CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK};
+pub use tokenizer::{Token, Tokenizer, TokenizerOptions};
 pub use trainer::{TrainerOptions, learn};
 pub use vocabulary::Vocabulary;
 pub use word_counts::WordCounts;

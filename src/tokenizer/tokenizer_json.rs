@@ -1,11 +1,11 @@
 //! `tokenizer.json`, the one-file form of Hugging Face's `tokenizers`: reading and writing it.
 
-use super::encode::{Options, Tokenizer};
 use super::error::TokenizerError;
 use super::special_tokens::{CLS, SEP, SpecialTokens, UNK};
+use super::tokenizer::{Tokenizer, TokenizerOptions};
 use super::vocabulary::Vocabulary;
 use super::wordpiece::{CONTINUATION_PREFIX, MAX_CHARACTERS_PER_WORD, WordPiece};
-use crate::files;
+use crate::system::files;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -37,7 +37,7 @@ struct AddedToken {
 /// Reads a `tokenizer.json` of a BERT model. `adjust` may change the options it holds.
 pub(super) fn read(
     path: &Path,
-    adjust: impl FnOnce(&mut Options) -> Result<(), TokenizerError>,
+    adjust: impl FnOnce(&mut TokenizerOptions) -> Result<(), TokenizerError>,
 ) -> Result<Tokenizer, TokenizerError> {
     let reader = Reader { path };
     let file: TokenizerJson = reader.parse(&files::read_to_string(path)?)?;
@@ -53,7 +53,7 @@ pub(super) fn read(
     reader.expect_type(&file.normalizer, "normalizer", "BertNormalizer")?;
     reader.expect(&file.normalizer, "normalizer", "clean_text", json!(true))?;
     reader.expect_type(&file.pre_tokenizer, "pre_tokenizer", "BertPreTokenizer")?;
-    let mut options = Options {
+    let mut options = TokenizerOptions {
         do_lower_case: reader.flag(&file.normalizer, "lowercase")?.unwrap_or(true),
         strip_accents: reader.flag(&file.normalizer, "strip_accents")?,
         tokenize_chinese_chars: reader

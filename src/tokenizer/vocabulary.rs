@@ -2,7 +2,7 @@
 
 use super::error::TokenizerError;
 use super::special_tokens::{CLS, MASK, PAD, SEP, UNK};
-use crate::files;
+use crate::system::files;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;

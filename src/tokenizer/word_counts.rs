@@ -84,11 +84,11 @@ impl WordCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::Options;
+    use crate::tokenizer::TokenizerOptions;
 
     #[test]
     fn the_order_and_the_split_of_texts_do_not_matter() {
-        let normalizer = Options::default().normalizer();
+        let normalizer = TokenizerOptions::default().normalizer();
         let count = |texts: &[&str]| {
             let mut counts = WordCounts::new();
             texts.iter().for_each(|text| counts.add_text(&normalizer, text));

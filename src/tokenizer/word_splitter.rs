@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 /// What becomes of a character.
 #[derive(Clone, Copy)]
-enum Fate {
+enum CharClass {
     /// Dropped.
     Removed,
     /// Ends a word.
@@ -32,8 +32,8 @@ enum Fate {
 /// Splits text into normalised words.
 pub struct WordSplitter {
     normalizer: Normalizer,
-    ascii: [Fate; 128],
-    basic_plane: Vec<Fate>,
+    ascii: [CharClass; 128],
+    basic_plane: Vec<CharClass>,
 }
 
 impl std::fmt::Debug for WordSplitter {
@@ -54,13 +54,13 @@ impl WordSplitter {
 
     fn new(normalizer: Normalizer) -> Self {
         let fate =
-            |value: u32| char::from_u32(value).map_or(Fate::Removed, |c| fate(&normalizer, c));
-        let basic_plane: Vec<Fate> = (0..0x1_0000).map(fate).collect();
+            |value: u32| char::from_u32(value).map_or(CharClass::Removed, |c| fate(&normalizer, c));
+        let basic_plane: Vec<CharClass> = (0..0x1_0000).map(fate).collect();
         let ascii = std::array::from_fn(|byte| basic_plane[byte]);
         Self { normalizer, ascii, basic_plane }
     }
 
-    fn fate(&self, character: char) -> Fate {
+    fn fate(&self, character: char) -> CharClass {
         match self.basic_plane.get(character as usize) {
             Some(fate) => *fate,
             None => fate(&self.normalizer, character),
@@ -96,14 +96,14 @@ impl WordSplitter {
             let character = text[at..].chars().next().expect("not at the end");
             at += character.len_utf8();
             match self.fate(character) {
-                Fate::Letter(letter) => word.push(letter),
-                Fate::Space => end_word(&mut word, &mut visit),
-                Fate::Alone(alone) => {
+                CharClass::Letter(letter) => word.push(letter),
+                CharClass::Space => end_word(&mut word, &mut visit),
+                CharClass::Alone(alone) => {
                     end_word(&mut word, &mut visit);
                     visit(Word::of_character(alone));
                 }
-                Fate::Removed => {}
-                Fate::Several => {
+                CharClass::Removed => {}
+                CharClass::Several => {
                     let text = character.encode_utf8(&mut [0; 4]).to_owned();
                     self.normalizer.for_each_character(&text, |character, _| {
                         if character.is_whitespace() {
@@ -116,7 +116,7 @@ impl WordSplitter {
                         }
                     });
                 }
-                Fate::Mark => {
+                CharClass::Mark => {
                     // Nothing moves past a space.
                     let end = text[at..].find(' ').map_or(text.len(), |space| at + space);
                     let text = &text[start..end];
@@ -142,12 +142,12 @@ impl WordSplitter {
             return 0;
         }
         match self.ascii.get(usize::from(bytes[length])) {
-            Some(Fate::Space) => {
+            Some(CharClass::Space) => {
                 if length > 0 {
                     visit(Word::Short(word));
                 }
             }
-            Some(Fate::Alone(_)) => {
+            Some(CharClass::Alone(_)) => {
                 if length > 0 {
                     visit(Word::Short(word));
                 }
@@ -167,20 +167,20 @@ fn end_word(word: &mut String, visit: &mut impl FnMut(Word<'_>)) {
 }
 
 /// What becomes of `character` when it stands alone, which is what becomes of it anywhere.
-fn fate(normalizer: &Normalizer, character: char) -> Fate {
+fn fate(normalizer: &Normalizer, character: char) -> CharClass {
     if normalizer.strip_accents && may_change_places(character) {
-        return Fate::Mark;
+        return CharClass::Mark;
     }
     let mut result = Vec::new();
     let text = character.encode_utf8(&mut [0; 4]).to_owned();
     normalizer.for_each_character(&text, |character, _| result.push(character));
     match result[..] {
-        [] => Fate::Removed,
-        [c] if c.is_whitespace() => Fate::Space,
-        [c] if is_punctuation(c) => Fate::Alone(c),
-        [c] => Fate::Letter(c),
-        [' ', c, ' '] if !c.is_whitespace() => Fate::Alone(c),
-        _ => Fate::Several,
+        [] => CharClass::Removed,
+        [c] if c.is_whitespace() => CharClass::Space,
+        [c] if is_punctuation(c) => CharClass::Alone(c),
+        [c] => CharClass::Letter(c),
+        [' ', c, ' '] if !c.is_whitespace() => CharClass::Alone(c),
+        _ => CharClass::Several,
     }
 }
 
@@ -213,7 +213,7 @@ mod tests {
         for normalizer in normalizers() {
             let splitter = WordSplitter::of(normalizer);
             for byte in 0..128u8 {
-                let letter = matches!(splitter.ascii[usize::from(byte)], Fate::Letter(_));
+                let letter = matches!(splitter.ascii[usize::from(byte)], CharClass::Letter(_));
                 assert_eq!(letter, byte.is_ascii_alphanumeric(), "{normalizer:?} {byte}");
             }
         }

@@ -4,7 +4,7 @@
 use crate::autodiff::{GraphError, Mode};
 use crate::data::Batch;
 use crate::model::{BatchShape, Bert, PretrainingPlan};
-use crate::tensor::dropout::Moment;
+use crate::tensor::dropout::DropoutKey;
 use serde::{Deserialize, Serialize};
 
 /// Means over all masked positions, and all pairs, of the held-out instances.
@@ -57,8 +57,8 @@ impl Evaluator {
         while let Some(batch) = batches()? {
             // Weights of 1: sums, not means, so that batches of different fill count fairly.
             self.plan.load(&batch, 1.0, 1.0);
-            let moment = Moment { seed: 0, step: 0, first_sequence: 0 };
-            let losses = self.plan.forward(&bert.parameters, moment);
+            let dropout_key = DropoutKey { seed: 0, step: 0, first_sequence: 0 };
+            let losses = self.plan.forward(&bert.parameters, dropout_key);
             for (sum, value) in sums.iter_mut().zip([
                 losses.masked_lm_loss,
                 losses.masked_lm_accuracy,

@@ -11,8 +11,8 @@
 
 use crate::autodiff::Layout;
 use crate::model::decays;
+use crate::system::threads::{SplitOutput, for_each_range};
 use crate::tensor::kernels::{sum_of_squares, vectorized};
-use crate::tensor::threads::{PerItem, for_each_range};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -67,7 +67,7 @@ impl Moments {
 /// g = 0, before a step adds to it.
 pub fn zero(gradients: &mut [f32]) {
     let chunks = gradients.len().div_ceil(CHUNK);
-    let outputs = [PerItem::new(gradients, CHUNK)];
+    let outputs = [SplitOutput::new(gradients, CHUNK)];
     for_each_range(chunks, outputs, &mut [], 0, |_, [gradients], _| gradients.fill(0.0));
 }
 
@@ -76,7 +76,7 @@ pub fn zero(gradients: &mut [f32]) {
 pub fn global_norm(gradients: &[f32], partials: &mut Vec<f32>) -> f32 {
     let chunks = gradients.len().div_ceil(CHUNK);
     partials.resize(chunks, 0.0);
-    let outputs = [PerItem::new(partials, 1)];
+    let outputs = [SplitOutput::new(partials, 1)];
     for_each_range(chunks, outputs, &mut [], 0, |range, [partials], _| {
         for (chunk, partial) in range.zip(partials) {
             let end = gradients.len().min((chunk + 1) * CHUNK);
@@ -169,9 +169,9 @@ impl AdamW {
             let gradients = &gradients[range.clone()];
             let decay = if group.decays { self.weight_decay } else { 0.0 };
             let outputs = [
-                PerItem::new(&mut moments.first[range.clone()], CHUNK),
-                PerItem::new(&mut moments.second[range.clone()], CHUNK),
-                PerItem::new(&mut parameters[range], CHUNK),
+                SplitOutput::new(&mut moments.first[range.clone()], CHUNK),
+                SplitOutput::new(&mut moments.second[range.clone()], CHUNK),
+                SplitOutput::new(&mut parameters[range], CHUNK),
             ];
             let chunks = gradients.len().div_ceil(CHUNK);
             for_each_range(chunks, outputs, &mut [], 0, |range, outputs, _| {

@@ -5,7 +5,7 @@ use super::recipe::Recipe;
 use crate::autodiff::{GraphError, Mode, Profile};
 use crate::data::Batch;
 use crate::model::{Bert, Losses, PretrainingPlan};
-use crate::tensor::dropout::Moment;
+use crate::tensor::dropout::DropoutKey;
 
 /// A model in training: parameters, gradients, moments, and the plan that replays a step.
 pub struct Trainer {
@@ -143,14 +143,14 @@ impl Trainer {
         let mut losses = Losses::default();
         zero(&mut self.gradients);
         for (index, batch) in batches.iter().enumerate() {
-            let moment = Moment {
+            let dropout_key = DropoutKey {
                 seed,
                 step: self.steps as u32,
                 first_sequence: index * self.recipe.batch_shape().batch_size,
             };
             self.plan.load(batch, masked_lm_scale, next_sentence_scale);
-            losses.add(&self.plan.forward(&self.bert.parameters, moment));
-            self.plan.backward(&self.bert.parameters, &mut self.gradients, moment);
+            losses.add(&self.plan.forward(&self.bert.parameters, dropout_key));
+            self.plan.backward(&self.bert.parameters, &mut self.gradients, dropout_key);
         }
         let grad_norm = global_norm(&self.gradients, &mut self.norm_partials);
         let learning_rate = self.recipe.schedule.learning_rate(self.steps);

@@ -59,7 +59,7 @@ pub fn stories() -> String {
 fn main() -> cloze::Result<()> {
     let path =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/stories/stories.txt");
-    cloze::files::write_atomically(&path, |file| file.write_all(stories().as_bytes()))?;
+    cloze::system::files::write_atomically(&path, |file| file.write_all(stories().as_bytes()))?;
     println!("wrote {}", path.display());
     Ok(())
 }

@@ -21,11 +21,11 @@
 
 use super::super::graph::{Graph, GraphError, Integers, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
-use crate::tensor::dropout::{Dropout, Moment};
+use crate::tensor::dropout::{Dropout, DropoutKey};
 use crate::tensor::kernels::{max_lanes, multiply, reduce, scale_by, sum_lanes, vectorized};
 use crate::tensor::math;
 use crate::tensor::matmul::{Update, matmul, matrix, matrix_mut};
-use crate::tensor::threads::{PerItem, for_each_range};
+use crate::system::threads::{SplitOutput, for_each_range};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 
 /// Multi-head self-attention with a padding mask.
@@ -145,10 +145,10 @@ impl Attention {
     }
 
     /// The dropout factors of one row of P.
-    fn factors(&self, dropout: Dropout, moment: &Moment, at: [usize; 3], factors: &mut [f32]) {
+    fn factors(&self, dropout: Dropout, dropout_key: &DropoutKey, at: [usize; 3], factors: &mut [f32]) {
         let [sequence, head, query] = at;
-        let row = ((moment.first_sequence + sequence) * self.heads + head) * self.seq + query;
-        dropout.factors(moment, row, factors);
+        let row = ((dropout_key.first_sequence + sequence) * self.heads + head) * self.seq + query;
+        dropout.factors(dropout_key, row, factors);
     }
 }
 
@@ -180,8 +180,8 @@ impl Operation for Attention {
         let (hidden, width, square) = (self.hidden(), 3 * self.hidden(), self.seq * self.seq);
         let dropout = self.dropout.filter(|_| pass.training);
         let outputs = [
-            PerItem::between(starts, pass.output, hidden),
-            PerItem::new(pass.saved, self.heads * square),
+            SplitOutput::between(starts, pass.output, hidden),
+            SplitOutput::new(pass.saved, self.heads * square),
         ];
         let task = self.task_scratch();
         for_each_range(self.batch, outputs, pass.scratch, task, |range, outputs, scratch| {
@@ -205,7 +205,7 @@ impl Operation for Attention {
                     for (query, row) in p.chunks_exact_mut(length).enumerate() {
                         softmax_row(row, mask, self.scale());
                         if let Some(dropout) = dropout {
-                            self.factors(dropout, &pass.moment, [b, head, query], factors);
+                            self.factors(dropout, &pass.dropout_key, [b, head, query], factors);
                             multiply(row, factors, false, &mut dropped[query * length..][..length]);
                         }
                     }
@@ -222,9 +222,9 @@ impl Operation for Attention {
         let Some(gradient) = pass.gradients.take(0) else { return };
         let (projections, starts) = (pass.inputs.floats(0), pass.inputs.integers(2));
         let (hidden, width, square) = (self.hidden(), 3 * self.hidden(), self.seq * self.seq);
-        let (saved, d_context, moment) = (&*pass.saved, &*pass.output_gradient, pass.moment);
+        let (saved, d_context, dropout_key) = (&*pass.saved, &*pass.output_gradient, pass.dropout_key);
         let update = Update::accumulating(gradient.accumulate);
-        let outputs = [PerItem::between(starts, gradient.data, width)];
+        let outputs = [SplitOutput::between(starts, gradient.data, width)];
         let task = self.task_scratch();
         for_each_range(self.batch, outputs, pass.scratch, task, |range, outputs, scratch| {
             let [mut gradient] = outputs;
@@ -250,7 +250,7 @@ impl Operation for Attention {
                         let row = query * length..(query + 1) * length;
                         let (p, dp) = (&p[row.clone()], &mut dp[row.clone()]);
                         if let Some(dropout) = self.dropout {
-                            self.factors(dropout, &moment, [b, head, query], factors);
+                            self.factors(dropout, &dropout_key, [b, head, query], factors);
                             multiply(p, factors, false, &mut dropped[row]);
                             scale_by(factors, dp);
                         }
@@ -268,7 +268,7 @@ impl Operation for Attention {
         });
     }
 
-    fn reference(&self, inputs: &[Input64], moment: &Moment) -> Vec<f64> {
+    fn reference(&self, inputs: &[Input64], dropout_key: &DropoutKey) -> Vec<f64> {
         let (x, attention_mask) = (inputs[0].floats(), inputs[1].integers());
         let (starts, hidden, d) = (inputs[2].integers(), self.hidden(), self.head_size);
         let mut context = vec![0.0; x.len() / 3];
@@ -294,7 +294,7 @@ impl Operation for Attention {
                     let sum: f64 = p.iter().sum();
                     let mut factors = vec![1.0; seq];
                     if let Some(dropout) = self.dropout {
-                        self.factors(dropout, moment, [b, head, query], &mut factors);
+                        self.factors(dropout, dropout_key, [b, head, query], &mut factors);
                     }
                     for key in 0..seq {
                         let p = p[key] / if sum > 0.0 { sum } else { 1.0 };

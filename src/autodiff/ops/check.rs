@@ -6,11 +6,11 @@ use super::all_cases;
 use crate::autodiff::operation::{
     Backward, Case, CaseInput, Forward, Gradient, Gradients, Input, Input64, Inputs, MAX_OPERANDS,
 };
-use crate::tensor::dropout::Moment;
+use crate::system::threads::Pool;
+use crate::tensor::dropout::DropoutKey;
 use crate::tensor::random::{Generator, Purpose};
-use crate::tensor::threads::Pool;
 
-const MOMENT: Moment = Moment { seed: 7, step: 3, first_sequence: 2 };
+const KEY: DropoutKey = DropoutKey { seed: 7, step: 3, first_sequence: 2 };
 
 /// About standard normal: the sum of twelve uniform numbers.
 fn random(generator: &mut Generator, length: usize) -> Vec<f32> {
@@ -48,7 +48,7 @@ fn run(
             saved: &mut saved,
             scratch: &mut scratch.clone(),
             training: true,
-            moment: MOMENT,
+            dropout_key: KEY,
         });
     });
     for (place, item) in items.iter_mut().enumerate() {
@@ -69,7 +69,7 @@ fn run(
             output_gradient: &mut cotangent.to_vec(),
             saved: &mut saved,
             scratch: &mut scratch.clone(),
-            moment: MOMENT,
+            dropout_key: KEY,
             gradients: Gradients { items: targets },
         });
     });
@@ -115,7 +115,7 @@ fn check(name: &str, number: usize, case: &Case) {
                 ),
             })
             .collect();
-        case.operation.reference(&inputs, &MOMENT)
+        case.operation.reference(&inputs, &KEY)
     };
 
     // Shorter than the output has room for where a case leaves rows out.

@@ -12,7 +12,7 @@
 use super::super::graph::{Floats, Graph, GraphError, Integers, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation, Shape};
 use super::masked_lm_loss::cross_entropy_reference;
-use crate::tensor::dropout::Moment;
+use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::{max_lanes, sum_lanes, vectorized};
 use crate::tensor::math;
 
@@ -103,7 +103,7 @@ impl Operation for CrossEntropy {
         }
     }
 
-    fn reference(&self, inputs: &[Input64], _moment: &Moment) -> Vec<f64> {
+    fn reference(&self, inputs: &[Input64], _dropout_key: &DropoutKey) -> Vec<f64> {
         let (labels, weights) = (inputs[1].integers(), inputs[2].floats());
         let mut output = vec![0.0, 0.0];
         for (i, z) in inputs[0].floats().chunks(self.classes).enumerate() {

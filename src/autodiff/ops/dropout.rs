@@ -9,9 +9,9 @@
 
 use super::super::graph::{Graph, GraphError, Integers, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
-use crate::tensor::dropout::{Dropout, Moment};
+use crate::tensor::dropout::{Dropout, DropoutKey};
 use crate::tensor::kernels::multiply;
-use crate::tensor::threads::{PerItem, for_each_range};
+use crate::system::threads::{SplitOutput, for_each_range};
 
 /// Dropout of every row.
 pub struct DropoutRows {
@@ -49,18 +49,18 @@ impl DropoutRows {
     fn apply(
         &self,
         (x, row_ids): (&[f32], &[u32]),
-        moment: Moment,
+        dropout_key: DropoutKey,
         accumulate: bool,
         y: &mut [f32],
         scratch: &mut [f32],
     ) {
         let width = self.width;
         let rows = y.len() / width;
-        let outputs = [PerItem::new(y, width)];
+        let outputs = [SplitOutput::new(y, width)];
         for_each_range(rows, outputs, scratch, width, |range, [y], factors| {
             for (row, y) in range.zip(y.chunks_exact_mut(width)) {
-                let global = moment.first_sequence * self.seq + row_ids[row] as usize;
-                self.dropout.factors(&moment, global, factors);
+                let global = dropout_key.first_sequence * self.seq + row_ids[row] as usize;
+                self.dropout.factors(&dropout_key, global, factors);
                 multiply(&x[row * width..(row + 1) * width], factors, accumulate, y);
             }
         });
@@ -87,7 +87,7 @@ impl Operation for DropoutRows {
     fn forward(&self, pass: Forward<'_>) {
         let (x, row_ids) = (pass.inputs.floats(0), pass.inputs.integers(1));
         if pass.training {
-            self.apply((x, row_ids), pass.moment, false, pass.output, pass.scratch);
+            self.apply((x, row_ids), pass.dropout_key, false, pass.output, pass.scratch);
         } else {
             pass.output.copy_from_slice(x);
         }
@@ -96,17 +96,17 @@ impl Operation for DropoutRows {
     fn backward(&self, mut pass: Backward<'_>) {
         let row_ids = pass.inputs.integers(1);
         if let Some(dx) = pass.gradients.take(0) {
-            self.apply((pass.output_gradient, row_ids), pass.moment, dx.accumulate, dx.data, pass.scratch);
+            self.apply((pass.output_gradient, row_ids), pass.dropout_key, dx.accumulate, dx.data, pass.scratch);
         }
     }
 
-    fn reference(&self, inputs: &[Input64], moment: &Moment) -> Vec<f64> {
+    fn reference(&self, inputs: &[Input64], dropout_key: &DropoutKey) -> Vec<f64> {
         let x = inputs[0].floats();
         let mut y = Vec::new();
         for row in 0..self.rows {
             let mut factors = vec![0.0; self.width];
-            let global = moment.first_sequence * self.seq + inputs[1].integers()[row] as usize;
-            self.dropout.factors(moment, global, &mut factors);
+            let global = dropout_key.first_sequence * self.seq + inputs[1].integers()[row] as usize;
+            self.dropout.factors(dropout_key, global, &mut factors);
             for c in 0..self.width {
                 y.push(x[row * self.width + c] * f64::from(factors[c]));
             }

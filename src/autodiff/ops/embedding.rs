@@ -17,9 +17,9 @@ use super::super::graph::{Graph, GraphError, Integers, Parameter, RowCount, Tens
 use super::super::operation::{
     Backward, Case, CaseInput, Forward, Input64, Operation, Shape,
 };
-use crate::tensor::dropout::Moment;
+use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::{ROW_CHUNK, add, add_chunks};
-use crate::tensor::threads::{PerItem, for_each_range};
+use crate::system::threads::{SplitOutput, for_each_range};
 
 /// Word + position + segment embeddings.
 pub struct Embedding {
@@ -88,7 +88,7 @@ impl Operation for Embedding {
         let width = self.hidden;
         let tokens = pass.output.len() / width;
         let row = |index: usize| index * width..(index + 1) * width;
-        let outputs = [PerItem::new(pass.output, width)];
+        let outputs = [SplitOutput::new(pass.output, width)];
         for_each_range(tokens, outputs, &mut [], 0, |range, [y], _| {
             for (t, y) in range.zip(y.chunks_exact_mut(width)) {
                 y.copy_from_slice(&word[row(ids[t] as usize)]);
@@ -105,7 +105,7 @@ impl Operation for Embedding {
         if let Some(d_word) = pass.gradients.take(3) {
             let d_word = d_word.to_add();
             let rows = d_word.len() / width;
-            for_each_range(rows, [PerItem::new(d_word, width)], &mut [], 0, |range, [d], _| {
+            for_each_range(rows, [SplitOutput::new(d_word, width)], &mut [], 0, |range, [d], _| {
                 for (dy, &id) in dy.chunks_exact(width).zip(ids) {
                     let id = id as usize;
                     if range.contains(&id) {
@@ -116,7 +116,7 @@ impl Operation for Embedding {
         }
         if let Some(d_position) = pass.gradients.take(4) {
             let d_position = &mut d_position.to_add()[..self.seq * width];
-            let outputs = [PerItem::new(d_position, width)];
+            let outputs = [SplitOutput::new(d_position, width)];
             for_each_range(self.seq, outputs, &mut [], 0, |range, [d], _| {
                 for (dy, &row_id) in dy.chunks_exact(width).zip(row_ids) {
                     let position = row_id as usize % self.seq;
@@ -130,7 +130,7 @@ impl Operation for Embedding {
             let chunks = (dy.len() / width).div_ceil(ROW_CHUNK);
             let table = self.types * width;
             let partial = &mut pass.scratch[..chunks * table];
-            let outputs = [PerItem::new(partial, table)];
+            let outputs = [SplitOutput::new(partial, table)];
             for_each_range(chunks, outputs, &mut [], 0, |range, [partial], _| {
                 for (chunk, partial) in range.zip(partial.chunks_exact_mut(table)) {
                     partial.fill(0.0);
@@ -145,7 +145,7 @@ impl Operation for Embedding {
         }
     }
 
-    fn reference(&self, inputs: &[Input64], _moment: &Moment) -> Vec<f64> {
+    fn reference(&self, inputs: &[Input64], _dropout_key: &DropoutKey) -> Vec<f64> {
         let [ids, types, row_ids] = [0, 1, 2].map(|place| inputs[place].integers());
         let [word, position, token_type] = [3, 4, 5].map(|place| inputs[place].floats());
         let mut y = Vec::new();

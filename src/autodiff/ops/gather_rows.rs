@@ -10,9 +10,9 @@
 
 use super::super::graph::{Graph, GraphError, Integers, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation, Shape};
-use crate::tensor::dropout::Moment;
+use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::add;
-use crate::tensor::threads::{PerItem, for_each_range};
+use crate::system::threads::{SplitOutput, for_each_range};
 
 /// `y[i] = x[rows[i]]`.
 pub struct GatherRows {
@@ -57,7 +57,7 @@ impl Operation for GatherRows {
         let width = self.width;
         if let Some(dx) = pass.gradients.take(0) {
             let (accumulate, rows_of_x) = (dx.accumulate, dx.data.len() / width);
-            let outputs = [PerItem::new(dx.data, width)];
+            let outputs = [SplitOutput::new(dx.data, width)];
             for_each_range(rows_of_x, outputs, &mut [], 0, |range, [dx], _| {
                 if !accumulate {
                     dx.fill(0.0);
@@ -72,7 +72,7 @@ impl Operation for GatherRows {
         }
     }
 
-    fn reference(&self, inputs: &[Input64], _moment: &Moment) -> Vec<f64> {
+    fn reference(&self, inputs: &[Input64], _dropout_key: &DropoutKey) -> Vec<f64> {
         let (x, rows) = (inputs[0].floats(), inputs[1].integers());
         let mut y = Vec::new();
         for &row in rows {

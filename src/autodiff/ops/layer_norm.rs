@@ -19,10 +19,10 @@
 
 use super::super::graph::{Graph, GraphError, Integers, Operand, Parameter, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
-use crate::tensor::dropout::{Dropout, Moment};
+use crate::tensor::dropout::{Dropout, DropoutKey};
 use crate::tensor::kernels::{ROW_CHUNK, add, add_chunks, multiply, reduce, sum_lanes, vectorized};
 use crate::tensor::math;
-use crate::tensor::threads::{PerItem, for_each_range};
+use crate::system::threads::{SplitOutput, for_each_range};
 
 /// LayerNorm of x, or of dropout(x) + residual.
 pub struct LayerNorm {
@@ -147,8 +147,8 @@ const ROW_IDS: usize = 4;
 
 impl LayerNorm {
     /// The number of row `row_id` in the whole batch of the step.
-    fn global_row(&self, moment: &Moment, row_id: u32) -> usize {
-        moment.first_sequence * self.seq + row_id as usize
+    fn global_row(&self, dropout_key: &DropoutKey, row_id: u32) -> usize {
+        dropout_key.first_sequence * self.seq + row_id as usize
     }
 
     /// Scratch for two rows (dropout factors; ds) a task.
@@ -186,7 +186,7 @@ impl Operation for LayerNorm {
         let dropout = self.dropout.filter(|_| pass.training);
         let (x_hat, inverse) = pass.saved.split_at_mut(self.rows * width);
         let outputs =
-            [PerItem::new(pass.output, width), PerItem::new(x_hat, width), PerItem::new(inverse, 1)];
+            [SplitOutput::new(pass.output, width), SplitOutput::new(x_hat, width), SplitOutput::new(inverse, 1)];
         for_each_range(rows, outputs, pass.scratch, self.row_scratch(), |range, outputs, scratch| {
             let [y, x_hat, inverse] = outputs;
             let factors = &mut scratch[..width];
@@ -194,8 +194,8 @@ impl Operation for LayerNorm {
             for (row, ((y, s), inverse)) in range.zip(rows.zip(inverse)) {
                 let at = row * width..(row + 1) * width;
                 if let Some(dropout) = dropout {
-                    let row = self.global_row(&pass.moment, row_ids[row]);
-                    dropout.factors(&pass.moment, row, factors);
+                    let row = self.global_row(&pass.dropout_key, row_ids[row]);
+                    dropout.factors(&pass.dropout_key, row, factors);
                     multiply(&x[at.clone()], factors, false, s);
                 } else {
                     s.copy_from_slice(&x[at.clone()]);
@@ -215,7 +215,7 @@ impl Operation for LayerNorm {
         let (d_gamma, d_beta) = (pass.gradients.take(GAMMA), pass.gradients.take(BETA));
         let (x_hat, inverse) = pass.saved.split_at(self.rows * width);
         let dy = &*pass.output_gradient;
-        let (moment, rows) = (pass.moment, dy.len() / width);
+        let (dropout_key, rows) = (pass.dropout_key, dy.len() / width);
 
         let chunks = rows.div_ceil(ROW_CHUNK);
         let (partials, scratch) = pass.scratch.split_at_mut(2 * chunks * width);
@@ -223,10 +223,10 @@ impl Operation for LayerNorm {
         let [(dx, add_dx), (d_residual, add_residual)] = [dx, d_residual]
             .map(|gradient| gradient.map_or_else(Default::default, |g| (g.data, g.accumulate)));
         let outputs = [
-            PerItem::new(gamma_partial, width),
-            PerItem::new(beta_partial, width),
-            PerItem::new(dx, ROW_CHUNK * width),
-            PerItem::new(d_residual, ROW_CHUNK * width),
+            SplitOutput::new(gamma_partial, width),
+            SplitOutput::new(beta_partial, width),
+            SplitOutput::new(dx, ROW_CHUNK * width),
+            SplitOutput::new(d_residual, ROW_CHUNK * width),
         ];
         for_each_range(chunks, outputs, scratch, self.row_scratch(), |range, outputs, scratch| {
             let [gamma_partial, beta_partial, dx, d_residual] = outputs;
@@ -252,8 +252,8 @@ impl Operation for LayerNorm {
                 }
                 if !dx.is_empty() {
                     if let Some(dropout) = self.dropout {
-                        let row = self.global_row(&moment, row_ids[row]);
-                        dropout.factors(&moment, row, factors);
+                        let row = self.global_row(&dropout_key, row_ids[row]);
+                        dropout.factors(&dropout_key, row, factors);
                         multiply(ds, factors, add_dx, &mut dx[own]);
                     } else {
                         store_or_add(ds, add_dx, &mut dx[own]);
@@ -268,7 +268,7 @@ impl Operation for LayerNorm {
         }
     }
 
-    fn reference(&self, inputs: &[Input64], moment: &Moment) -> Vec<f64> {
+    fn reference(&self, inputs: &[Input64], dropout_key: &DropoutKey) -> Vec<f64> {
         let [x, gamma, beta] = [X, GAMMA, BETA].map(|place| inputs[place].floats());
         let width = self.hidden;
         let mut y = Vec::new();
@@ -276,8 +276,8 @@ impl Operation for LayerNorm {
             let mut s = x[row * width..(row + 1) * width].to_vec();
             if let Some(dropout) = self.dropout {
                 let mut factors = vec![0.0; width];
-                let row = self.global_row(moment, inputs[ROW_IDS].integers()[row]);
-                dropout.factors(moment, row, &mut factors);
+                let row = self.global_row(dropout_key, inputs[ROW_IDS].integers()[row]);
+                dropout.factors(dropout_key, row, &mut factors);
                 for c in 0..width {
                     s[c] *= f64::from(factors[c]);
                 }

@@ -17,11 +17,11 @@
 
 use super::super::graph::{Graph, GraphError, Parameter, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
-use crate::tensor::dropout::Moment;
+use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::{add_bias, scale_by, sum_rows, sum_rows_scratch, vectorized};
 use crate::tensor::math;
 use crate::tensor::matmul::{Update, matmul_parallel, matrix, matrix_mut};
-use crate::tensor::threads::{PerItem, for_each_range};
+use crate::system::threads::{SplitOutput, for_each_range};
 
 /// y = x·Wᵀ + b, or its GELU.
 pub struct Linear {
@@ -137,7 +137,7 @@ impl Operation for Linear {
             Update::Store,
             matrix_mut(z, rows, outputs),
         );
-        let (z, y) = (PerItem::new(pass.saved, outputs), PerItem::new(pass.output, outputs));
+        let (z, y) = (SplitOutput::new(pass.saved, outputs), SplitOutput::new(pass.output, outputs));
         for_each_range(rows, [z, y], &mut [], 0, |_, [z, y], _| match self.gelu {
             false => add_bias(b, y),
             true if with_derivative => bias_gelu(b, z, y),
@@ -150,7 +150,7 @@ impl Operation for Linear {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let rows = pass.output_gradient.len() / outputs;
         if self.gelu {
-            let dz = PerItem::new(pass.output_gradient, outputs);
+            let dz = SplitOutput::new(pass.output_gradient, outputs);
             let derivative = &*pass.saved;
             for_each_range(rows, [dz], &mut [], 0, |range, [dz], _| {
                 scale_by(&derivative[range.start * outputs..range.end * outputs], dz);
@@ -178,7 +178,7 @@ impl Operation for Linear {
         }
     }
 
-    fn reference(&self, inputs: &[Input64], _moment: &Moment) -> Vec<f64> {
+    fn reference(&self, inputs: &[Input64], _dropout_key: &DropoutKey) -> Vec<f64> {
         let [x, w, b] = [0, 1, 2].map(|place| inputs[place].floats());
         let mut y = Vec::new();
         for r in 0..self.rows {

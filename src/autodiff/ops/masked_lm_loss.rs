@@ -34,11 +34,11 @@ use super::super::graph::{Floats, Graph, GraphError, Integers, Parameter, Tensor
 use super::super::operation::{
     Backward, Case, CaseInput, Forward, Gradient, Input64, Operation, Shape,
 };
-use crate::tensor::dropout::Moment;
+use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::{LANES, add, max_lanes, sum_lanes, vectorized};
 use crate::tensor::math;
 use crate::tensor::matmul::{Update, matmul, matrix, matrix_mut};
-use crate::tensor::threads::{PerItem, count, for_each_range};
+use crate::system::threads::{SplitOutput, count, for_each_range};
 use std::ops::Range;
 
 /// Cross-entropy of the masked positions over the vocabulary.
@@ -200,8 +200,8 @@ impl Operation for MaskedLmLoss {
         let (states, exponentials) = rest.split_at_mut(self.chunks() * self.rows * STATE);
         let h = matrix(&h[..active * hidden], active, hidden);
         let outputs = [
-            PerItem::new(states, self.rows * STATE),
-            PerItem::new(exponentials, active * CHUNK),
+            SplitOutput::new(states, self.rows * STATE),
+            SplitOutput::new(exponentials, active * CHUNK),
         ];
         let (task, keep) = (self.task_scratch(), pass.training);
         for_each_range(self.chunks(), outputs, pass.scratch, task, |range, outputs, scratch| {
@@ -223,7 +223,7 @@ impl Operation for MaskedLmLoss {
                 }
             }
         });
-        let outputs = [PerItem::new(&mut *summaries, SUMMARY)];
+        let outputs = [SplitOutput::new(&mut *summaries, SUMMARY)];
         let (states, stride) = (&*states, self.rows * STATE);
         for_each_range(active, outputs, &mut [], 0, |range, [summaries], _| {
             for (i, summary) in range.zip(summaries.chunks_exact_mut(SUMMARY)) {
@@ -266,9 +266,9 @@ impl Operation for MaskedLmLoss {
             };
             let (decoder_part, bias_part) = (part(d_decoder, hidden), part(d_bias, 1));
             let outputs = [
-                PerItem::new(&mut d_decoder[decoder_part], CHUNK * hidden),
-                PerItem::new(&mut d_bias[bias_part], CHUNK),
-                PerItem::new(&mut *partials, active * hidden),
+                SplitOutput::new(&mut d_decoder[decoder_part], CHUNK * hidden),
+                SplitOutput::new(&mut d_bias[bias_part], CHUNK),
+                SplitOutput::new(&mut *partials, active * hidden),
             ];
             for_each_range(chunks, outputs, scratch, self.task_scratch(), |range, outputs, scratch| {
                 let [d_decoder, d_bias, partials] = outputs;
@@ -308,7 +308,7 @@ impl Operation for MaskedLmLoss {
                 }
             });
             if let Some(dh) = dh.get_mut(..active * hidden) {
-                let outputs = [PerItem::new(dh, hidden)];
+                let outputs = [SplitOutput::new(dh, hidden)];
                 for_each_range(active, outputs, &mut [], 0, |range, [dh], _| {
                     for partial in partials.chunks_exact(active * hidden) {
                         add(&partial[range.start * hidden..range.end * hidden], dh);
@@ -318,7 +318,7 @@ impl Operation for MaskedLmLoss {
         }
     }
 
-    fn reference(&self, inputs: &[Input64], _moment: &Moment) -> Vec<f64> {
+    fn reference(&self, inputs: &[Input64], _dropout_key: &DropoutKey) -> Vec<f64> {
         let [h, decoder, bias] = [0, 1, 2].map(|place| inputs[place].floats());
         let (labels, weights) = (inputs[3].integers(), inputs[4].floats());
         let mut output = vec![0.0, 0.0];

@@ -8,7 +8,7 @@
 
 use super::super::graph::{Graph, GraphError, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
-use crate::tensor::dropout::Moment;
+use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::vectorized;
 use crate::tensor::math;
 
@@ -68,7 +68,7 @@ impl Operation for Tanh {
         }
     }
 
-    fn reference(&self, inputs: &[Input64], _moment: &Moment) -> Vec<f64> {
+    fn reference(&self, inputs: &[Input64], _dropout_key: &DropoutKey) -> Vec<f64> {
         inputs[0].floats().iter().map(|x| x.tanh()).collect()
     }
 

@@ -4,9 +4,9 @@
 
 mod place;
 
-use cloze::sha256::Digest;
-use cloze::train::checkpoint;
-use cloze::train::checkpoint_directory::CheckpointDirectory;
+use cloze::system::digest::Digest;
+use cloze::run::checkpoint;
+use cloze::run::checkpoint_directory::CheckpointDirectory;
 use libfuzzer_sys::fuzz_target;
 
 /// Those of the seeds.

@@ -4,7 +4,7 @@
 
 mod place;
 
-use cloze::tokenizer::{Options, Tokenizer, Vocabulary};
+use cloze::tokenizer::{TokenizerOptions, Tokenizer, Vocabulary};
 use libfuzzer_sys::fuzz_target;
 use std::sync::OnceLock;
 
@@ -14,7 +14,7 @@ fuzz_target!(|text: &str| {
         let path = place::write("vocab.txt", place::VOCABULARY.as_bytes());
         let vocabulary = Vocabulary::from_file(&path).expect("a good vocabulary");
         [true, false].map(|do_lower_case| {
-            Tokenizer::new(vocabulary.clone(), Options { do_lower_case, ..Options::default() })
+            Tokenizer::new(vocabulary.clone(), TokenizerOptions { do_lower_case, ..TokenizerOptions::default() })
         })
     });
     for tokenizer in tokenizers {

@@ -4,7 +4,7 @@
 
 mod place;
 
-use cloze::train::run_json::{RunJson, differences};
+use cloze::run::run_json::{RunJson, differences};
 use cloze::train::{Input, ModelSource, Observer, VocabularySource, pretrain};
 use libfuzzer_sys::fuzz_target;
 

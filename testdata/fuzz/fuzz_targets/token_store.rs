@@ -8,7 +8,7 @@ mod fingerprint;
 mod place;
 
 use cloze::data::{Corpus, MaskSettings, PairSettings, Position, Sampler, TokenStore};
-use cloze::tokenizer::{Options, Tokenizer, Vocabulary};
+use cloze::tokenizer::{TokenizerOptions, Tokenizer, Vocabulary};
 use fingerprint::Fingerprint;
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Arc, OnceLock};
@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
     static TOKENIZER: OnceLock<Tokenizer> = OnceLock::new();
     let tokenizer = TOKENIZER.get_or_init(|| {
         let path = place::write("vocab.txt", place::VOCABULARY.as_bytes());
-        Tokenizer::new(Vocabulary::from_file(&path).expect("a good vocabulary"), Options::default())
+        Tokenizer::new(Vocabulary::from_file(&path).expect("a good vocabulary"), TokenizerOptions::default())
     });
     // The first bytes are a place to go to.
     let Some((numbers, store)) = data.split_at_checked(32) else { return };

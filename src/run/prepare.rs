@@ -9,13 +9,12 @@ use crate::data::{
     Batch, Chunk, Corpus, DataError, Instance, InstanceFile, MaskSettings, PairSettings, Part,
     Position as SamplerPosition, SMALL_TEXT_BYTES, Sampler, TokenStore, split_documents,
 };
-use crate::files::FileError;
 use crate::model::{Bert, Config, layout};
-use crate::sha256::{Digest, Sha256};
-use crate::tensor::memory;
+use crate::system::digest::{Digest, Sha256};
+use crate::system::files::FileError;
+use crate::system::memory;
 use crate::tokenizer::{
-    Normalizer, Options as TokenizerOptions, Tokenizer, TrainerOptions, Vocabulary, WordCounts,
-    learn,
+    Normalizer, Tokenizer, TokenizerOptions, TrainerOptions, Vocabulary, WordCounts, learn,
 };
 use serde::{Deserialize, Serialize};
 use std::fs::File;

@@ -1,7 +1,7 @@
 //! `checkpoint/` of a run directory: the last two checkpoints, named by their steps.
 
 use super::checkpoint::{self, Checkpoint, CheckpointError, Header};
-use crate::files::{self, FileError};
+use crate::system::files::{self, FileError};
 use std::fs;
 use std::path::{Path, PathBuf};
 

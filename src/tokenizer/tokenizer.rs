@@ -12,7 +12,7 @@ use std::ops::Range;
 
 /// The settings of BERT's tokenizer, under Hugging Face's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
+pub struct TokenizerOptions {
     /// Lower-case the text; off for cased vocabularies.
     pub do_lower_case: bool,
     /// Strip accents; `None` does so exactly when lower-casing.
@@ -21,14 +21,14 @@ pub struct Options {
     pub tokenize_chinese_chars: bool,
 }
 
-impl Default for Options {
+impl Default for TokenizerOptions {
     /// Uncased, as the original BERT.
     fn default() -> Self {
         Self { do_lower_case: true, strip_accents: None, tokenize_chinese_chars: true }
     }
 }
 
-impl Options {
+impl TokenizerOptions {
     /// What these options do to text before it is split into words.
     pub fn normalizer(&self) -> Normalizer {
         Normalizer {
@@ -51,11 +51,11 @@ pub struct Token {
 /// BERT's tokenizer: normaliser, word splitting, WordPiece.
 ///
 /// ```
-/// use cloze::tokenizer::{Options, Tokenizer, Vocabulary};
+/// use cloze::tokenizer::{TokenizerOptions, Tokenizer, Vocabulary};
 ///
 /// let tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "fox", "##es", "."];
 /// let vocabulary = Vocabulary::from_tokens(tokens.map(String::from).to_vec())?;
-/// let tokenizer = Tokenizer::new(vocabulary, Options::default());
+/// let tokenizer = Tokenizer::new(vocabulary, TokenizerOptions::default());
 /// let ids = tokenizer.encode("The [MASK] foxes.");
 /// assert_eq!(ids, [5, 4, 6, 7, 8]);
 /// assert_eq!(tokenizer.tokens(&ids), ["the", "[MASK]", "fox", "##es", "."]);
@@ -64,7 +64,7 @@ pub struct Token {
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
     vocabulary: Vocabulary,
-    options: Options,
+    options: TokenizerOptions,
     wordpiece: WordPiece,
     special_tokens: SpecialTokens,
     splitter: &'static WordSplitter,
@@ -74,7 +74,7 @@ pub struct Tokenizer {
 
 impl Tokenizer {
     /// A tokenizer of this vocabulary that keeps the five special tokens whole.
-    pub fn new(vocabulary: Vocabulary, options: Options) -> Self {
+    pub fn new(vocabulary: Vocabulary, options: TokenizerOptions) -> Self {
         let id = |token| vocabulary.id(token).expect("a Vocabulary has the five special tokens");
         let special = SPECIAL_TOKENS.iter().map(|&token| (token.to_owned(), id(token))).collect();
         let wordpiece = WordPiece::new(&vocabulary);
@@ -83,7 +83,7 @@ impl Tokenizer {
 
     pub(super) fn from_parts(
         vocabulary: Vocabulary,
-        options: Options,
+        options: TokenizerOptions,
         wordpiece: WordPiece,
         special_tokens: SpecialTokens,
     ) -> Self {
@@ -219,7 +219,7 @@ impl Tokenizer {
     }
 
     /// The settings.
-    pub fn options(&self) -> Options {
+    pub fn options(&self) -> TokenizerOptions {
         self.options
     }
 
@@ -256,14 +256,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn tokenizer(options: Options) -> Tokenizer {
+    fn tokenizer(options: TokenizerOptions) -> Tokenizer {
         let own = ["a", "##b", "##e", "e", "中", "!", "[", "]", "mask", "c", "##\u{301}"];
         let tokens = SPECIAL_TOKENS.iter().chain(&own).map(|token| token.to_string()).collect();
         Tokenizer::new(Vocabulary::from_tokens(tokens).unwrap(), options)
     }
 
     fn encoded(text: &str) -> Vec<String> {
-        let tokenizer = tokenizer(Options::default());
+        let tokenizer = tokenizer(TokenizerOptions::default());
         let encoded = tokenizer.encode_with_offsets(text);
         let ids: Vec<_> = encoded.iter().map(|token| token.id).collect();
         assert_eq!(tokenizer.encode(text), ids);
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn text_to_learn_from_holds_no_special_token() {
-        let tokenizer = tokenizer(Options::default());
+        let tokenizer = tokenizer(TokenizerOptions::default());
         assert_eq!(tokenizer.tokens(&tokenizer.encode("a [MASK]!")), ["a", "[MASK]", "!"]);
         let plain = Tokenizer { trie: None, ..tokenizer.clone() };
         for tokenizer in [&tokenizer, &plain] {
@@ -299,20 +299,20 @@ mod tests {
     #[test]
     fn accents_follow_the_case_unless_said_otherwise() {
         let ids = |options, text| tokenizer(options).encode(text);
-        let default = Options::default();
+        let default = TokenizerOptions::default();
         assert_eq!(ids(default, "CÉ"), ids(default, "ce"));
-        let kept = Options { strip_accents: Some(false), ..default };
+        let kept = TokenizerOptions { strip_accents: Some(false), ..default };
         assert_eq!(ids(kept, "CÉ"), [1]);
-        let cased = Options { do_lower_case: false, ..default };
+        let cased = TokenizerOptions { do_lower_case: false, ..default };
         assert_eq!(ids(cased, "cé"), [1]);
-        let stripped = Options { strip_accents: Some(true), ..cased };
+        let stripped = TokenizerOptions { strip_accents: Some(true), ..cased };
         assert_eq!(ids(stripped, "cé"), ids(default, "ce"));
         assert_eq!(ids(stripped, "CE"), [1]);
     }
 
     #[test]
     fn decoding_joins_pieces_and_punctuation() {
-        let tokenizer = tokenizer(Options::default());
+        let tokenizer = tokenizer(TokenizerOptions::default());
         let ids = tokenizer.encode("[CLS] ab [MASK]! ab [SEP]");
         assert_eq!(tokenizer.decode(&ids, false), "[CLS] ab [MASK]! ab [SEP]");
         assert_eq!(tokenizer.decode(&ids, true), "ab! ab");
@@ -328,7 +328,7 @@ mod tests {
             strip_accents: Option<bool>,
             tokenize_chinese_chars: bool,
         ) {
-            let options = Options { do_lower_case, strip_accents, tokenize_chinese_chars };
+            let options = TokenizerOptions { do_lower_case, strip_accents, tokenize_chinese_chars };
             let tokenizer = tokenizer(options);
             let mut last_start = 0;
             let ids = tokenizer.encode(&text);

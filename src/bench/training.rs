@@ -9,16 +9,16 @@
 //!               + 6 · masked positions · hidden · (hidden + vocab_size)
 //! ```
 
-use super::error::TrainError;
-use super::recipe::Recipe;
-use super::trainer::Trainer;
 use crate::autodiff::{Profile, Row};
 use crate::data::{Batch, Instance};
 use crate::model::{Bert, Config};
+use crate::run::TrainError;
+use crate::system::memory;
+use crate::system::threads::{self, Pool, SplitOutput};
 use crate::tensor::kernels::{self, Simd};
-use crate::tensor::memory;
 use crate::tensor::random::{Generator, Purpose};
-use crate::tensor::threads::{self, PerItem, Pool};
+use crate::train::recipe::Recipe;
+use crate::train::trainer::Trainer;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -218,7 +218,7 @@ fn copy_rate() -> f64 {
     let mut best = 0.0f64;
     for _ in 0..5 {
         let start = Instant::now();
-        let outputs = [PerItem::new(&mut to, 1 << 12)];
+        let outputs = [SplitOutput::new(&mut to, 1 << 12)];
         threads::for_each_range(ELEMENTS >> 12, outputs, &mut [], 0, |range, [to], _| {
             to.copy_from_slice(&from[range.start << 12..range.end << 12]);
         });

@@ -1,7 +1,7 @@
 //! What a pretraining run is asked to do.
 
-use super::recipe::Recipe;
 use crate::data::InvalidUtf8;
+use crate::train::recipe::Recipe;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 

@@ -3,9 +3,9 @@
 use super::error::TrainError;
 use super::options::{Input, Options};
 use super::run_directory::RunDirectory;
-use crate::files;
 use crate::model::Config;
-use crate::sha256::Digest;
+use crate::system::digest::Digest;
+use crate::system::files;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! `metrics.jsonl`: one JSON object a log step, one an evaluation.
 
-use super::evaluation::Evaluation;
-use super::trainer::StepReport;
+use crate::train::evaluation::Evaluation;
+use crate::train::trainer::StepReport;
 use serde::{Deserialize, Serialize};
 
 /// A log step: means over the steps since the last one.

@@ -1,10 +1,10 @@
 //! Who watches a run: the terminal, a test, nobody.
 
 use super::metrics::{EvaluationMetrics, TrainingMetrics};
-use super::trainer::StepReport;
 use crate::data::Batch;
 use crate::model::Bert;
 use crate::tokenizer::Tokenizer;
+use crate::train::trainer::StepReport;
 
 /// Told what happens in a run, as it happens. Every method has a default that does nothing.
 pub trait Observer {

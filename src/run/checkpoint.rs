@@ -10,11 +10,11 @@
 //!
 //! Nothing that was read is believed before the digest at the end is found right.
 
-use super::evaluation::Evaluation;
 use super::metrics::Interval;
 use super::prepare::Position;
-use crate::files::{self, FileError};
-use crate::sha256::{Digest, Sha256};
+use crate::system::digest::{Digest, Sha256};
+use crate::system::files::{self, FileError};
+use crate::train::evaluation::Evaluation;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufReader, Read};

@@ -62,13 +62,13 @@ pub fn for_each<T: Send>(items: Vec<T>, work: impl Fn(T) + Sync + Send) {
 
 /// An output that is cut along with the items: item `i` owns `data[i·stride .. (i+1)·stride]`
 /// (the last item may own less), or, where items differ in size, the strides between its two bounds.
-pub struct PerItem<'a> {
+pub struct SplitOutput<'a> {
     data: &'a mut [f32],
     stride: usize,
     bounds: &'a [u32],
 }
 
-impl<'a> PerItem<'a> {
+impl<'a> SplitOutput<'a> {
     /// `data`, of which every item owns `stride` elements.
     pub fn new(data: &'a mut [f32], stride: usize) -> Self {
         Self { data, stride, bounds: &[] }
@@ -95,7 +95,7 @@ impl<'a> PerItem<'a> {
 /// most as many tasks run as `scratch` has room for). Nothing is allocated.
 pub fn for_each_range<const N: usize, F>(
     items: usize,
-    outputs: [PerItem<'_>; N],
+    outputs: [SplitOutput<'_>; N],
     scratch: &mut [f32],
     scratch_per_task: usize,
     work: F,
@@ -112,7 +112,7 @@ pub fn for_each_range<const N: usize, F>(
 
 fn split<const N: usize, F>(
     range: Range<usize>,
-    outputs: [PerItem<'_>; N],
+    outputs: [SplitOutput<'_>; N],
     scratch: &mut [f32],
     scratch_per_task: usize,
     tasks: usize,
@@ -163,9 +163,9 @@ mod tests {
                         (0..=items as u32).map(|i| i * i.saturating_sub(1) / 2).collect();
                     let mut c = vec![0.0; bounds[items] as usize];
                     let outputs = [
-                        PerItem::new(&mut a, 1),
-                        PerItem::new(&mut b, 3),
-                        PerItem::between(&bounds, &mut c, 1),
+                        SplitOutput::new(&mut a, 1),
+                        SplitOutput::new(&mut b, 3),
+                        SplitOutput::between(&bounds, &mut c, 1),
                     ];
                     for_each_range(items, outputs, &mut scratch, 4, |range, [a, b, c], scratch| {
                         assert_eq!(scratch.len(), 4);

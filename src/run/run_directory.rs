@@ -3,8 +3,8 @@
 //! `config.json`, `model.safetensors` and the tokenizer's files; `run.json` (every setting, the
 //! version, the command to reproduce it), `metrics.jsonl`, `checkpoint/`, and the lock file.
 
-use super::lock::{Lock, LockError};
-use crate::files::{self, FileError};
+use crate::system::files::{self, FileError};
+use crate::system::lock::{Lock, LockError};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! How fast the tokenizer is on this machine: text to ids, and text to vocabulary.
 
-use super::error::TrainError;
-use crate::tensor::threads;
-use crate::tokenizer::{Options, Tokenizer, TrainerOptions, WordCounts, learn};
+use crate::run::TrainError;
+use crate::system::threads;
+use crate::tokenizer::{Tokenizer, TokenizerOptions, TrainerOptions, WordCounts, learn};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -49,7 +49,7 @@ pub fn benchmark_tokenizer(
     let groups: Vec<&[&str]> = lines.chunks(GROUP).collect();
     let options = TrainerOptions { vocab_size, ..TrainerOptions::default() };
     let learn_once = || {
-        let normalizer = Options::default().normalizer();
+        let normalizer = TokenizerOptions::default().normalizer();
         // Few counts, so that little is left to merge.
         let size = groups.len().div_ceil(4 * threads::count()).max(1);
         let shares: Vec<&[&[&str]]> = groups.chunks(size).collect();
@@ -65,7 +65,8 @@ pub fn benchmark_tokenizer(
     let (learn_seconds, learned) = timed(learn_once);
     let learned = learned?;
     let learned_vocab_size = learned.len();
-    let tokenizer = tokenizer.unwrap_or_else(|| Tokenizer::new(learned, Options::default()));
+    let tokenizer =
+        tokenizer.unwrap_or_else(|| Tokenizer::new(learned, TokenizerOptions::default()));
     let encode_once = || {
         let counts = threads::map(&groups, |lines| {
             let mut ids = Vec::new();

@@ -3,20 +3,20 @@
 use super::checkpoint::{CheckpointError, Header, Progress};
 use super::checkpoint_directory::CheckpointDirectory;
 use super::error::TrainError;
-use super::evaluation::{Evaluation, Evaluator};
 use super::metrics::{EvaluationMetrics, Interval};
 use super::observer::Observer;
-use super::optimizer::Moments;
 use super::options::Options;
 use super::prepare::{Prepared, Source, prepare};
 use super::run_directory::{MetricsFile, RunDirectory};
 use super::run_json::{Extension, RunJson, differences};
-use super::trainer::{Diverged, StepReport, Trainer};
 use crate::data::Batch;
 use crate::model::{Bert, weights};
-use crate::sha256::Digest;
-use crate::tensor::memory;
+use crate::system::digest::Digest;
+use crate::system::memory;
 use crate::tokenizer::Tokenizer;
+use crate::train::evaluation::{Evaluation, Evaluator};
+use crate::train::optimizer::Moments;
+use crate::train::trainer::{Diverged, StepReport, Trainer};
 use std::convert::Infallible;
 use std::time::Instant;
 

@@ -1,17 +1,17 @@
 //! What can go wrong in training.
 
 use super::checkpoint::CheckpointError;
-use super::recipe::RecipeError;
 use super::run_directory::RunDirectoryError;
 use super::run_json::{Difference, RunJsonError};
-use super::trainer::Diverged;
 use super::verify::VerifyError;
 use crate::autodiff::GraphError;
 use crate::data::DataError;
-use crate::files::FileError;
 use crate::model::{ConfigError, WeightsError};
-use crate::tensor::memory::OutOfMemory;
+use crate::system::files::FileError;
+use crate::system::memory::OutOfMemory;
 use crate::tokenizer::TokenizerError;
+use crate::train::recipe::RecipeError;
+use crate::train::trainer::Diverged;
 use std::path::PathBuf;
 
 /// What can go wrong in training.

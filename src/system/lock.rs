@@ -1,7 +1,7 @@
 //! One run a directory: a lock that the operating system releases when the process ends, however it
 //! ends.
 
-use crate::files::FileError;
+use crate::system::files::FileError;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
