@@ -26,10 +26,11 @@
 //! # A run in code
 //!
 //! ```
-//! use cloze::data::{Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore};
+//! use cloze::data::{
+//!     Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore, count_words,
+//! };
 //! use cloze::model::{Bert, Config};
 //! use cloze::tokenizer::{TokenizerOptions, Tokenizer, TrainerOptions, learn};
-//! use cloze::run::count_words;
 //! use cloze::train::{Recipe, trainer::Trainer};
 //! use std::sync::Arc;
 //!
@@ -37,7 +38,7 @@
 //! let corpus = Corpus::Text("three tiny documents", text);
 //!
 //! // Text to word pieces.
-//! let words = count_words(&corpus, TokenizerOptions::default().normalizer(), &mut ())?;
+//! let words = count_words(&corpus, TokenizerOptions::default().normalizer(), &mut |_| ())?;
 //! let vocabulary = learn(&words, &TrainerOptions { vocab_size: 100, ..Default::default() })?;
 //! let tokenizer = Tokenizer::new(vocabulary, TokenizerOptions::default());
 //! let vocabulary = tokenizer.vocabulary();

@@ -2,8 +2,9 @@
 
 use super::output::{check_place, print};
 use cloze::data::Corpus;
+use cloze::data::count_words;
 use cloze::report::{Terminal, print_line};
-use cloze::run::count_words;
+use cloze::run::Observer;
 use cloze::system::files;
 use cloze::system::threads::Pool;
 use cloze::tokenizer::{TokenizerOptions, TrainerOptions, learn};
@@ -48,7 +49,9 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let corpus = Corpus::from_inputs(&args.input)?;
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
-    let words = pool.run(|| count_words(&corpus, normalizer, &mut Terminal::new(None)))?;
+    let (total, mut terminal) = (corpus.bytes(), Terminal::new(None));
+    let progress = &mut |done| terminal.progress("counting words", done, total);
+    let words = pool.run(|| count_words(&corpus, normalizer, progress))?;
     print_line(format_args!(
         "counted {} words, {} of them distinct",
         words.total(),

@@ -27,6 +27,8 @@ mod sampler;
 mod sentences;
 mod store;
 pub mod stories;
+mod stream;
+mod words;
 
 pub use batch::Batch;
 pub use corpus::{Corpus, InvalidUtf8};
@@ -36,6 +38,8 @@ pub use json_lines::{InstanceFile, to_json};
 pub use masking::{MaskSettings, Masking};
 pub use pairs::{Pair, PairSettings, create_pairs};
 pub use reader::{Chunk, Part};
-pub use sampler::{Position, Sampler, split_documents};
+pub use sampler::{Sampler, SamplerPosition, split_documents};
 pub use sentences::Lines;
 pub use store::{Progress, SMALL_TEXT_BYTES, TokenStore};
+pub use stream::{InstanceStream, StreamPosition};
+pub use words::count_words;

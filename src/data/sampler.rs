@@ -3,7 +3,7 @@
 //!
 //! In each pass (epoch) the documents come in another order. Their pairs are collected into a window
 //! of 65,536, the window is shuffled and handed out; masks are drawn as an instance leaves. A
-//! [`Position`] is enough to go on from anywhere.
+//! [`SamplerPosition`] is enough to go on from anywhere.
 
 use super::error::DataError;
 use super::instance::Instance;
@@ -21,7 +21,7 @@ const WINDOW: usize = 1 << 16;
 /// Where a stream stands: the next instance is number `offset` of the window that begins with
 /// document number `document` of pass `epoch`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
+pub struct SamplerPosition {
     /// The pass over the documents, from 0.
     pub epoch: u64,
     /// The first document of the window, in the order of the pass.
@@ -41,7 +41,7 @@ pub struct Sampler {
     seed: u64,
     order: Vec<u32>,
     window: Vec<Pair>,
-    position: Position,
+    position: SamplerPosition,
     /// The document after the window.
     next_document: usize,
 }
@@ -77,20 +77,20 @@ impl Sampler {
             seed,
             order: Vec::new(),
             window: Vec::new(),
-            position: Position::default(),
+            position: SamplerPosition::default(),
             next_document: 0,
         };
-        sampler.seek(Position::default());
+        sampler.seek(SamplerPosition::default());
         Ok(sampler)
     }
 
     /// Where the stream stands.
-    pub fn position(&self) -> Position {
+    pub fn position(&self) -> SamplerPosition {
         self.position
     }
 
     /// Goes to a position that [`Sampler::position`] gave.
-    pub fn seek(&mut self, position: Position) {
+    pub fn seek(&mut self, position: SamplerPosition) {
         self.start_pass(position.epoch);
         self.position = position;
         self.next_document = position.document.min(self.order.len() as u64) as usize;
@@ -103,7 +103,7 @@ impl Sampler {
         self.order = (0..self.documents.len() as u32).collect();
         let mut generator = Generator::new(self.seed, Purpose::DocumentOrder, epoch, 0);
         generator.shuffle(&mut self.order);
-        self.position = Position { epoch, ..Position::default() };
+        self.position = SamplerPosition { epoch, ..SamplerPosition::default() };
         self.window.clear();
         self.next_document = 0;
     }
@@ -115,7 +115,7 @@ impl Sampler {
         self.window.clear();
         // Memory is that of a window, not of all that was ever read.
         self.store.release();
-        let Position { epoch, document, .. } = self.position;
+        let SamplerPosition { epoch, document, .. } = self.position;
         while self.window.len() < WINDOW && self.next_document < self.order.len() {
             let index = self.order[self.next_document] as usize;
             let id = u64::from(self.documents[index]);
@@ -137,7 +137,7 @@ impl Sampler {
             self.position.before += self.window.len() as u64;
             self.fill_window();
         }
-        let Position { epoch, before, offset, .. } = self.position;
+        let SamplerPosition { epoch, before, offset, .. } = self.position;
         let mut generator = Generator::new(self.seed, Purpose::Masking, epoch, before + offset);
         let pair = &self.window[offset as usize];
         self.position.offset += 1;
@@ -174,7 +174,7 @@ impl Sampler {
     /// Goes back to the beginning of the first pass and hands out that pass: always the same
     /// instances.
     pub fn first_pass(&mut self) -> impl Iterator<Item = Instance> + '_ {
-        self.seek(Position::default());
+        self.seek(SamplerPosition::default());
         std::iter::from_fn(|| self.next_in_pass())
     }
 

@@ -11,7 +11,7 @@
 //! Nothing that was read is believed before the digest at the end is found right.
 
 use super::metrics::Interval;
-use super::prepare::Position;
+use crate::data::StreamPosition;
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::{self, FileError};
 use crate::train::evaluation::Evaluation;
@@ -35,7 +35,7 @@ pub struct Progress {
     /// Tokens seen, padding not counted.
     pub tokens: u64,
     /// The next instance.
-    pub position: Position,
+    pub position: StreamPosition,
     /// Sums since the last log line.
     pub interval: Interval,
     /// The last evaluation.
@@ -276,7 +276,7 @@ pub(super) mod tests {
     use std::fs;
 
     pub(crate) fn header(step: u64, parameters: usize) -> Header {
-        let position = Position::File { epoch: 1, offset: 2 };
+        let position = StreamPosition::File { epoch: 1, offset: 2 };
         let interval = Interval::default();
         let progress =
             Progress { step, tokens: 5, position, interval, evaluation: None, metrics_bytes: 7 };
@@ -327,7 +327,7 @@ pub(super) mod tests {
         refused(Header { version: 9, ..header(3, 3) }, &[1.0; 3], "version 9");
         refused(header(3, 3), &[1.0, f32::NAN, 1.0], "numbers that no run writes");
         let mut far = header(3, 3);
-        far.progress.position = Position::File { epoch: u64::MAX, offset: 0 };
+        far.progress.position = StreamPosition::File { epoch: u64::MAX, offset: 0 };
         refused(far, &[1.0; 3], "numbers that no run writes");
     }
 }

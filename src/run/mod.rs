@@ -14,5 +14,5 @@ pub mod verify;
 pub use error::TrainError;
 pub use observer::Observer;
 pub use options::{Input, ModelSource, Options, VocabularySource};
-pub use prepare::{Position, count_words};
+
 pub use pretrain::{Finished, pretrain, resume};

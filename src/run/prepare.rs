@@ -6,20 +6,17 @@ use super::observer::Observer;
 use super::options::{Input, ModelSource, Options, VocabularySource};
 use crate::data::stories::STORIES;
 use crate::data::{
-    Batch, Chunk, Corpus, DataError, Instance, InstanceFile, MaskSettings, PairSettings, Part,
-    Position as SamplerPosition, SMALL_TEXT_BYTES, Sampler, TokenStore, split_documents,
+    Batch, Corpus, DataError, InstanceFile, InstanceStream, MaskSettings, PairSettings,
+    SMALL_TEXT_BYTES, Sampler, TokenStore, count_words, split_documents,
 };
 use crate::model::{Bert, Config, layout};
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::FileError;
 use crate::system::memory;
-use crate::tokenizer::{
-    Normalizer, Tokenizer, TokenizerOptions, TrainerOptions, Vocabulary, WordCounts, learn,
-};
-use serde::{Deserialize, Serialize};
+use crate::tokenizer::{Tokenizer, TokenizerOptions, TrainerOptions, Vocabulary, learn};
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Everything that a run needs.
 pub struct Prepared {
@@ -28,129 +25,11 @@ pub struct Prepared {
     /// The tokenizer.
     pub tokenizer: Tokenizer,
     /// Where training instances come from.
-    pub source: Source,
+    pub source: InstanceStream,
     /// Held-out instances, drawn once.
     pub evaluation: Vec<Batch>,
     /// Digest of vocabulary and data: what a run that goes on must find again.
     pub data: Digest,
-}
-
-/// Where a stream of training instances stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Position {
-    /// In a stream drawn from text.
-    Sampler(SamplerPosition),
-    /// In a file of instances.
-    File {
-        /// The pass over the file, from 0.
-        epoch: u64,
-        /// Instances of the pass that have been handed out.
-        offset: u64,
-    },
-}
-
-impl Position {
-    /// All its numbers.
-    pub fn numbers(&self) -> [u64; 4] {
-        match *self {
-            Self::Sampler(p) => [p.epoch, p.document, p.before, p.offset],
-            Self::File { epoch, offset } => [epoch, offset, 0, 0],
-        }
-    }
-}
-
-/// A stream of training instances.
-pub enum Source {
-    /// Drawn from text.
-    Sampler(Box<Sampler>),
-    /// Read from a file.
-    File(Box<InstanceFile>),
-}
-
-impl Source {
-    /// The next instance.
-    ///
-    /// # Errors
-    /// [`DataError`] when a file has changed under us.
-    pub fn next_instance(&mut self) -> Result<Instance, DataError> {
-        match self {
-            Self::Sampler(sampler) => Ok(sampler.next_instance()),
-            Self::File(file) => file.next_instance(),
-        }
-    }
-
-    /// The place of the next instance.
-    pub fn position(&self) -> Position {
-        match self {
-            Self::Sampler(sampler) => Position::Sampler(sampler.position()),
-            Self::File(file) => {
-                let (epoch, offset) = file.position();
-                Position::File { epoch, offset }
-            }
-        }
-    }
-
-    /// Goes to a place that [`Source::position`] gave; false when there is no such place.
-    pub fn seek(&mut self, position: Position) -> bool {
-        match (&mut *self, position) {
-            (Self::Sampler(sampler), Position::Sampler(position)) => sampler.seek(position),
-            (Self::File(file), Position::File { epoch, offset }) => file.seek((epoch, offset)),
-            _ => return false,
-        }
-        self.position() == position
-    }
-
-    /// Fills `batch` with the next `instances` instances, fewer than it has room for at the end of a
-    /// step.
-    ///
-    /// # Errors
-    /// As [`Source::next_instance`].
-    pub fn fill(
-        &mut self,
-        batch: &mut Batch,
-        instances: usize,
-        pad_id: u32,
-    ) -> Result<(), DataError> {
-        batch.clear(pad_id);
-        while batch.instances < instances {
-            batch.push(&self.next_instance()?);
-        }
-        Ok(())
-    }
-}
-
-/// Counts the words of a corpus on all threads.
-///
-/// # Errors
-/// [`DataError`] of reading; [`DataError::NoSentence`] when there is no word.
-pub fn count_words(
-    corpus: &Corpus,
-    normalizer: Normalizer,
-    observer: &mut dyn Observer,
-) -> Result<WordCounts, DataError> {
-    // One a thread, merged once at the end; the order of merging does not matter.
-    let counts: Mutex<Vec<WordCounts>> = Mutex::default();
-    let lock = || counts.lock().expect("nothing panics while it is locked");
-    let count = |chunk: &Chunk<'_>| {
-        let mut words = lock().pop().unwrap_or_default();
-        let result = chunk.for_each_part(|part| {
-            if let Part::Sentence(text) = part {
-                words.add_text(&normalizer, text);
-            }
-        });
-        lock().push(words);
-        result
-    };
-    let total = corpus.bytes();
-    let progress = &mut |done| observer.progress("counting words", done, total);
-    corpus.map_chunks(count, |()| Ok(()), progress)?;
-    let mut counts = counts.into_inner().expect("nothing panics while it is locked").into_iter();
-    let mut words = counts.next().unwrap_or_default();
-    counts.for_each(|part| words.merge(part));
-    if words.distinct() == 0 {
-        return Err(DataError::NoSentence(corpus.name()));
-    }
-    Ok(words)
 }
 
 /// Reads or learns everything that `options` ask for.
@@ -191,7 +70,7 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
                 recipe.seed,
             )?;
             observer.note(&format!("{} instances", file.len()));
-            Source::File(Box::new(file))
+            InstanceStream::File(Box::new(file))
         }
         (_, corpus) => {
             let corpus = corpus.expect("input other than instances is text");
@@ -215,7 +94,7 @@ pub fn prepare(options: &Options, observer: &mut dyn Observer) -> Result<Prepare
             if let Some(warning) = sampler.warning() {
                 observer.note(&warning);
             }
-            Source::Sampler(Box::new(sampler))
+            InstanceStream::Sampler(Box::new(sampler))
         }
     };
     if let Some(corpus) = eval_corpus {
@@ -350,7 +229,9 @@ fn learn_vocabulary(
     options: &TrainerOptions,
     observer: &mut dyn Observer,
 ) -> Result<Tokenizer, TrainError> {
-    let words = count_words(corpus, tokenizer_options.normalizer(), observer)?;
+    let total = corpus.bytes();
+    let progress = &mut |done| observer.progress("counting words", done, total);
+    let words = count_words(corpus, tokenizer_options.normalizer(), progress)?;
     let vocabulary = learn(&words, options)?;
     observer.note(&format!(
         "learned a vocabulary of {} word pieces from {} words ({} different)",

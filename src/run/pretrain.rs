@@ -6,10 +6,10 @@ use super::error::TrainError;
 use super::metrics::{EvaluationMetrics, Interval};
 use super::observer::Observer;
 use super::options::Options;
-use super::prepare::{Prepared, Source, prepare};
+use super::prepare::{Prepared, prepare};
 use super::run_directory::{MetricsFile, RunDirectory};
 use super::run_json::{Extension, RunJson, differences};
-use crate::data::Batch;
+use crate::data::{Batch, InstanceStream};
 use crate::model::{Bert, weights};
 use crate::system::digest::Digest;
 use crate::system::memory;
@@ -140,7 +140,7 @@ struct Run<'a> {
     json: RunJson,
     trainer: Trainer,
     tokenizer: Tokenizer,
-    source: Source,
+    source: InstanceStream,
     evaluator: Option<Evaluator>,
     held_out: Vec<Batch>,
     data: Digest,

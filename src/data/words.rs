@@ -1,0 +1,39 @@
+//! Counting the words of a corpus: what learning a vocabulary starts from.
+
+use super::corpus::Corpus;
+use super::error::DataError;
+use super::reader::{Chunk, Part};
+use crate::tokenizer::{Normalizer, WordCounts};
+use std::sync::Mutex;
+
+/// Counts the words of a corpus on all threads. `progress` receives the number of bytes read so far.
+///
+/// # Errors
+/// [`DataError`] of reading; [`DataError::NoSentence`] when there is no word.
+pub fn count_words(
+    corpus: &Corpus,
+    normalizer: Normalizer,
+    progress: &mut dyn FnMut(u64),
+) -> Result<WordCounts, DataError> {
+    // One a thread, merged once at the end; the order of merging does not matter.
+    let counts: Mutex<Vec<WordCounts>> = Mutex::default();
+    let lock = || counts.lock().expect("nothing panics while it is locked");
+    let count = |chunk: &Chunk<'_>| {
+        let mut words = lock().pop().unwrap_or_default();
+        let result = chunk.for_each_part(|part| {
+            if let Part::Sentence(text) = part {
+                words.add_text(&normalizer, text);
+            }
+        });
+        lock().push(words);
+        result
+    };
+    corpus.map_chunks(count, |()| Ok(()), progress)?;
+    let mut counts = counts.into_inner().expect("nothing panics while it is locked").into_iter();
+    let mut words = counts.next().unwrap_or_default();
+    counts.for_each(|part| words.merge(part));
+    if words.distinct() == 0 {
+        return Err(DataError::NoSentence(corpus.name()));
+    }
+    Ok(words)
+}
