@@ -5,7 +5,8 @@ use cloze::autodiff::{Graph, Mode, Plan};
 use cloze::model::heads::masked_lm_logits;
 use cloze::model::{BatchShape, Bert, Config, EncoderInputs, PretrainingPlan, encoder};
 use cloze::tensor::dropout::DropoutKey;
-use cloze::train::optimizer::{AdamW, Moments, clip_factor, global_norm, groups};
+use cloze::train::gradient_tree::{clip_factor, global_norm};
+use cloze::train::optimizer::{AdamW, Moments, groups};
 use cloze::train::schedule::Schedule;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
@@ -70,11 +71,11 @@ fn fill(plan: &mut PretrainingPlan, arrays: &Arrays, index: usize) {
         (encoder.token_type_ids, "token_type_ids"),
         (encoder.attention_mask, "attention_mask"),
     ] {
-        plan.plan().integers_mut(place).copy_from_slice(&of_batch(name, max_seq_length));
+        plan.plan_mut().integers_mut(place).copy_from_slice(&of_batch(name, max_seq_length));
     }
     let labels = of_batch("next_sentence_labels", 1);
-    plan.plan().integers_mut(inputs.next_sentence_labels).copy_from_slice(&labels);
-    plan.plan().floats_mut(inputs.next_sentence_weights).fill(1.0 / batch_size as f32);
+    plan.plan_mut().integers_mut(inputs.next_sentence_labels).copy_from_slice(&labels);
+    plan.plan_mut().floats_mut(inputs.next_sentence_weights).fill(1.0 / batch_size as f32);
     let positions = of_batch("masked_lm_positions", max_predictions_per_seq);
     let ids = of_batch("masked_lm_ids", max_predictions_per_seq);
     let predictions = batch_size * max_predictions_per_seq;
@@ -86,9 +87,9 @@ fn fill(plan: &mut PretrainingPlan, arrays: &Arrays, index: usize) {
         packed.1[slot] = ids[i];
         packed.2[slot] = 1.0 / real.len() as f32;
     }
-    plan.plan().integers_mut(inputs.masked_lm_positions).copy_from_slice(&packed.0);
-    plan.plan().integers_mut(inputs.masked_lm_ids).copy_from_slice(&packed.1);
-    plan.plan().floats_mut(inputs.masked_lm_weights).copy_from_slice(&packed.2);
+    plan.plan_mut().integers_mut(inputs.masked_lm_positions).copy_from_slice(&packed.0);
+    plan.plan_mut().integers_mut(inputs.masked_lm_ids).copy_from_slice(&packed.1);
+    plan.plan_mut().floats_mut(inputs.masked_lm_weights).copy_from_slice(&packed.2);
 }
 
 /// The largest difference over the largest value.
@@ -224,7 +225,7 @@ fn ten_optimizer_steps() {
             let losses = plan.forward(&bert.parameters, KEY);
             gradients.fill(0.0);
             plan.backward(&bert.parameters, &mut gradients, KEY);
-            let grad_norm = global_norm(&gradients, &mut Vec::new());
+            let grad_norm = global_norm(&gradients);
             let learning_rate = schedule.learning_rate(step as u64);
             let factor = clip_factor(grad_norm, 1.0);
             adamw.step(
