@@ -3,7 +3,7 @@
 
 use cloze::autodiff::{Graph, Mode, Plan};
 use cloze::model::heads::masked_lm_logits;
-use cloze::model::{BatchShape, Bert, Config, EncoderInputs, PretrainingPlan, encoder};
+use cloze::model::{BatchShape, Bert, Config, EncoderInputs, Head, PretrainingPlan, encoder};
 use cloze::tensor::dropout::DropoutKey;
 use cloze::train::optimizer::{AdamW, Moments, clip_factor, global_norm, groups};
 use cloze::train::schedule::Schedule;
@@ -51,7 +51,7 @@ const SHAPE: BatchShape =
 
 fn bert() -> Bert {
     let config = Config::from_file(&fixture("config.json")).unwrap();
-    let (bert, report) = Bert::from_directory(&fixture(""), config, 0).unwrap();
+    let (bert, report) = Bert::from_directory(&fixture(""), config, Head::Pretraining, 0).unwrap();
     assert!(report.initialized.is_empty() && report.ignored.is_empty(), "{report:?}");
     bert
 }

@@ -9,7 +9,7 @@ use crate::data::{
     Batch, Corpus, DataError, InstanceFile, InstanceStream, MaskSettings, PairSettings,
     SMALL_TEXT_BYTES, Sampler, TokenStore, count_words, split_documents,
 };
-use crate::model::{Bert, Config, layout};
+use crate::model::{Bert, Config, Head, layout};
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::FileError;
 use crate::system::memory;
@@ -176,7 +176,7 @@ fn model(
                 let directory = directory.display().to_string();
                 return Err(TrainError::Vocabulary { directory, tokens, vocab_size });
             }
-            let (bert, report) = Bert::from_directory(directory, config, seed)?;
+            let (bert, report) = Bert::from_directory(directory, config, Head::Pretraining, seed)?;
             observer.note(&format!("weights from `{}`", directory.display()));
             if !report.initialized.is_empty() {
                 let names = report.initialized.join(", ");
@@ -217,7 +217,7 @@ fn model(
             };
             config.validate(&format!("`{model}` with this vocabulary"))?;
             // Parameters, gradients and both moments.
-            memory::check(layout(&config).len().saturating_mul(4))?;
+            memory::check(layout(&config, Head::Pretraining).len().saturating_mul(4))?;
             Ok((Bert::new(config, seed), tokenizer))
         }
     }

@@ -2,7 +2,7 @@
 
 use super::TaskError;
 use crate::autodiff::{Graph, GraphError, Integers, Mode, Plan, Tensor};
-use crate::model::{Bert, Config, EncoderInputs, LoadReport, encoder};
+use crate::model::{Bert, Config, EncoderInputs, Head, LoadReport, encoder};
 use crate::tensor::dropout::DropoutKey;
 use crate::tokenizer::Tokenizer;
 use std::path::Path;
@@ -35,7 +35,7 @@ impl Pretrained {
         let config = Config::from_file(&directory.join("config.json"))?;
         let tokenizer = Tokenizer::from_directory(directory)?;
         check_vocabulary(directory, &tokenizer, &config)?;
-        let (bert, report) = Bert::from_directory(directory, config, 0)?;
+        let (bert, report) = Bert::from_directory(directory, config, Head::Pretraining, 0)?;
         Ok(Self { bert, tokenizer, report })
     }
 
