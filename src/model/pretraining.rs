@@ -2,7 +2,8 @@
 //! shape of batch. [`train`](crate::train) replays it.
 
 use super::bert::Bert;
-use super::encoder::{EncoderInputs, encoder};
+use super::encoder::encoder;
+use super::encoder_inputs::{EncoderInputs, Padding, Sequences};
 use super::heads::{decoder, masked_lm_transform, next_sentence_logits, pooler};
 use crate::autodiff::ops::{cross_entropy, masked_lm_loss};
 use crate::autodiff::{Floats, Graph, GraphError, Integers, Mode, Plan, Tensor};
@@ -53,8 +54,8 @@ pub struct PretrainingPlan {
     pub next_sentence_logits: Option<Tensor>,
     masked_lm: Tensor,
     next_sentence: Option<Tensor>,
-    /// Whether rows that are padding are computed, for those who read hidden states.
-    whole: bool,
+    /// Computed where hidden states can be read.
+    padding: Padding,
 }
 
 /// Losses and accuracies of one forward pass: weighted sums, with the weights given.
@@ -93,7 +94,8 @@ impl PretrainingPlan {
         next_sentence: bool,
         keep: bool,
     ) -> Result<Self, GraphError> {
-        let g = &mut Graph::new(&bert.layout);
+        let mut graph = Graph::new(&bert.layout);
+        let g = &mut graph;
         let config = &bert.config;
         let BatchShape { batch_size, max_seq_length, max_predictions_per_seq } = shape;
         let predictions = batch_size * max_predictions_per_seq;
@@ -130,18 +132,15 @@ impl PretrainingPlan {
                 g.keep(tensor);
             }
         }
-        let mut plan = Plan::new(std::mem::replace(g, Graph::new(&bert.layout)), mode)?;
-        let starts = inputs.encoder.fill(&mut plan, |_| max_seq_length);
-        plan.integers_mut(inputs.first_tokens).copy_from_slice(&starts[..batch_size]);
         Ok(Self {
-            plan,
+            plan: Plan::new(graph, mode)?,
             inputs,
             hidden_states,
             pooler_output,
             next_sentence_logits: logits,
             masked_lm,
             next_sentence: next_sentence_output,
-            whole: keep,
+            padding: if keep { Padding::Computed } else { Padding::LeftOut },
         })
     }
 
@@ -159,30 +158,16 @@ impl PretrainingPlan {
     /// When the batch is of another shape than the plan.
     pub fn load(&mut self, batch: &Batch, masked_lm_scale: f32, next_sentence_scale: f32) {
         let inputs = self.inputs;
-        let seq = inputs.encoder.seq;
-        // Every sequence keeps a row at least, so that there is a first token.
-        let length = |b: usize| {
-            let mask = &batch.attention_mask[b * seq..(b + 1) * seq];
-            mask.iter().rposition(|&real| real != 0).map_or(1, |last| last + 1)
+        let sequences = Sequences {
+            input_ids: &batch.input_ids,
+            token_type_ids: &batch.token_type_ids,
+            attention_mask: &batch.attention_mask,
         };
-        let starts =
-            inputs.encoder.fill(&mut self.plan, |b| if self.whole { seq } else { length(b) });
-        self.plan.integers_mut(inputs.first_tokens).copy_from_slice(&starts[..starts.len() - 1]);
-        for (place, values) in [
-            (inputs.encoder.input_ids, &batch.input_ids),
-            (inputs.encoder.token_type_ids, &batch.token_type_ids),
-            (inputs.encoder.attention_mask, &batch.attention_mask),
-        ] {
-            let rows = self.plan.integers_mut(place);
-            for (bounds, values) in starts.windows(2).zip(values.chunks_exact(seq)) {
-                let rows = &mut rows[bounds[0] as usize..bounds[1] as usize];
-                rows.copy_from_slice(&values[..rows.len()]);
-            }
-        }
+        let packed = inputs.encoder.load(&mut self.plan, sequences, self.padding);
+        self.plan.integers_mut(inputs.first_tokens).copy_from_slice(packed.first_tokens());
         let positions = self.plan.integers_mut(inputs.masked_lm_positions);
         for (row, &position) in positions.iter_mut().zip(&batch.masked_lm_positions) {
-            let (b, position) = (position as usize / seq, position % seq as u32);
-            *row = starts[b] + position;
+            *row = packed.row(position as usize);
         }
         for (place, values) in [
             (inputs.masked_lm_ids, &batch.masked_lm_ids),
