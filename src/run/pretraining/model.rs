@@ -2,7 +2,7 @@
 
 use super::options::{ModelSource, PretrainingOptions, VocabularySource};
 use crate::data::{Corpus, count_words};
-use crate::model::{Bert, Config, layout};
+use crate::model::{Bert, Config, Head, layout};
 use crate::run::error::RunError;
 use crate::run::observer::{Event, Observer};
 use crate::system::memory;
@@ -34,7 +34,7 @@ pub(super) fn model(
                 let directory = directory.display().to_string();
                 return Err(RunError::Vocabulary { directory, tokens, vocab_size });
             }
-            let (bert, report) = Bert::from_directory(directory, config, seed)?;
+            let (bert, report) = Bert::from_directory(directory, config, Head::Pretraining, seed)?;
             observer.observe(Event::Note(&format!("weights from `{}`", directory.display())));
             if !report.initialized.is_empty() {
                 let names = report.initialized.join(", ");
@@ -76,7 +76,7 @@ pub(super) fn model(
             };
             config.validate(&format!("`{model}` with this vocabulary"))?;
             // Parameters, gradients and both moments.
-            memory::check(layout(&config).len().saturating_mul(4))?;
+            memory::check(layout(&config, Head::Pretraining).len().saturating_mul(4))?;
             Ok((Bert::new(config, seed), tokenizer))
         }
     }
