@@ -136,7 +136,7 @@ impl Config {
             hidden_size,
             num_hidden_layers,
             num_attention_heads: (hidden_size / 64).max(1),
-            intermediate_size: 4 * hidden_size,
+            intermediate_size: hidden_size.saturating_mul(4),
             hidden_act: gelu(),
             hidden_dropout_prob: 0.1,
             attention_probs_dropout_prob: 0.1,
@@ -157,9 +157,17 @@ impl Config {
         }
     }
 
-    /// The size called `name` (`tiny`, `mini`, `small`, `medium`, `base`), if there is one.
+    /// The size called `name` (`tiny`, `mini`, `small`, `medium`, `base`), or given as `layers/width` as Turc et
+    /// al. write sizes (`2/128`); `None` when `name` is neither.
     pub fn named(name: &str, vocab_size: usize) -> Option<Self> {
-        let (_, layers, hidden) = SIZES.into_iter().find(|(size, ..)| *size == name)?;
+        let named = SIZES.into_iter().find(|(size, ..)| *size == name);
+        let (layers, hidden) = match named {
+            Some((_, layers, hidden)) => (layers, hidden),
+            None => {
+                let (layers, hidden) = name.split_once('/')?;
+                (layers.parse().ok()?, hidden.parse().ok()?)
+            }
+        };
         Some(Self::new(layers, hidden, vocab_size))
     }
 

@@ -34,7 +34,7 @@ pub enum ConfigError {
     },
     /// Neither a size by name nor a file.
     #[error(
-        "no model `{0}`: give a size (tiny, mini, small, medium, base) or the path of a config.json"
+        "no model `{0}`: give a size (tiny, mini, small, medium, base, or layers/width such as 2/128) or the path of a config.json"
     )]
     Unknown(String),
 }
