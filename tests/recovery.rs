@@ -403,7 +403,7 @@ fn a_run_that_diverges_stops_and_its_last_checkpoint_stays() {
     assert!(!diverged.loss.is_finite() || !diverged.grad_norm.is_finite());
     let message = error.to_string();
     let step = format!("step {}", diverged.step + 1);
-    for word in [step.as_str(), "learning rate", "gradient norm", "--learning-rate"] {
+    for word in [step.as_str(), "learning rate", "gradient norm", "'learning_rate'"] {
         assert!(message.contains(word), "{message}");
     }
     // The step was not applied, and what is saved is finite: the run can be looked at.

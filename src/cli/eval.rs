@@ -6,6 +6,9 @@ use cloze::data::Corpus;
 use cloze::report::Terminal;
 use cloze::system::threads::Pool;
 use cloze::tasks::{EvalSettings, Pretrained, evaluate};
+use cloze::train::Evaluation;
+use cloze::train::pretraining::{MASKED_LM, NEXT_SENTENCE};
+use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 /// The options of `cloze eval`.
@@ -64,7 +67,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let answer = pool.run(|| evaluate(model, &corpus, &settings, progress))?;
     print(|out| {
         if args.json {
-            return writeln!(out, "{}", serde_json::to_string(&answer.to_json(""))?);
+            return writeln!(out, "{}", serde_json::to_string(&json(&answer))?);
         }
         // The names and the order of Google's script.
         for term in &answer.terms {
@@ -74,4 +77,17 @@ pub fn run(args: Args) -> cloze::Result<()> {
         writeln!(out, "instances = {}", answer.instances)?;
         writeln!(out, "masked_tokens = {}", answer.count("masked_tokens"))
     })
+}
+
+/// Both tasks of pretraining, `null` where there is nothing to measure.
+fn json(answer: &Evaluation) -> Map<String, Value> {
+    let mut fields = Map::new();
+    for name in [MASKED_LM, NEXT_SENTENCE] {
+        let term = answer.term(name);
+        fields.insert(format!("{name}_loss"), term.map(|term| term.loss).into());
+        fields.insert(format!("{name}_accuracy"), term.map(|term| term.accuracy).into());
+    }
+    fields.insert("instances".into(), answer.instances.into());
+    fields.insert("masked_tokens".into(), answer.count("masked_tokens").into());
+    fields
 }
