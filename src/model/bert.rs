@@ -250,7 +250,8 @@ impl PretrainingPlan {
         }
     }
 
-    /// Adds the gradient of masked-LM loss + next-sentence loss to `gradients`.
+    /// Writes the gradient of masked-LM loss + next-sentence loss to `gradients`; elements of
+    /// parameters that no loss depends on are left as they are.
     ///
     /// # Panics
     /// When compiled for evaluation.

@@ -12,7 +12,7 @@
 use crate::autodiff::Layout;
 use crate::model::decays;
 use crate::system::threads::{SplitOutput, for_each_range};
-use crate::tensor::kernels::{sum_of_squares, vectorized};
+use crate::tensor::kernels::{add, sum_of_squares, vectorized};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -64,11 +64,13 @@ impl Moments {
     }
 }
 
-/// g = 0, before a step adds to it.
-pub fn zero(gradients: &mut [f32]) {
-    let chunks = gradients.len().div_ceil(CHUNK);
-    let outputs = [SplitOutput::new(gradients, CHUNK)];
-    for_each_range(chunks, outputs, &mut [], 0, |_, [gradients], _| gradients.fill(0.0));
+/// `total += gradients`, element by element.
+pub fn add_gradients(gradients: &[f32], total: &mut [f32]) {
+    let chunks = total.len().div_ceil(CHUNK);
+    let outputs = [SplitOutput::new(total, CHUNK)];
+    for_each_range(chunks, outputs, &mut [], 0, |range, [total], _| {
+        add(&gradients[range.start * CHUNK..][..total.len()], total);
+    });
 }
 
 /// √Σ g², by chunks of 16,384 over 16 fixed lanes, the chunks in order in `f64`. `partials` is

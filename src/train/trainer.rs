@@ -1,6 +1,6 @@
 //! One optimizer step: forward and backward over the batches of the step, clipping, AdamW.
 
-use super::optimizer::{Group, Moments, clip_factor, global_norm, groups, zero};
+use super::optimizer::{Group, Moments, add_gradients, clip_factor, global_norm, groups};
 use super::recipe::Recipe;
 use crate::autodiff::{GraphError, Mode, Profile};
 use crate::data::Batch;
@@ -17,6 +17,8 @@ pub struct Trainer {
     plan: PretrainingPlan,
     groups: Vec<Group>,
     gradients: Vec<f32>,
+    /// The gradients of one micro-batch after the first; empty until there is one.
+    micro_batch_gradients: Vec<f32>,
     norm_partials: Vec<f32>,
     steps: u64,
 }
@@ -80,6 +82,7 @@ impl Trainer {
         Ok(Self {
             moments: Moments::new(length),
             gradients: vec![0.0; length],
+            micro_batch_gradients: Vec::new(),
             norm_partials: Vec::new(),
             steps: 0,
             bert,
@@ -141,7 +144,6 @@ impl Trainer {
         let masked_lm_scale = total(|batch| batch.masked_lm_weights.iter().sum());
         let next_sentence_scale = total(|batch| batch.next_sentence_weights.iter().sum());
         let mut losses = Losses::default();
-        zero(&mut self.gradients);
         for (index, batch) in batches.iter().enumerate() {
             let dropout_key = DropoutKey {
                 seed,
@@ -150,7 +152,14 @@ impl Trainer {
             };
             self.plan.load(batch, masked_lm_scale, next_sentence_scale);
             losses.add(&self.plan.forward(&self.bert.parameters, dropout_key));
-            self.plan.backward(&self.bert.parameters, &mut self.gradients, dropout_key);
+            if index == 0 {
+                self.plan.backward(&self.bert.parameters, &mut self.gradients, dropout_key);
+            } else {
+                self.micro_batch_gradients.resize(self.gradients.len(), 0.0);
+                let gradients = &mut self.micro_batch_gradients;
+                self.plan.backward(&self.bert.parameters, gradients, dropout_key);
+                add_gradients(gradients, &mut self.gradients);
+            }
         }
         let grad_norm = global_norm(&self.gradients, &mut self.norm_partials);
         let learning_rate = self.recipe.schedule.learning_rate(self.steps);
