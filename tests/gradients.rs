@@ -1,6 +1,7 @@
 //! The gradient of the whole model against finite differences, and no parameter without one.
 
-use cloze::autodiff::Mode;
+use cloze::autodiff::ops::{embedding_sum, linear};
+use cloze::autodiff::{Graph, GraphError, Layout, Mode, Plan};
 use cloze::data::{Batch, Instance};
 use cloze::model::{BatchShape, Bert, Config, PretrainingPlan};
 use cloze::tensor::dropout::DropoutKey;
@@ -84,6 +85,59 @@ fn the_whole_gradient_is_that_of_finite_differences() {
             entry.name
         );
     }
+}
+
+#[test]
+fn a_backward_pass_writes_gradients_from_zero_and_leaves_unused_parameters_alone() {
+    let bert = bert();
+    for next_sentence in [true, false] {
+        let mut plan =
+            PretrainingPlan::new(&bert, SHAPE, Mode::Training, next_sentence, false).unwrap();
+        plan.load(&batch(), 1.0 / 5.0, 1.0 / 3.0);
+        let [from_zero, from_rubbish] = [0.0, 7.0].map(|before| {
+            let mut gradients = vec![before; bert.layout.len()];
+            plan.forward(&bert.parameters, KEY);
+            plan.backward(&bert.parameters, &mut gradients, KEY);
+            gradients
+        });
+        for entry in bert.layout.entries() {
+            let next_sentence_only =
+                entry.name.contains("pooler") || entry.name.contains("seq_relationship");
+            if next_sentence_only && !next_sentence {
+                let untouched = from_rubbish[entry.range.clone()].iter().all(|&g| g == 7.0);
+                assert!(untouched, "{} is written", entry.name);
+            } else {
+                let range = entry.range.clone();
+                assert_eq!(from_zero[range.clone()], from_rubbish[range], "{}", entry.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn parameters_that_overlap_in_part_are_refused() {
+    let mut layout = Layout::default();
+    for table in ["word", "position", "token_type"] {
+        layout.add(table, &[1, 3]);
+    }
+    for weight in ["query", "key"] {
+        layout.add(weight, &[2, 3]);
+    }
+    layout.add("stacked_bias", &[4]);
+    layout.add("query_bias", &[2]);
+    let mut g = Graph::new(&layout);
+    let (ids, rows) = ([1; 3].map(|length| g.integers(length)), g.row_count());
+    let tables = ["word", "position", "token_type"].map(|name| g.parameter(name).unwrap());
+    let x = embedding_sum(&mut g, [1, 1], ids, rows, tables.each_ref()).unwrap(); // [1, 1, 3]
+    let stacked = g.stacked(&["query", "key"].map(String::from)).unwrap(); // [4, 3]
+    let query = g.parameter("query").unwrap(); // [2, 3]
+    for (weight, bias) in [(&stacked, "stacked_bias"), (&query, "query_bias")] {
+        let bias = g.parameter(bias).unwrap();
+        let y = linear(&mut g, x, weight, &bias).unwrap();
+        g.add_loss(y);
+    }
+    let error = Plan::new(g, Mode::Training).err();
+    assert_eq!(error, Some(GraphError::OverlappingParameters(9..21, 9..15)));
 }
 
 #[test]

@@ -35,6 +35,13 @@ pub enum GraphError {
     /// One tensor or parameter given twice to an operation, whose gradients would collide.
     #[error("{0} in `{1}` has the same operand twice")]
     SameOperand(&'static str, String),
+    /// Parameters that overlap in part, so that neither gradient could be stored before the other is
+    /// added.
+    #[error(
+        "parameters {0:?} and {1:?} of the flat buffer overlap in part; every operation must use them \
+         either separately or stacked in the same way"
+    )]
+    OverlappingParameters(Range<usize>, Range<usize>),
     /// A plan that is larger than the memory.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),

@@ -12,6 +12,7 @@ use crate::system::{memory, threads};
 use crate::tensor::dropout::DropoutKey;
 use std::fmt;
 use std::mem::take;
+use std::ops::Range;
 use std::time::Instant;
 
 /// Whether a backward pass will follow.
@@ -39,8 +40,8 @@ struct Places {
     backward_scratch: Place,
     /// `None` when no loss depends on this operation.
     gradient: Option<Place>,
-    /// For each operand that is a tensor: whether its gradient holds something already when this
-    /// operation's backward runs.
+    /// For each operand that is a tensor or a parameter: whether an operation that runs earlier in the
+    /// backward pass has already written its gradient.
     accumulate: [bool; MAX_OPERANDS],
 }
 
@@ -67,7 +68,8 @@ impl Plan {
     /// Gives every value of `graph` its memory, for the threads of the current pool.
     ///
     /// # Errors
-    /// [`GraphError::Memory`] when there is not that much.
+    /// [`GraphError::Memory`] when there is not that much, [`GraphError::OverlappingParameters`] when
+    /// a training graph reads parameter ranges that overlap without being equal.
     pub fn new(graph: Graph<'_>, mode: Mode) -> Result<Self, GraphError> {
         let Graph { nodes, integers, floats, row_counts, .. } = graph;
         let n = nodes.len();
@@ -87,6 +89,7 @@ impl Plan {
             (0..n).map(|i| if nodes[i].loss { n } else { 2 * n }).collect();
         let mut accumulate = vec![[false; MAX_OPERANDS]; n];
         let mut written: Vec<bool> = nodes.iter().map(|node| node.loss).collect();
+        let mut written_parameters: Vec<Range<usize>> = Vec::new();
         for (i, node) in nodes.iter().enumerate().rev() {
             for (place, operand) in node.operands.iter().enumerate() {
                 if let Operand::Tensor(Tensor { node: source, .. }) = operand {
@@ -99,6 +102,9 @@ impl Plan {
                         written[*source] = true;
                         first_gradient[*source] = first_gradient[*source].min(backward_time(i));
                     }
+                }
+                if let (true, Operand::Parameter(parameter)) = (active[i], operand) {
+                    accumulate[i][place] = note_written(&mut written_parameters, &parameter.range)?;
                 }
             }
         }
@@ -250,8 +256,10 @@ impl Plan {
         }
     }
 
-    /// Adds the gradient of the sum of the losses to `gradients` (in the layout of `parameters`).
-    /// `dropout_key` must be that of the forward pass.
+    /// Writes the gradient of the sum of the losses to `gradients` (in the layout of `parameters`).
+    /// The gradient of every parameter that a loss depends on is computed from zero and replaces
+    /// what was there; other elements are left as they are. `dropout_key` must be that of the
+    /// forward pass.
     ///
     /// # Panics
     /// In a plan for evaluation.
@@ -296,7 +304,7 @@ impl Plan {
             }
         }
         let mut targets = [const { None }; MAX_OPERANDS];
-        cut_parameters(&self.nodes[node].operands, gradients, &mut targets);
+        cut_parameters(&self.nodes[node].operands, &accumulate, gradients, &mut targets);
         for (place, lent) in lent.iter_mut().enumerate() {
             if let Some((_, buffer)) = lent {
                 let data = &mut buffer[..lengths[place]];
@@ -321,9 +329,26 @@ impl Plan {
     }
 }
 
+/// Whether the gradient of `range` has been written already; notes that it is written now.
+///
+/// # Errors
+/// [`GraphError::OverlappingParameters`] when `range` overlaps another one in part.
+fn note_written(written: &mut Vec<Range<usize>>, range: &Range<usize>) -> Result<bool, GraphError> {
+    if written.contains(range) {
+        return Ok(true);
+    }
+    let overlaps = |other: &&Range<usize>| other.start < range.end && range.start < other.end;
+    if let Some(other) = written.iter().find(overlaps) {
+        return Err(GraphError::OverlappingParameters(range.clone(), other.clone()));
+    }
+    written.push(range.clone());
+    Ok(false)
+}
+
 /// Cuts the flat gradient buffer into the ranges of the operands that are parameters.
 fn cut_parameters<'a>(
     operands: &[Operand],
+    accumulate: &[bool; MAX_OPERANDS],
     gradients: &'a mut [f32],
     targets: &mut [Option<Gradient<'a>>; MAX_OPERANDS],
 ) {
@@ -341,7 +366,7 @@ fn cut_parameters<'a>(
             .min_by_key(|(_, range)| range.start);
         let Some((place, range)) = next else { return };
         let (data, behind) = rest[range.start - cut..].split_at_mut(range.len());
-        targets[place] = Some(Gradient { data, accumulate: true });
+        targets[place] = Some(Gradient { data, accumulate: accumulate[place] });
         (rest, cut) = (behind, range.end);
     }
 }

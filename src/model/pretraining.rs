@@ -204,7 +204,8 @@ impl PretrainingPlan {
         }
     }
 
-    /// Adds the gradient of masked-LM loss + next-sentence loss to `gradients`.
+    /// Writes the gradient of masked-LM loss + next-sentence loss into `gradients`, computed from zero. Elements of
+    /// unused parameters stay as they are.
     ///
     /// # Panics
     /// When compiled for evaluation.

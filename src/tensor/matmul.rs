@@ -8,9 +8,10 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 /// Whether a product replaces the output or is added to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Update {
     /// c = a·b
+    #[default]
     Store,
     /// c += a·b
     Add,

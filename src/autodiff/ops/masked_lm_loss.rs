@@ -247,7 +247,12 @@ impl Operation for MaskedLmLoss {
         let (states, exponentials) = rest.split_at(self.chunks() * self.rows * STATE);
         let loss_gradient = pass.output_gradient[0];
         let [dh, d_decoder, d_bias] = [0, 1, 2].map(|place| pass.gradients.take(place));
-        let d_decoder = d_decoder.map_or_else(Default::default, Gradient::to_add);
+        let (d_decoder, update) = match d_decoder {
+            // Without rows no product would write zeros.
+            Some(gradient) if active == 0 => (gradient.to_add(), Update::Add),
+            Some(gradient) => (gradient.data, Update::accumulating(gradient.accumulate)),
+            None => Default::default(),
+        };
         let d_bias = d_bias.map_or_else(Default::default, Gradient::to_add);
         let dh = dh.map_or_else(Default::default, Gradient::to_add);
         if active == 0 {
@@ -299,7 +304,7 @@ impl Operation for MaskedLmLoss {
                     if !d_decoder.is_empty() {
                         let d_decoder = &mut d_decoder[place * CHUNK * hidden..][..width * hidden];
                         let d_decoder = matrix_mut(d_decoder, width, hidden);
-                        matmul(dz.reversed_axes(), h, Update::Add, d_decoder);
+                        matmul(dz.reversed_axes(), h, update, d_decoder);
                     }
                     let w = &decoder[columns.start * hidden..columns.end * hidden];
                     let partial = &mut partials[place * active * hidden..][..active * hidden];
