@@ -4,7 +4,7 @@
 use super::shell::quote;
 use super::terminal::show;
 use crate::run::{Finished, Input, Options};
-use crate::tasks::{Model, fill_mask, next_sentence};
+use crate::tasks::Model;
 use std::fmt::Write;
 
 /// Blanks that the built-in corpus teaches to fill.
@@ -31,12 +31,13 @@ pub fn summary(
     sample: Option<&str>,
     program: &str,
 ) -> String {
-    let model = Model { bert: &finished.bert, tokenizer: &finished.tokenizer };
+    let model = Model::borrowed(&finished.bert, &finished.tokenizer);
     let stories = options.input == Input::Stories;
     let mut text = String::new();
     let mut line = |words: &str| writeln!(text, "{words}").expect("a string takes everything");
     let blanks: Vec<&str> = if stories { BLANKS.to_vec() } else { sample.into_iter().collect() };
-    let filled: Vec<_> = blanks.iter().flat_map(|blank| fill_mask(model, blank, 3)).collect();
+    let filled: Vec<_> =
+        blanks.iter().flat_map(|blank| model.fill_mask(&[blank], 3)).flatten().collect();
     if !filled.is_empty() {
         line("\nMasked language modelling: a word is hidden and predicted from both sides.");
         for filled in filled {
@@ -45,7 +46,7 @@ pub fn summary(
     }
     if stories && !options.recipe.no_nsp {
         line("\nNext-sentence prediction: did B really follow A?");
-        for answer in PAIRS.iter().flat_map(|[a, b]| next_sentence(model, a, b)) {
+        for answer in PAIRS.iter().flat_map(|[a, b]| model.next_sentence(&[(a, b)])).flatten() {
             let percent = 100.0 * answer.is_next_probability;
             line(&format!("    {percent:5.1} %  {} → {}", answer.sentence_a, answer.sentence_b));
         }

@@ -7,7 +7,7 @@ use crate::data::Batch;
 use crate::model::Bert;
 use crate::run::Observer;
 use crate::run::metrics::{EvaluationMetrics, TrainingMetrics};
-use crate::tasks::{FilledText, Model, fill_mask};
+use crate::tasks::{FilledText, Model};
 use crate::tokenizer::Tokenizer;
 use crate::train::trainer::StepReport;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -130,11 +130,11 @@ impl Observer for Terminal {
             100.0 * metrics.eval_masked_lm_accuracy
         ));
         if let Some(sample) = &self.sample
-            && let Ok(filled) = fill_mask(Model { bert, tokenizer }, sample, 3)
+            && let Ok(filled) = Model::borrowed(bert, tokenizer).fill_mask(&[sample], 3)
         {
             let answer =
                 self.answer.as_ref().map_or(String::new(), |word| format!("   (it was: {word})"));
-            self.line(&format!("    {}{answer}", show(&filled)));
+            self.line(&format!("    {}{answer}", show(&filled[0])));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Evaluation of a pretrained model on text: masked-LM and next-sentence metrics.
 
 use super::error::TaskError;
-use super::pretrained::Model;
+use super::model::Model;
 use crate::data::{Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore};
 use crate::run::Observer;
 use crate::train::evaluation::{Evaluation, Evaluator};
@@ -29,7 +29,7 @@ pub struct EvalSettings {
 /// # Errors
 /// [`TaskError`]: settings that make no sense, text that cannot be read.
 pub fn evaluate(
-    model: Model<'_>,
+    model: &Model<'_>,
     corpus: &Corpus,
     settings: &EvalSettings,
     observer: &mut dyn Observer,
@@ -43,14 +43,16 @@ pub fn evaluate(
         train_batch_size: batch_size,
         ..Recipe::default()
     };
-    recipe.validate(&model.bert.config).map_err(|error| match error.option {
+    model.need(model.bert().head.has_masked_lm(), "masked-LM head")?;
+    model.need(model.bert().head.has_next_sentence(), "next-sentence head")?;
+    recipe.validate(&model.bert().config).map_err(|error| match error.option {
         "--train-batch-size" => RecipeError { option: "--eval-batch-size", ..error },
         _ => error,
     })?;
-    let vocabulary = model.tokenizer.vocabulary();
+    let vocabulary = model.tokenizer().vocabulary();
     let total = corpus.bytes();
     let progress = &mut |work: &'static str, done| observer.progress(work, done, total);
-    let store = TokenStore::temporary(&temp_dir(), corpus, model.tokenizer, progress)?;
+    let store = TokenStore::temporary(&temp_dir(), corpus, model.tokenizer(), progress)?;
     let documents = (0..store.documents() as u32).collect();
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, seed, &name)?;
@@ -67,6 +69,7 @@ pub fn evaluate(
         }
         Ok::<_, Infallible>((batch.instances > 0).then_some(batch))
     };
-    let Ok(evaluation) = Evaluator::new(model.bert, shape)?.evaluate(model.bert, &mut next_batch);
+    let Ok(evaluation) =
+        Evaluator::new(model.bert(), shape)?.evaluate(model.bert(), &mut next_batch);
     Ok(evaluation)
 }
