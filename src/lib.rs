@@ -88,4 +88,5 @@ pub mod tokenizer;
 pub mod train;
 
 pub use error::{Error, Result};
+pub use run::pretrain;
 pub use tasks::Model;

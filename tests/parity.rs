@@ -8,7 +8,8 @@ use cloze::model::{
     BatchShape, Bert, Config, EncoderInputs, Head, Padding, PretrainingPlan, Sequences, encoder,
 };
 use cloze::tensor::dropout::DropoutKey;
-use cloze::train::optimizer::{AdamW, Moments, clip_factor, global_norm, groups};
+use cloze::train::gradient_tree::{clip_factor, global_norm};
+use cloze::train::optimizer::{AdamW, Moments, groups};
 use cloze::train::schedule::Schedule;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
@@ -216,7 +217,7 @@ fn ten_optimizer_steps() {
             let losses = plan.forward(&bert.parameters, KEY);
             gradients.fill(0.0);
             plan.backward(&bert.parameters, &mut gradients, KEY);
-            let grad_norm = global_norm(&gradients, &mut Vec::new());
+            let grad_norm = global_norm(&gradients);
             let learning_rate = schedule.learning_rate(step as u64);
             let factor = clip_factor(grad_norm, 1.0);
             adamw.step(

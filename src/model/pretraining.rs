@@ -144,8 +144,13 @@ impl PretrainingPlan {
         })
     }
 
-    /// The compiled graph, to fill inputs, to read kept values, to print.
-    pub fn plan(&mut self) -> &mut Plan {
+    /// The compiled graph, to print it and to read kept values.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The compiled graph, to fill its inputs.
+    pub fn plan_mut(&mut self) -> &mut Plan {
         &mut self.plan
     }
 
