@@ -89,3 +89,4 @@ pub mod train;
 
 pub use error::{Error, Result};
 pub use run::pretrain;
+pub use tasks::Model;

@@ -1,9 +1,8 @@
 //! BERT directories as other programs write them (`testdata/hugging_face`, see its README): read with
 //! the right names, types and settings, and computed to what `f64` makes of the stored weights.
 
-use cloze::model::heads::{masked_lm_logits, next_sentence_logits, pooler};
 use cloze::model::{Bert, Head};
-use cloze::tasks::Pretrained;
+use cloze::tasks::Model;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -11,10 +10,10 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/hugging_face").join(name)
 }
 
-fn open(name: &str) -> (Pretrained, Value) {
+fn open(name: &str) -> (Model<'static>, Value) {
     let directory = path(name);
     let expected = std::fs::read(directory.join("expected.json")).unwrap();
-    (Pretrained::open(&directory).unwrap(), serde_json::from_slice(&expected).unwrap())
+    (Model::open(&directory).unwrap(), serde_json::from_slice(&expected).unwrap())
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -34,35 +33,29 @@ fn close(got: &[f32], expected: &Value) {
 
 /// Everything that `expected.json` has; returns what was initialised and what was ignored.
 fn check(name: &str) -> [Vec<String>; 2] {
-    let (pretrained, expected) = open(name);
-    let model = pretrained.model();
-    assert_eq!(pretrained.tokenizer.options().do_lower_case, expected["lower_case"], "{name}");
+    let (model, expected) = open(name);
+    assert_eq!(model.tokenizer().options().do_lower_case, expected["lower_case"], "{name}");
     let sentences = ("the cat [MASK] on the mat.", "a quick fox ran.");
     let sequence = model.sequence(sentences.0, Some(sentences.1)).unwrap();
-    assert_eq!(serde_json::json!(sequence.0), expected["input_ids"], "{name}");
-    assert_eq!(serde_json::json!(sequence.1), expected["token_type_ids"], "{name}");
-    let tokens = pretrained.tokenizer.tokens(&sequence.0);
-    assert_eq!(serde_json::json!(tokens), expected["tokens"], "{name}");
+    assert_eq!(serde_json::json!(sequence.input_ids), expected["input_ids"], "{name}");
+    assert_eq!(serde_json::json!(sequence.token_type_ids), expected["token_type_ids"], "{name}");
+    let sequences = [sequence];
+    let encoding = model.encode_sequences(&sequences).unwrap().remove(0);
+    assert_eq!(serde_json::json!(encoding.tokens), expected["tokens"], "{name}");
 
-    let hidden = model.run(&sequence, &[], |_, hidden_state, _| Ok(hidden_state)).unwrap();
-    close(&hidden[..8], &expected["first_hidden_row"]);
+    close(&encoding.last_hidden_state.row(0).to_vec(), &expected["first_hidden_row"]);
     let mask = expected["mask_position"].as_u64().unwrap() as u32;
     if let Some(logits) = expected.get("mask_logits") {
-        let config = &pretrained.bert.config;
-        let got = model.run(&sequence, &[mask], |g, h, rows| masked_lm_logits(g, config, h, rows));
-        close(&got.unwrap(), logits);
+        let got = model.masked_lm_logits(&sequences, &[vec![mask]]).unwrap();
+        close(&got[0].row(0).to_vec(), logits);
     }
     if let Some(pooled) = expected.get("pooler_output") {
-        close(&model.run(&sequence, &[0], pooler).unwrap(), pooled);
+        close(&encoding.pooler_output.unwrap().to_vec(), pooled);
     }
     if let Some(logits) = expected.get("seq_relationship_logits") {
-        let got = model.run(&sequence, &[0], |g, h, first| {
-            let pooled = pooler(g, h, first)?;
-            next_sentence_logits(g, pooled)
-        });
-        close(&got.unwrap(), logits);
+        close(&model.next_sentence_logits(&sequences).unwrap()[0], logits);
     }
-    [pretrained.report.initialized, pretrained.report.ignored]
+    [model.report().initialized.clone(), model.report().ignored.clone()]
 }
 
 const POOLER: [&str; 2] = ["bert.pooler.dense.weight", "bert.pooler.dense.bias"];
@@ -98,13 +91,13 @@ fn old_names_and_a_decoder_stored_once_more() {
 fn half_precision_is_widened() {
     assert_eq!(check("float16"), [Vec::<String>::new(), Vec::new()]);
     assert_eq!(check("bfloat16"), [Vec::<String>::new(), Vec::new()]);
-    let [half, brain] = ["float16", "bfloat16"].map(|name| open(name).0.bert.parameters);
+    let [half, brain] = ["float16", "bfloat16"].map(|name| open(name).0.bert().parameters.clone());
     assert_ne!(half, brain, "rounded otherwise");
 }
 
 #[test]
 fn missing_heads_are_drawn_from_the_seed() {
-    let config = open("bare").0.bert.config;
+    let config = open("bare").0.bert().config.clone();
     let [first, again, other] = [1, 1, 2].map(|seed| {
         let (path, head) = (path("bare"), Head::Pretraining);
         Bert::from_directory(&path, config.clone(), head, seed).unwrap().0

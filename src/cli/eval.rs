@@ -5,7 +5,7 @@ use super::output::print;
 use cloze::data::Corpus;
 use cloze::report::Terminal;
 use cloze::system::threads::Pool;
-use cloze::tasks::{EvalSettings, Pretrained, evaluate};
+use cloze::tasks::{EvalSettings, Model, evaluate};
 use cloze::train::Evaluation;
 use cloze::train::pretraining::{MASKED_LM, NEXT_SENTENCE};
 use serde_json::{Map, Value};
@@ -49,9 +49,9 @@ pub fn run(args: Args) -> cloze::Result<()> {
     super::warn_without_fma();
     let corpus = Corpus::from_inputs(&args.input)?;
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
-    let pretrained = Pretrained::open(&args.model)?;
-    super::warn_of_missing_heads(&pretrained.report, "");
-    let positions = pretrained.bert.config.max_position_embeddings;
+    let model = Model::open(&args.model)?;
+    super::warn_of_missing_heads(model.report(), "");
+    let positions = model.bert().config.max_position_embeddings;
     let max_seq_length = args.max_seq_length.unwrap_or(positions.min(128));
     let max_predictions_per_seq = args.max_predictions_per_seq.unwrap_or(max_seq_length.min(20));
     let settings = EvalSettings {
@@ -63,8 +63,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
-    let model = pretrained.model();
-    let answer = pool.run(|| evaluate(model, &corpus, &settings, progress))?;
+    let answer = pool.run(|| evaluate(&model, &corpus, &settings, progress))?;
     print(|out| {
         if args.json {
             return writeln!(out, "{}", serde_json::to_string(&json(&answer))?);

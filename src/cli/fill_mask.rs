@@ -1,7 +1,7 @@
 //! `cloze fill-mask`: what a model puts in place of `[MASK]`.
 
 use super::output::print;
-use cloze::tasks::{Pretrained, fill_mask};
+use cloze::tasks::Model;
 use std::path::PathBuf;
 
 /// The options of `cloze fill-mask`.
@@ -23,9 +23,9 @@ pub struct Args {
 
 /// Runs `cloze fill-mask`.
 pub fn run(args: Args) -> cloze::Result<()> {
-    let pretrained = Pretrained::open(&args.model)?;
-    super::warn_of_missing_heads(&pretrained.report, "cls.predictions");
-    let answer = fill_mask(pretrained.model(), &args.text, args.top as usize)?;
+    let model = Model::open(&args.model)?;
+    super::warn_of_missing_heads(model.report(), "cls.predictions");
+    let answer = model.fill_mask(&[&args.text], args.top as usize)?.remove(0);
     print(|out| {
         if args.json {
             return writeln!(out, "{}", serde_json::to_string(&answer)?);

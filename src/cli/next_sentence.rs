@@ -1,7 +1,7 @@
 //! `cloze next-sentence`: did sentence B really follow sentence A?
 
 use super::output::print;
-use cloze::tasks::{Pretrained, next_sentence};
+use cloze::tasks::Model;
 use std::path::PathBuf;
 
 /// The options of `cloze next-sentence`.
@@ -23,9 +23,9 @@ pub struct Args {
 
 /// Runs `cloze next-sentence`.
 pub fn run(args: Args) -> cloze::Result<()> {
-    let pretrained = Pretrained::open(&args.model)?;
-    super::warn_of_missing_heads(&pretrained.report, "cls.seq_relationship");
-    let answer = next_sentence(pretrained.model(), &args.sentence_a, &args.sentence_b)?;
+    let model = Model::open(&args.model)?;
+    super::warn_of_missing_heads(model.report(), "cls.seq_relationship");
+    let answer = model.next_sentence(&[(&args.sentence_a, &args.sentence_b)])?.remove(0);
     print(|out| {
         if args.json {
             return writeln!(out, "{}", serde_json::to_string(&answer)?);

@@ -5,7 +5,7 @@ use super::shell::quote;
 use super::terminal::show;
 use crate::run::pretraining::InstanceSource;
 use crate::run::{Finished, PretrainingOptions};
-use crate::tasks::{Model, fill_mask, next_sentence};
+use crate::tasks::Model;
 use crate::train::pretraining::{MASKED_LM, NEXT_SENTENCE};
 use std::fmt::Write;
 
@@ -33,12 +33,13 @@ pub fn summary(
     sample: Option<&str>,
     program: &str,
 ) -> String {
-    let model = Model { bert: &finished.bert, tokenizer: &finished.tokenizer };
+    let model = Model::borrowed(&finished.bert, &finished.tokenizer);
     let stories = options.input == InstanceSource::Stories;
     let mut text = String::new();
     let mut line = |words: &str| writeln!(text, "{words}").expect("a string takes everything");
     let blanks: Vec<&str> = if stories { BLANKS.to_vec() } else { sample.into_iter().collect() };
-    let filled: Vec<_> = blanks.iter().flat_map(|blank| fill_mask(model, blank, 3)).collect();
+    let filled: Vec<_> =
+        blanks.iter().flat_map(|blank| model.fill_mask(&[blank], 3)).flatten().collect();
     if !filled.is_empty() {
         line("\nMasked language modelling: a word is hidden and predicted from both sides.");
         for filled in filled {
@@ -47,7 +48,7 @@ pub fn summary(
     }
     if stories && !options.recipe.no_nsp {
         line("\nNext-sentence prediction: did B really follow A?");
-        for answer in PAIRS.iter().flat_map(|[a, b]| next_sentence(model, a, b)) {
+        for answer in PAIRS.iter().flat_map(|[a, b]| model.next_sentence(&[(a, b)])).flatten() {
             let percent = 100.0 * answer.is_next_probability;
             line(&format!("    {percent:5.1} %  {} → {}", answer.sentence_a, answer.sentence_b));
         }

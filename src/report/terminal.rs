@@ -5,7 +5,7 @@ use super::print_line::print_line;
 use super::work::Work;
 use crate::run::metrics::{EvaluationMetrics, TrainingMetrics};
 use crate::run::{Event, Observer};
-use crate::tasks::{FilledText, Model, fill_mask};
+use crate::tasks::{FilledText, Model};
 use crate::train::pretraining::{MASKED_LM, NEXT_SENTENCE};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -92,7 +92,7 @@ impl Terminal {
         ));
     }
 
-    fn evaluated(&self, metrics: &EvaluationMetrics, model: Model<'_>) {
+    fn evaluated(&self, metrics: &EvaluationMetrics, model: &Model<'_>) {
         let named = [(MASKED_LM, "masked words"), (NEXT_SENTENCE, "next sentence")];
         let terms = named.into_iter().filter_map(|(term, words)| {
             let term = metrics.evaluation.term(term)?;
@@ -102,11 +102,11 @@ impl Terminal {
         let terms: String = terms.collect();
         self.line(&format!("held out, step {}{terms}", metrics.step));
         if let Some(sample) = &self.sample
-            && let Ok(filled) = fill_mask(model, sample, 3)
+            && let Ok(filled) = model.fill_mask(&[sample], 3)
         {
             let answer =
                 self.answer.as_ref().map_or(String::new(), |word| format!("   (it was: {word})"));
-            self.line(&format!("    {}{answer}", show(&filled)));
+            self.line(&format!("    {}{answer}", show(&filled[0])));
         }
     }
 }
@@ -130,7 +130,7 @@ impl Observer for Terminal {
             }
             Event::Logged(metrics) => self.logged(metrics),
             Event::Evaluated { metrics, bert, tokenizer } => {
-                self.evaluated(metrics, Model { bert, tokenizer });
+                self.evaluated(metrics, &Model::borrowed(bert, tokenizer));
             }
             Event::Finished => {
                 if let Some(bar) = self.bar.take() {

@@ -44,15 +44,35 @@ pub enum TaskError {
     },
     /// A text longer than the model's positions.
     #[error(
-        "the text is {tokens} tokens long with its special tokens, but the model reads at most {most}; shorten it"
+        "{} is {tokens} tokens long with its special tokens, but the model reads at most {most}; \
+         shorten it", which(*index, *texts)
     )]
     TooLong {
+        /// The index of the text in the call, from 0.
+        index: usize,
+        /// The number of texts in the call.
+        texts: usize,
         /// Tokens of the text.
         tokens: usize,
         /// The model's `max_position_embeddings`.
         most: usize,
     },
-    /// Nothing to fill in.
+    /// A text without `[MASK]`.
     #[error("there is no [MASK] in {0:?}: write [MASK] where a word is to be filled in")]
     NoMask(String),
+    /// A head that the model does not have.
+    #[error(
+        "a model of the class {architecture} has no {head}; use a model that was pretrained with one"
+    )]
+    NoHead {
+        /// The head that the task needs.
+        head: &'static str,
+        /// Hugging Face's name of the model's class.
+        architecture: &'static str,
+    },
+}
+
+/// Names the text at `index` of `texts`.
+fn which(index: usize, texts: usize) -> String {
+    if texts == 1 { "the text".into() } else { format!("text {} of {texts}", index + 1) }
 }

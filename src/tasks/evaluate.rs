@@ -1,7 +1,7 @@
 //! Evaluation of a pretrained model on text: masked-LM and next-sentence metrics.
 
 use super::error::TaskError;
-use super::pretrained::Model;
+use super::model::Model;
 use crate::data::{Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore};
 use crate::run::pretraining::PretrainingRecipe;
 use crate::train::pretraining::Pretraining;
@@ -29,24 +29,26 @@ pub struct EvalSettings {
 /// # Errors
 /// [`TaskError`]: settings that make no sense, text that cannot be read.
 pub fn evaluate(
-    model: Model<'_>,
+    model: &Model<'_>,
     corpus: &Corpus,
     settings: &EvalSettings,
     progress: &mut dyn FnMut(&'static str, u64),
 ) -> Result<Evaluation, TaskError> {
     let EvalSettings { pairs, masks, batch_size, seed } = *settings;
+    model.need(model.bert().head.has_masked_lm(), "masked-LM head")?;
+    model.need(model.bert().head.has_next_sentence(), "next-sentence head")?;
     let mut recipe = PretrainingRecipe::default();
     recipe.training.max_seq_length = pairs.max_seq_length;
     recipe.training.train_batch_size = batch_size;
     recipe.max_predictions_per_seq = masks.max_predictions_per_seq;
     recipe.masked_lm_prob = masks.masked_lm_prob;
     recipe.short_seq_prob = pairs.short_seq_prob;
-    recipe.validate(&model.bert.config).map_err(|error| match error.setting {
+    recipe.validate(&model.bert().config).map_err(|error| match error.setting {
         "train_batch_size" => SettingError { setting: "eval_batch_size", ..error },
         _ => error,
     })?;
-    let vocabulary = model.tokenizer.vocabulary();
-    let store = TokenStore::temporary(&temp_dir(), corpus, model.tokenizer, progress)?;
+    let vocabulary = model.tokenizer().vocabulary();
+    let store = TokenStore::temporary(&temp_dir(), corpus, model.tokenizer(), progress)?;
     let documents = (0..store.documents() as u32).collect();
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, seed, &name)?;
@@ -63,7 +65,7 @@ pub fn evaluate(
         }
         (batch.instances > 0).then_some(Ok::<_, Infallible>(batch))
     });
-    let mut evaluator = Pretraining::evaluator(model.bert, shape)?;
-    let Ok(evaluation) = evaluator.evaluate(&model.bert.parameters, batches);
+    let mut evaluator = Pretraining::evaluator(model.bert(), shape)?;
+    let Ok(evaluation) = evaluator.evaluate(&model.bert().parameters, batches);
     Ok(evaluation)
 }

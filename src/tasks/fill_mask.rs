@@ -1,9 +1,11 @@
 //! Fill-mask: what the model puts in place of `[MASK]`, reading both sides.
 
 use super::error::TaskError;
-use super::pretrained::Model;
-use crate::model::heads::masked_lm_logits;
-use crate::tensor::math;
+use super::inference::Output;
+use super::model::Model;
+use super::sequence::Sequence;
+use super::softmax::softmax;
+use ndarray::Array2;
 use serde::Serialize;
 
 /// The answer to one text.
@@ -15,74 +17,131 @@ pub struct FilledText {
     pub masks: Vec<FilledMask>,
 }
 
-/// What may stand in one masked place.
+/// The predictions for one `[MASK]`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FilledMask {
-    /// The place, counted in tokens with `[CLS]` at 0.
+    /// Its position in tokens, with `[CLS]` at 0.
     pub position: usize,
     /// The likeliest tokens, best first.
     pub predictions: Vec<Prediction>,
 }
 
-/// One token that may stand in a masked place.
+/// One token that the model predicts for a `[MASK]`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
     /// The word piece.
     pub token: String,
     /// Its id.
     pub token_id: u32,
-    /// The softmax over the whole vocabulary.
+    /// Its probability, from 0 to 1: the softmax over the whole vocabulary.
     pub probability: f32,
 }
 
-/// Fills every `[MASK]` of `text`, each on its own (as BERT predicts them): the `top` likeliest tokens
-/// with their probabilities.
-///
-/// # Errors
-/// [`TaskError::NoMask`], [`TaskError::TooLong`].
-pub fn fill_mask(model: Model<'_>, text: &str, top: usize) -> Result<FilledText, TaskError> {
-    let sequence = model.sequence(text, None)?;
-    let mask_id = model.tokenizer.vocabulary().mask_id();
-    let positions: Vec<u32> =
-        (0..).zip(&sequence.0).filter(|(_, id)| **id == mask_id).map(|(i, _)| i).collect();
-    if positions.is_empty() {
-        return Err(TaskError::NoMask(text.into()));
+impl Model<'_> {
+    /// Fills every `[MASK]` of every text: the `top` likeliest tokens with their probabilities. Each
+    /// `[MASK]` is filled as if the others of its text stayed masked. Answers are in the order of
+    /// `texts`.
+    ///
+    /// ```
+    /// use cloze::model::{Bert, Config};
+    /// use cloze::tasks::Model;
+    /// use cloze::tokenizer::{Tokenizer, TokenizerOptions, Vocabulary};
+    ///
+    /// // A model in memory, not trained. `Model::open("run")?` reads one that is.
+    /// let tokens = "[PAD] [UNK] [CLS] [SEP] [MASK] the cat dog sat on mat .";
+    /// let vocabulary = Vocabulary::from_tokens(tokens.split(' ').map(String::from).collect())?;
+    /// let bert = Bert::new(Config::new(1, 32, vocabulary.len()), 1);
+    /// let model = Model::new(bert, Tokenizer::new(vocabulary, TokenizerOptions::default()));
+    ///
+    /// let filled = model.fill_mask(&["The [MASK] sat on the [MASK].", "A [MASK]."], 5)?;
+    /// assert_eq!(filled[0].masks.len(), 2);
+    /// assert_eq!(filled[1].masks[0].position, 2); // [CLS] a [MASK] . [SEP]
+    /// assert_eq!(filled[1].masks[0].predictions.len(), 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`TaskError::NoMask`], [`TaskError::TooLong`], [`TaskError::NoHead`]; no text is answered then.
+    pub fn fill_mask(
+        &self,
+        texts: &[impl AsRef<str>],
+        top: usize,
+    ) -> Result<Vec<FilledText>, TaskError> {
+        let single: Vec<_> = texts.iter().map(|text| (text.as_ref(), None)).collect();
+        let sequences = self.sequences(&single)?;
+        let mask_id = self.tokenizer().vocabulary().mask_id();
+        let mut positions = Vec::with_capacity(texts.len());
+        for (text, sequence) in texts.iter().zip(&sequences) {
+            let ids = (0..).zip(&sequence.input_ids);
+            let masks: Vec<u32> = ids.filter(|(_, id)| **id == mask_id).map(|(i, _)| i).collect();
+            if masks.is_empty() {
+                return Err(TaskError::NoMask(text.as_ref().into()));
+            }
+            positions.push(masks);
+        }
+        let mut filled: Vec<FilledText> = texts
+            .iter()
+            .map(|text| FilledText { text: text.as_ref().into(), masks: Vec::new() })
+            .collect();
+        self.for_each_masked_lm(&sequences, &positions, |i, logits| {
+            let logits = logits.chunks_exact(self.bert().config.vocab_size);
+            let masks = positions[i].iter().zip(logits).map(|(&position, logits)| FilledMask {
+                position: position as usize,
+                predictions: self.best(logits, top),
+            });
+            filled[i].masks = masks.collect();
+        })?;
+        Ok(filled)
     }
-    let logits = model.run(&sequence, &positions, |g, hidden_state, positions| {
-        masked_lm_logits(g, &model.bert.config, hidden_state, positions)
-    })?;
-    let masks = positions
-        .iter()
-        .zip(logits.chunks_exact(model.bert.config.vocab_size))
-        .map(|(&position, logits)| FilledMask {
-            position: position as usize,
-            predictions: best(model, logits, top),
-        })
-        .collect();
-    Ok(FilledText { text: text.into(), masks })
-}
 
-/// The `top` likeliest tokens; of equals, the lower id first.
-fn best(model: Model<'_>, logits: &[f32], top: usize) -> Vec<Prediction> {
-    let probabilities = softmax(logits);
-    let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
-    ids.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b)));
-    ids.truncate(top);
-    let vocabulary = model.tokenizer.vocabulary();
-    ids.into_iter()
-        .map(|id| Prediction {
-            // An embedding table may have more rows than the vocabulary has tokens.
-            token: vocabulary.token(id).unwrap_or("").to_string(),
-            token_id: id,
-            probability: probabilities[id as usize],
-        })
-        .collect()
-}
+    /// The masked-LM logits of sequence i at the positions `positions[i]` (with `[CLS]` at 0):
+    /// `[positions[i].len(), vocab_size]`. Whether a token there is `[MASK]` is up to the caller.
+    ///
+    /// # Errors
+    /// [`TaskError::NoHead`].
+    ///
+    /// # Panics
+    /// When `positions` has another length than `sequences`, a position is not below the length of
+    /// its sequence, or a sequence is longer than `max_position_embeddings`.
+    pub fn masked_lm_logits(
+        &self,
+        sequences: &[Sequence],
+        positions: &[Vec<u32>],
+    ) -> Result<Vec<Array2<f32>>, TaskError> {
+        assert_eq!(positions.len(), sequences.len());
+        let mut all = vec![Array2::default((0, 0)); sequences.len()];
+        self.for_each_masked_lm(sequences, positions, |i, logits| {
+            let shape = (positions[i].len(), self.bert().config.vocab_size);
+            all[i] = Array2::from_shape_vec(shape, logits.to_vec()).expect("its own shape");
+        })?;
+        Ok(all)
+    }
 
-/// softmax(logits), summed in `f64`.
-pub(super) fn softmax(logits: &[f32]) -> Vec<f32> {
-    let max = logits.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-    let exps: Vec<f32> = logits.iter().map(|&z| math::exp(z - max)).collect();
-    let sum: f64 = exps.iter().map(|&e| f64::from(e)).sum();
-    exps.into_iter().map(|e| (f64::from(e) / sum) as f32).collect()
+    fn for_each_masked_lm(
+        &self,
+        sequences: &[Sequence],
+        positions: &[Vec<u32>],
+        mut read: impl FnMut(usize, &[f32]),
+    ) -> Result<(), TaskError> {
+        self.need(self.bert().head.has_masked_lm(), "masked-LM head")?;
+        let read = |i: usize, values: &[&[f32]]| read(i, values[0]);
+        Ok(self.inference.run(self.bert(), Output::MaskedLm, sequences, positions, read)?)
+    }
+
+    /// The `top` likeliest tokens; of equals, the lower id first.
+    fn best(&self, logits: &[f32], top: usize) -> Vec<Prediction> {
+        let probabilities = softmax(logits);
+        let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
+        ids.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b)));
+        ids.truncate(top);
+        let vocabulary = self.tokenizer().vocabulary();
+        ids.into_iter()
+            .map(|id| Prediction {
+                // An embedding table may have more rows than the vocabulary has tokens.
+                token: vocabulary.token(id).unwrap_or("").to_string(),
+                token_id: id,
+                probability: probabilities[id as usize],
+            })
+            .collect()
+    }
 }

@@ -1,16 +1,23 @@
-//! What a pretrained model is for: filling in blanks, judging pairs of sentences, being measured.
+//! What a pretrained model is for: text in, answers out.
 //!
-//! [`Pretrained`] reads a directory (ours or any of Hugging Face's); each task is one function over
-//! it, and its answer is a value that serialises to the JSON of the command line.
+//! [`Model`] reads a directory (ours or any of Hugging Face's). Each task is one file with one method
+//! of [`Model`] that answers many texts at once, and its answer is a value that serializes to the JSON
+//! of the command line. [`evaluate`] measures a model on text.
 
+mod encode;
 mod error;
 mod evaluate;
 mod fill_mask;
+mod inference;
+mod model;
 mod next_sentence;
-mod pretrained;
+mod sequence;
+mod softmax;
 
+pub use encode::Encoding;
 pub use error::TaskError;
 pub use evaluate::{EvalSettings, evaluate};
-pub use fill_mask::{FilledMask, FilledText, Prediction, fill_mask};
-pub use next_sentence::{NextSentence, next_sentence};
-pub use pretrained::{Model, Pretrained};
+pub use fill_mask::{FilledMask, FilledText, Prediction};
+pub use model::Model;
+pub use next_sentence::NextSentence;
+pub use sequence::Sequence;

@@ -1,9 +1,10 @@
-//! Next-sentence judgement: did sentence B really follow sentence A?
+//! Next-sentence prediction: does sentence B follow sentence A?
 
 use super::error::TaskError;
-use super::fill_mask::softmax;
-use super::pretrained::Model;
-use crate::model::heads::{next_sentence_logits, pooler};
+use super::inference::Output;
+use super::model::Model;
+use super::sequence::Sequence;
+use super::softmax::softmax;
 use serde::Serialize;
 
 /// The answer to one pair.
@@ -13,30 +14,62 @@ pub struct NextSentence {
     pub sentence_a: String,
     /// Sentence B.
     pub sentence_b: String,
-    /// How likely B is to follow A.
+    /// The probability that B follows A, from 0 to 1.
     pub is_next_probability: f32,
     /// The logits of "is next" and "is random".
     pub logits: [f32; 2],
 }
 
-/// Judges whether `sentence_b` follows `sentence_a`.
-///
-/// # Errors
-/// [`TaskError::TooLong`].
-pub fn next_sentence(
-    model: Model<'_>,
-    sentence_a: &str,
-    sentence_b: &str,
-) -> Result<NextSentence, TaskError> {
-    let sequence = model.sequence(sentence_a, Some(sentence_b))?;
-    let logits = model.run(&sequence, &[0], |g, hidden_state, first_token| {
-        let pooled = pooler(g, hidden_state, first_token)?;
-        next_sentence_logits(g, pooled)
-    })?;
-    Ok(NextSentence {
-        sentence_a: sentence_a.into(),
-        sentence_b: sentence_b.into(),
-        is_next_probability: softmax(&logits)[0],
-        logits: [logits[0], logits[1]],
-    })
+impl Model<'_> {
+    /// Predicts for every pair (A, B) whether sentence B follows sentence A. Answers are in the order
+    /// of `pairs`.
+    ///
+    /// ```
+    /// use cloze::model::{Bert, Config};
+    /// use cloze::tasks::Model;
+    /// use cloze::tokenizer::{Tokenizer, TokenizerOptions, Vocabulary};
+    ///
+    /// // A model in memory, not trained. `Model::open("run")?` reads one that is.
+    /// let tokens = "[PAD] [UNK] [CLS] [SEP] [MASK] the cat dog sat ran on mat .";
+    /// let vocabulary = Vocabulary::from_tokens(tokens.split(' ').map(String::from).collect())?;
+    /// let bert = Bert::new(Config::new(1, 32, vocabulary.len()), 1);
+    /// let model = Model::new(bert, Tokenizer::new(vocabulary, TokenizerOptions::default()));
+    ///
+    /// let answers = model.next_sentence(&[("The cat sat.", "The dog ran.")])?;
+    /// assert!((0.0..=1.0).contains(&answers[0].is_next_probability));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`TaskError::TooLong`], [`TaskError::NoHead`]; no pair is answered then.
+    pub fn next_sentence(
+        &self,
+        pairs: &[(impl AsRef<str>, impl AsRef<str>)],
+    ) -> Result<Vec<NextSentence>, TaskError> {
+        let texts: Vec<_> = pairs.iter().map(|(a, b)| (a.as_ref(), Some(b.as_ref()))).collect();
+        let logits = self.next_sentence_logits(&self.sequences(&texts)?)?;
+        let answers = texts.iter().zip(logits).map(|((a, b), logits)| NextSentence {
+            sentence_a: a.to_string(),
+            sentence_b: b.unwrap_or_default().into(),
+            is_next_probability: softmax(&logits)[0],
+            logits,
+        });
+        Ok(answers.collect())
+    }
+
+    /// The logits of "is next" and "is random" for every sequence.
+    ///
+    /// # Errors
+    /// [`TaskError::NoHead`].
+    ///
+    /// # Panics
+    /// When a sequence is longer than `max_position_embeddings`.
+    pub fn next_sentence_logits(&self, sequences: &[Sequence]) -> Result<Vec<[f32; 2]>, TaskError> {
+        self.need(self.bert().head.has_next_sentence(), "next-sentence head")?;
+        let mut logits = vec![[0.0; 2]; sequences.len()];
+        self.inference.run(self.bert(), Output::NextSentence, sequences, &[], |i, values| {
+            logits[i].copy_from_slice(values[0]);
+        })?;
+        Ok(logits)
+    }
 }

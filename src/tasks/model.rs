@@ -1,0 +1,145 @@
+//! A pretrained BERT with its tokenizer, read from a directory: ours or any of Hugging Face's.
+
+use super::error::TaskError;
+use super::inference::Inference;
+use super::sequence::Sequence;
+use crate::model::{Bert, Config, Head, LoadReport};
+use crate::tokenizer::Tokenizer;
+use std::borrow::Cow;
+use std::path::Path;
+
+/// A BERT and the tokenizer it was trained with: text in, answers out, many texts at a time.
+///
+/// | method | answers |
+/// |---|---|
+/// | [`fill_mask`](Model::fill_mask) | the likeliest words for each `[MASK]` |
+/// | [`next_sentence`](Model::next_sentence) | whether sentence B follows sentence A |
+/// | [`encode`](Model::encode) | hidden states |
+///
+/// An answer depends on its own text alone: it has the same bits whatever other texts are in the call
+/// and in whatever order. Texts of similar length are computed together, without their padding. The
+/// graph for a shape of batch is compiled once and used again by later calls.
+///
+/// `Model<'static>` owns its parts, and any number of threads may use it at once.
+pub struct Model<'a> {
+    bert: Cow<'a, Bert>,
+    tokenizer: Cow<'a, Tokenizer>,
+    report: LoadReport,
+    pub(super) inference: Inference,
+}
+
+impl Model<'static> {
+    /// Reads `config.json`, `model.safetensors` and the tokenizer of `directory`.
+    ///
+    /// The head is the one that `config.json` names. A model with the masked-LM head alone or
+    /// without a head is read with all heads of pretraining, because many directories hold more than
+    /// `config.json` says; the parameters that are missing are drawn at random, and
+    /// [`report`](Model::report) names them.
+    ///
+    /// # Errors
+    /// [`TaskError`], naming the file at fault.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self, TaskError> {
+        let directory = directory.as_ref();
+        let config = Config::from_file(&directory.join("config.json"))?;
+        let tokenizer = Tokenizer::from_directory(directory)?;
+        check_vocabulary(directory, &tokenizer, &config)?;
+        let head = match config.head() {
+            Head::MaskedLm | Head::None => Head::Pretraining,
+            head => head,
+        };
+        let (bert, report) = Bert::from_directory(directory, config, head, 0)?;
+        Ok(Self { report, ..Self::new(bert, tokenizer) })
+    }
+
+    /// A model of a BERT in memory.
+    ///
+    /// # Panics
+    /// When the vocabulary of `tokenizer` is larger than `vocab_size` of `bert`.
+    pub fn new(bert: Bert, tokenizer: Tokenizer) -> Self {
+        Self::from_parts(Cow::Owned(bert), Cow::Owned(tokenizer))
+    }
+}
+
+impl<'a> Model<'a> {
+    /// A model of a BERT that belongs to someone else: one in training, for example.
+    ///
+    /// # Panics
+    /// When the vocabulary of `tokenizer` is larger than `vocab_size` of `bert`.
+    pub fn borrowed(bert: &'a Bert, tokenizer: &'a Tokenizer) -> Self {
+        Self::from_parts(Cow::Borrowed(bert), Cow::Borrowed(tokenizer))
+    }
+
+    fn from_parts(bert: Cow<'a, Bert>, tokenizer: Cow<'a, Tokenizer>) -> Self {
+        assert!(
+            tokenizer.vocabulary().len() <= bert.config.vocab_size,
+            "the vocabulary has more tokens than the model has word embeddings"
+        );
+        let (report, inference) = (LoadReport::default(), Inference::default());
+        Self { bert, tokenizer, report, inference }
+    }
+
+    /// The BERT.
+    pub fn bert(&self) -> &Bert {
+        &self.bert
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The parameters that the directory did not have (drawn at random), and the tensors in it that
+    /// the model has no use for.
+    pub fn report(&self) -> &LoadReport {
+        &self.report
+    }
+
+    /// `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.
+    ///
+    /// # Errors
+    /// [`TaskError::TooLong`] when the model has fewer positions than that.
+    pub fn sequence(&self, first: &str, second: Option<&str>) -> Result<Sequence, TaskError> {
+        let mut sequences = self.sequences(&[(first, second)])?;
+        Ok(sequences.remove(0))
+    }
+
+    /// [`Model::sequence`] of every text or pair of texts.
+    pub(super) fn sequences(
+        &self,
+        texts: &[(&str, Option<&str>)],
+    ) -> Result<Vec<Sequence>, TaskError> {
+        let most = self.bert.config.max_position_embeddings;
+        let sequence = |(index, &(first, second)): (usize, &(&str, Option<&str>))| {
+            let sequence = Sequence::new(&self.tokenizer, first, second);
+            match sequence.input_ids.len() {
+                tokens if tokens > most => {
+                    Err(TaskError::TooLong { index, texts: texts.len(), tokens, most })
+                }
+                _ => Ok(sequence),
+            }
+        };
+        texts.iter().enumerate().map(sequence).collect()
+    }
+
+    /// Checks that the model has what a task needs.
+    pub(super) fn need(&self, has: bool, head: &'static str) -> Result<(), TaskError> {
+        if has {
+            return Ok(());
+        }
+        Err(TaskError::NoHead { head, architecture: self.bert.head.architecture() })
+    }
+}
+
+/// Every id of the tokenizer must have a row in the embedding table.
+fn check_vocabulary(
+    directory: &Path,
+    tokenizer: &Tokenizer,
+    config: &Config,
+) -> Result<(), TaskError> {
+    let tokens = tokenizer.vocabulary().len();
+    if tokens > config.vocab_size {
+        let directory = directory.to_path_buf();
+        return Err(TaskError::Vocabulary { directory, tokens, vocab_size: config.vocab_size });
+    }
+    Ok(())
+}
