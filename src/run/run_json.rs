@@ -18,6 +18,7 @@ pub struct RunJson<O> {
     /// The version of this crate that began the run.
     pub cloze_version: String,
     /// What is trained, for example `pretraining`.
+    #[serde(default = "pretraining")]
     pub job: String,
     /// The command that began the run.
     pub command: String,
@@ -34,6 +35,11 @@ pub struct RunJson<O> {
     /// SHA-256 of `model.safetensors`, once the run is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_sha256: Option<String>,
+}
+
+/// The job of a `run.json` that names none: versions before 0.2 knew no other.
+fn pretraining() -> String {
+    "pretraining".into()
 }
 
 /// A change of `num_train_steps` in a run that was resumed.

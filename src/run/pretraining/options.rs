@@ -147,9 +147,15 @@ pub struct PretrainingOptions {
     /// Steps between evaluations; 0 for one at the end only.
     pub eval_every: u64,
     /// Steps between checkpoints; 0 for none but the one at the end, or when the run is stopped.
+    #[serde(default = "save_checkpoints_steps")]
     pub save_checkpoints_steps: u64,
     /// The run directory; `None` for a run in memory.
     pub output_dir: Option<PathBuf>,
+}
+
+/// Google's default.
+fn save_checkpoints_steps() -> u64 {
+    1000
 }
 
 impl Default for PretrainingOptions {
@@ -166,7 +172,7 @@ impl Default for PretrainingOptions {
             attention_probs_dropout_prob: None,
             log_every: 100,
             eval_every: recipe.training.schedule.num_train_steps / 10,
-            save_checkpoints_steps: 1000,
+            save_checkpoints_steps: save_checkpoints_steps(),
             recipe,
             output_dir: None,
         }

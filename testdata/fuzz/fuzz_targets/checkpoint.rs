@@ -1,5 +1,5 @@
-//! A checkpoint, as it is and with a right digest put after it: what is believed is finite, and its
-//! numbers can be gone on from.
+//! A checkpoint, as it is and with a right digest put after it: an accepted one is finite, and counting on from
+//! its numbers overflows nothing.
 #![no_main]
 
 mod place;
@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 const PARAMETERS: usize = 3;
 
 fuzz_target!(|data: &[u8]| {
-    // The digest keeps a fuzzer out; whoever forges a checkpoint writes the digest as well.
+    // The digest keeps a fuzzer out; a forged checkpoint has the right one.
     let forged = [data, &Digest::of(data).0].concat();
     for bytes in [data, &forged] {
         let path = place::write("checkpoint/step-000003.ckpt", bytes);

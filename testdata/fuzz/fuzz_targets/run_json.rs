@@ -1,11 +1,12 @@
-//! `run.json`, and a run prepared and begun from whatever it says, as `--resume` and `cloze verify` do.
-//! What it names outside the directory is replaced: which text is read is for its owner to say.
+//! `run.json`, and a run prepared and begun from its settings, as `--resume` and `cloze verify` do. Files that it
+//! names outside the directory are replaced.
 #![no_main]
 
 mod place;
 
+use cloze::run::pretraining::{InstanceSource, ModelSource, VocabularySource};
 use cloze::run::run_json::{RunJson, differences};
-use cloze::train::{Input, ModelSource, Observer, VocabularySource, pretrain};
+use cloze::run::{Event, Observer, PretrainingJob, PretrainingOptions, begin};
 use libfuzzer_sys::fuzz_target;
 
 const TEXT: &str = "The fox.\nA foxes a.\n\nThe caf\u{e9}.\nThe end.\n\nA fox.\nThe the the.\n\nA.\nThe.\n";
@@ -17,6 +18,8 @@ const CONFIG: &str = r#"{"model_type": "bert", "vocab_size": 300, "hidden_size":
 struct TwoSteps(u32);
 
 impl Observer for TwoSteps {
+    fn observe(&mut self, _: Event<'_>) {}
+
     fn should_stop(&mut self) -> bool {
         self.0 += 1;
         self.0 > 2
@@ -25,14 +28,15 @@ impl Observer for TwoSteps {
 
 fuzz_target!(|data: &[u8]| {
     place::write("run.json", data);
-    let Ok(json) = RunJson::read(place::directory()) else { return };
+    let Ok(json) = RunJson::<PretrainingOptions>::read(place::directory()) else { return };
     json.settings();
     assert!(differences(&json.options, &json.options).is_empty());
     let mut options = json.options;
     let path = |name: &str, text: &str| place::write(name, text.as_bytes()).display().to_string();
-    options.input = Input::Text(vec![path("text.txt", TEXT)]);
+    options.input = InstanceSource::Text(vec![path("text.txt", TEXT)]);
     options.eval_input.clear();
-    options.output_dir = place::directory().join("run");
+    let output = place::directory().join("run");
+    options.output_dir = Some(output.clone());
     if let ModelSource::New { model, vocabulary, .. } = &mut options.model {
         *model = path("tiny.json", CONFIG);
         if let VocabularySource::File(file) = vocabulary {
@@ -41,11 +45,11 @@ fuzz_target!(|data: &[u8]| {
     } else {
         return;
     }
-    // Such a step is as good as any other, and takes seconds.
-    if options.recipe.sequences_per_step() > 256 {
+    // A larger step tests nothing else, and takes seconds.
+    if options.recipe.training.sequences_per_step() > 256 {
         return;
     }
     options.max_eval_steps = options.max_eval_steps.min(4);
-    let _ = std::fs::remove_dir_all(&options.output_dir);
-    let _ = pretrain(&options, "fuzz", &mut TwoSteps(0));
+    let _ = std::fs::remove_dir_all(&output);
+    let _ = begin::<PretrainingJob>(&options, "fuzz", &mut TwoSteps(0));
 });

@@ -7,7 +7,7 @@
 mod fingerprint;
 mod place;
 
-use cloze::data::{Corpus, MaskSettings, PairSettings, Position, Sampler, TokenStore};
+use cloze::data::{Corpus, MaskSettings, PairSettings, SamplerPosition, Sampler, TokenStore};
 use cloze::tokenizer::{TokenizerOptions, Tokenizer, Vocabulary};
 use fingerprint::Fingerprint;
 use libfuzzer_sys::fuzz_target;
@@ -55,7 +55,7 @@ fuzz_target!(|data: &[u8]| {
         let [epoch, document, before, offset] = [0, 1, 2, 3].map(number);
         // Larger ones are refused with the checkpoint that holds them.
         if [epoch, document, before, offset].iter().all(|&number| number < 1 << 48) {
-            sampler.seek(Position { epoch, document, before, offset });
+            sampler.seek(SamplerPosition { epoch, document, before, offset });
         }
         for _ in 0..20 {
             assert!(sampler.next_instance().input_ids.len() <= 12);
