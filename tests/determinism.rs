@@ -1,5 +1,5 @@
-//! The contract of determinism: the same version, input, settings and seed give the same bytes, timings
-//! aside.
+//! The contract of determinism: the same version, input, settings and seed give the same bytes, except
+//! for timings.
 
 #[allow(dead_code)]
 #[path = "command_line/place.rs"]
@@ -59,7 +59,7 @@ fn the_same_bytes_whatever_the_threads() {
         (result(&place, &run), place.read(&format!("{run}/vocab.txt")))
     };
     let one = train(1);
-    // With dropout: the masks, too, are drawn alike.
+    // Dropout is on, so the test covers the dropout masks too.
     let config = place.read_json("threads-1/config.json");
     assert_eq!(config["hidden_dropout_prob"], 0.1);
     assert_eq!(config["attention_probs_dropout_prob"], 0.1);
@@ -71,7 +71,7 @@ fn the_same_bytes_whatever_the_threads() {
 #[test]
 fn the_same_bytes_whatever_the_instruction_set() {
     use cloze::tensor::kernels::Simd;
-    // Without FMA the bits are others, and the contract says so.
+    // The contract does not cover processors without FMA.
     if !Simd::has_fma() {
         return;
     }
@@ -189,7 +189,7 @@ fn verify_runs_a_run_again() {
     assert!(said.contains("the same again") && said.contains(&hash), "{said}");
     assert!(place.files() == before, "a run is only looked at");
 
-    // Text that has changed: other bits, and the step where they part.
+    // Changed text: `verify` reports different bits and the first step that differs.
     let text = place.read_text("text.txt");
     place.write("text.txt", text.replace("warm day", "cold day"));
     let answer = place.cloze("verify run --json");
@@ -207,7 +207,7 @@ fn verify_runs_a_run_again() {
     assert!(said.contains("came out otherwise") && said.contains("differs at step"), "{said}");
     place.write("text.txt", &text);
 
-    // One line of the metrics, or one byte of the weights, is not what the run wrote.
+    // One changed line of the metrics, or one changed byte of the weights.
     let metrics = place.read_text("run/metrics.jsonl");
     let mut lines: Vec<String> = metrics.lines().map(String::from).collect();
     let fourth = lines.iter().position(|line| line.contains("\"step\":4,")).unwrap();

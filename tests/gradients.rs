@@ -1,4 +1,4 @@
-//! The gradient of the whole model against finite differences, and no parameter without one.
+//! The gradient of the whole model against finite differences; and every parameter has a gradient.
 
 use cloze::autodiff::ops::{embedding_sum, linear};
 use cloze::autodiff::{Graph, GraphError, Layout, Mode, Plan};
@@ -11,8 +11,8 @@ const SHAPE: BatchShape =
     BatchShape { batch_size: 3, max_seq_length: 7, max_predictions_per_seq: 2 };
 const KEY: DropoutKey = DropoutKey { seed: 3, step: 5, first_sequence: 0 };
 
-/// Two layers, three heads of 4, dropout on: its mask is a function of the key, so that the loss
-/// is a function of the parameters alone. Every parameter is random.
+/// Two layers, three heads of 4, dropout on, random parameters. The dropout mask is a function of the key, so
+/// the loss is a function of the parameters alone.
 fn bert() -> Bert {
     let mut config = Config::new(2, 12, 19);
     (config.num_attention_heads, config.intermediate_size) = (3, 20);
@@ -61,14 +61,14 @@ fn the_whole_gradient_is_that_of_finite_differences() {
         let gradient = &gradients[entry.range.clone()];
         let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
         if entry.name.ends_with("key.bias") {
-            // Zero by mathematics: softmax ignores what is added to all keys of a query.
+            // Exactly zero: softmax ignores a constant added to all scores of a query.
             assert!(norm < 1e-6, "{}: {norm:e}", entry.name);
             continue;
         }
         assert!(norm > 1e-4, "{} receives no gradient: {norm:e}", entry.name);
-        // Along the gradient itself, where the difference is largest against the rounding of an f32
-        // loss (about 3e-7 here, so at most 1e-3 of any difference); curvature cancels in the central
-        // difference up to its third order.
+        // The direction is the gradient itself: there the difference is largest compared with the rounding
+        // of an f32 loss (about 3e-7 here, at most 1e-3 of any difference). In a central difference the
+        // second-order term cancels.
         let step = (1e-3 / norm).clamp(2e-3, 2e-2);
         let shifted = |sign: f64| {
             let mut parameters = bert.parameters.clone();
@@ -180,7 +180,7 @@ fn padding_changes_nothing() {
 #[test]
 fn rows_that_are_padding_change_no_loss_and_no_gradient() {
     let bert = bert();
-    // Where hidden states are kept, every row is computed.
+    // A plan that keeps hidden states computes every row.
     let [left_out, computed] = [false, true].map(|keep| {
         let mut plan = PretrainingPlan::new(&bert, SHAPE, Mode::Training, true, keep).unwrap();
         plan.load(&batch(), 1.0 / 5.0, 1.0 / 3.0);
@@ -191,7 +191,7 @@ fn rows_that_are_padding_change_no_loss_and_no_gradient() {
     });
     assert_eq!(left_out.0, computed.0);
     let largest = computed.1.iter().fold(0.0f32, |a, b| a.max(b.abs()));
-    // Sums over rows come in other chunks: a few roundings of the largest.
+    // Sums over rows use different chunks, so they differ by a few roundings of the largest value.
     for (a, b) in left_out.1.iter().zip(&computed.1) {
         assert!((a - b).abs() < 4e-7 * largest, "{a} {b}");
     }

@@ -1,5 +1,5 @@
-//! BERT directories as other programs write them (`testdata/hugging_face`, see its README): read with
-//! the right names, types and settings, and computed to what `f64` makes of the stored weights.
+//! BERT directories of other programs (`testdata/hugging_face`, see its README): names, types and settings
+//! are read correctly, and the outputs agree with `f64` outputs from the stored weights.
 
 use cloze::model::{Bert, Head};
 use cloze::tasks::Model;
@@ -20,7 +20,7 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
 }
 
-/// The largest difference is at most 1e-5 of the largest value.
+/// Asserts that the largest difference is at most 1e-5 of the largest value.
 #[track_caller]
 fn close(got: &[f32], expected: &Value) {
     let expected = numbers(expected);
@@ -31,7 +31,7 @@ fn close(got: &[f32], expected: &Value) {
     }
 }
 
-/// Everything that `expected.json` has; returns what was initialised and what was ignored.
+/// Compares everything in `expected.json`; returns the initialized and the ignored tensors.
 fn check(name: &str) -> [Vec<String>; 2] {
     let (model, expected) = open(name);
     assert_eq!(model.tokenizer().options().do_lower_case, expected["lower_case"], "{name}");
@@ -105,7 +105,7 @@ fn missing_heads_are_drawn_from_the_seed() {
     assert_eq!(first.parameters, again.parameters);
     for entry in first.layout.entries() {
         let same = first.parameters[entry.range.clone()] == other.parameters[entry.range.clone()];
-        // Biases begin at 0 and LayerNorm at 1, whatever the seed.
+        // With any seed, biases start at 0 and LayerNorm weights at 1.
         let drawn = entry.name.starts_with("cls.") && entry.name.ends_with(".weight");
         assert_eq!(same, !drawn || entry.name.contains("LayerNorm"), "{}", entry.name);
     }

@@ -1,5 +1,5 @@
-//! Our BERT against Hugging Face's, on the fixtures of `testdata/parity` (see its README for every
-//! array and for how far torch's own `f32` is from the `f64` truth that is stored).
+//! Our BERT against Hugging Face's, on the fixtures of `testdata/parity`. Its README describes every array, and
+//! gives the distance of torch's own `f32` from the stored `f64` values.
 
 use cloze::autodiff::{Graph, Mode, Plan};
 use cloze::data::Batch;
@@ -88,7 +88,7 @@ fn fill(plan: &mut PretrainingPlan, arrays: &Arrays, index: usize) {
     plan.load(&batch, 1.0 / real.len() as f32, 1.0 / batch_size as f32);
 }
 
-/// The largest difference over the largest value.
+/// The largest difference divided by the largest value.
 fn distance(got: &[f32], expected: &[f32]) -> f64 {
     assert_eq!(got.len(), expected.len());
     let largest = expected.iter().fold(0.0f64, |a, &b| a.max(f64::from(b).abs()));
@@ -100,7 +100,7 @@ fn norm(x: impl Iterator<Item = f64>) -> f64 {
     x.map(|x| x * x).sum::<f64>().sqrt()
 }
 
-/// The norm of the difference over the norm.
+/// The norm of the difference divided by the norm.
 fn norm_distance(got: &[f32], expected: &[f32]) -> f64 {
     let difference = got.iter().zip(expected).map(|(&g, &e)| f64::from(g) - f64::from(e));
     norm(difference) / norm(expected.iter().map(|&e| f64::from(e)))
@@ -119,7 +119,7 @@ fn hidden_states_logits_and_losses() {
         let check = |name: &str, got: &[f32]| {
             let distance = distance(got, &expected.floats(name));
             println!("{name}: {distance:.1e}");
-            // The bound; torch's own f32 is at 3e-7 to 8e-7.
+            // torch's own f32 is at 3e-7 to 8e-7.
             assert!(distance < 1e-5, "{name}: {distance:e}");
         };
         for (layer, tensor) in hidden_states.into_iter().enumerate() {
@@ -132,7 +132,7 @@ fn hidden_states_logits_and_losses() {
     }
 }
 
-/// The logits over the vocabulary, which training never has in one piece, at every position.
+/// The logits over the whole vocabulary at every position. Training computes them in blocks only.
 #[test]
 fn masked_lm_logits_at_every_position() {
     let bert = bert();
@@ -156,7 +156,7 @@ fn masked_lm_logits_at_every_position() {
     let expected = Arrays::open("expected.safetensors").floats("prediction_logits");
     let distance = distance(plan.value(logits), &expected);
     println!("prediction_logits: {distance:.1e}");
-    // The bound; torch's own f32 is at 5.9e-7.
+    // torch's own f32 is at 5.9e-7.
     assert!(distance < 1e-5, "prediction_logits: {distance:e}");
 }
 
@@ -176,7 +176,7 @@ fn the_gradient_of_every_parameter() {
     for entry in bert.layout.entries() {
         let got = &gradients[entry.range.clone()];
         if entry.name.ends_with("key.bias") {
-            // Zero by mathematics: softmax ignores what is added to all keys.
+            // Exactly zero: softmax ignores a constant added to all scores of a query.
             let query = expected.floats(&format!("grad.{}", entry.name.replace("key", "query")));
             let size = norm(query.iter().map(|&q| f64::from(q)));
             assert!(norm(got.iter().map(|&g| f64::from(g))) < 1e-5 * size, "{}", entry.name);
@@ -235,7 +235,7 @@ fn ten_optimizer_steps() {
                 ("masked_lm_loss", losses.masked_lm_loss.into(), 1e-4),
                 ("next_sentence_loss", losses.next_sentence_loss.into(), 1e-4),
                 ("learning_rate", learning_rate.into(), 1e-9),
-                // Where the norm is near 1, a norm's relative and absolute error are alike.
+                // The norm is near 1, so its relative and absolute error are about equal.
                 ("grad_norm", grad_norm.into(), 1e-4 * expect("grad_norm")),
             ] {
                 let difference = (got - expect(name)).abs();

@@ -1,6 +1,5 @@
-//! The statistics of 10,000 instances against what Google's recipe implies. Every bound is five
-//! standard deviations of the binomial distribution it names, so that a right program fails once in
-//! about two million seeds, and the seed is fixed.
+//! The statistics of 10,000 instances against Google's recipe. Every bound is five standard deviations of a
+//! binomial distribution, so a correct program fails with one of about two million seeds. The seed is fixed.
 
 use cloze::data::{Corpus, MaskSettings, PairSettings, Sampler, TokenStore};
 use cloze::tokenizer::Vocabulary;
@@ -13,7 +12,7 @@ const SENTENCES: usize = 20;
 const WORDS: usize = 7;
 const WINDOW: usize = 10_000;
 
-/// Every word of the text is its own token, so that an id tells document, sentence and place.
+/// Every word of the text is its own token, so an id determines document and position.
 fn text() -> &'static str {
     let mut text = String::new();
     for document in 0..DOCUMENTS {
@@ -30,7 +29,7 @@ fn id(document: usize, sentence: usize, word: usize) -> u32 {
     (SPECIAL.len() + (document * SENTENCES + sentence) * WORDS + word) as u32
 }
 
-/// (document, place in the document) of an id of the text.
+/// (document, position in the document) of an id of the text.
 fn place(id: u32) -> (usize, usize) {
     let index = id as usize - SPECIAL.len();
     (index / (SENTENCES * WORDS), index % (SENTENCES * WORDS))
@@ -88,7 +87,7 @@ fn ten_thousand_instances_are_as_the_recipe_says() {
         let wanted = ((length as f64 * 0.15).round_ties_even() as usize).clamp(1, 20);
         assert_eq!(instance.masked_lm_positions.len(), wanted);
 
-        // The text as it was before masking.
+        // Restores the text before masking.
         let mut original = instance.input_ids.clone();
         let labels = instance.masked_lm_positions.iter().zip(&instance.masked_lm_labels);
         for (&position, &label) in labels {
@@ -121,7 +120,7 @@ fn ten_thousand_instances_are_as_the_recipe_says() {
             assert_ne!(end_of_a.0, start_of_b.0, "a random B is from another document");
         } else {
             assert_eq!(end_of_a.0, start_of_b.0, "a true B is from the same document");
-            // Sentence A may have lost tokens at its end, B at its front: what lies between was cut.
+            // Truncation may have removed tokens at the end of A and at the front of B.
             let whole = a.len() + b.len() < 61;
             let gap = start_of_b.1 - end_of_a.1;
             assert!(gap == 1 || (!whole && gap >= 1), "B follows A ({gap})");
@@ -129,7 +128,7 @@ fn ten_thousand_instances_are_as_the_recipe_says() {
         short += usize::from(length < 40);
     }
     close("[MASK]", masked, total, 0.8);
-    // The token itself: 10 %, and once in a vocabulary's size when drawn at random.
+    // The token is unchanged in 10 % of cases, and when the random token is by chance the same.
     close("kept", kept, total, 0.1);
     close("replaced", replaced, total, 0.1);
     assert!(short > WINDOW / 50, "short sequences occur: {short}");
@@ -137,8 +136,8 @@ fn ten_thousand_instances_are_as_the_recipe_says() {
 
 #[test]
 fn half_of_the_pairs_are_random() {
-    // A chunk of one sentence is always random, so only full chunks count: with the target always 61
-    // tokens, nine sentences wherever a chunk begins ahead of the last nine.
+    // A chunk of one sentence is always random, so only full chunks count. The target is always 61 tokens: a
+    // chunk has nine sentences unless it starts within the last nine.
     let mut sampler = sampler(0.0);
     let (mut random, mut total) = (0, 0);
     for _ in 0..WINDOW {

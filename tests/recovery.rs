@@ -1,5 +1,4 @@
-//! A run survives anything short of a lost disk: stopped anywhere and resumed, its result has the same
-//! bytes as that of a run that never stopped.
+//! A run can be stopped at any point and resumed; its result has the same bytes as an undisturbed run.
 
 #[allow(dead_code)]
 #[path = "command_line/place.rs"]
@@ -15,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// A run of twelve steps that logs, evaluates and saves at different ones.
+/// A run of twelve steps that logs, evaluates and saves at different steps.
 fn options(place: &Place, run: &str) -> PretrainingOptions {
     let path = |name: &str| place.path(name).to_str().unwrap().to_string();
     let mut options = PretrainingOptions::default();
@@ -84,7 +83,7 @@ fn stop(options: &PretrainingOptions, at: u64) {
     assert!(matches!(result, Err(RunError::Stopped { step, .. }) if step == at));
 }
 
-/// What must be the same: weights and metrics, timings aside.
+/// The parts that must be the same: weights, and metrics without timings.
 fn result(place: &Place, run: &str) -> (Vec<u8>, Vec<Value>) {
     (place.weights(run), place.metrics(run))
 }
@@ -106,7 +105,7 @@ fn resumed_from_any_step_on_any_threads_the_bytes_are_the_same() {
         assert!(resumed.evaluation == finished.evaluation);
         assert_eq!(place.read_json(&format!("{run}/run.json"))["model_sha256"], hash);
     }
-    // Stopped again and again; and once more when there is nothing left to do.
+    // Stopped several times, and resumed once more after the end.
     let options = options(&place, "often");
     stop(&options, 2);
     for at in [3, 4, 6, 10] {
@@ -148,7 +147,7 @@ fn a_flipped_bit_is_found_and_named_and_the_checkpoint_before_is_used() {
     let last = place.path("run/checkpoint/step-000008.ckpt");
     let whole = fs::read(&last).unwrap();
     assert!(place.path("run/checkpoint/step-000006.ckpt").exists());
-    // The beginning, the header, each array, the checksum. Each bit: in the unit test of the format.
+    // Magic number, header, each array, checksum. The unit test of the format flips every bit.
     for byte in [0, 17, 60, whole.len() / 4, whole.len() / 2, whole.len() - 40, whole.len() - 1] {
         let mut flipped = whole.clone();
         flipped[byte] ^= 0x10;
@@ -162,7 +161,7 @@ fn a_flipped_bit_is_found_and_named_and_the_checkpoint_before_is_used() {
     resume(&options, &mut ()).unwrap();
     assert!(result(&place, "run") == result(&place, "whole"));
 
-    // With none left that is whole, the run does not begin anew by itself.
+    // Without an intact checkpoint, the run does not restart by itself.
     for name in ["step-000012.ckpt", "step-000009.ckpt"] {
         fs::write(place.path("run/checkpoint").join(name), "").unwrap();
     }
@@ -181,7 +180,7 @@ fn what_does_not_belong_to_the_run_is_refused() {
         let error = resume(options, &mut ()).err().unwrap().to_string();
         assert!(error.contains(words), "{error}");
     };
-    // Other text, also when the vocabulary stays the same.
+    // Other text, even with the same vocabulary.
     let text = place.read_text("text.txt");
     place.write("text.txt", text.replacen("\nThe dog ran", "The dog ran", 1));
     refused(&options, "have changed");
@@ -226,12 +225,12 @@ fn the_command_takes_the_same_options_again_or_only_the_directory() {
     assert!(answer.stderr.contains(&format!("SHA-256 of model.safetensors: {hash}")));
     let whole = result(&place, "whole");
 
-    // A run that is not there yet begins; without options there is nothing to begin.
+    // `--resume` starts a run that does not exist yet, but not without options.
     command(&place, "--resume --output-dir run").refused(1, &["`run` has no run.json"]);
     let answer = command(&place, &format!("{RUN} --resume --output-dir run")).ok();
     assert!(answer.stderr.contains("there is no run in `run` yet"), "{}", answer.stderr);
     assert!(result(&place, "run") == whole);
-    // One that died before its first checkpoint begins again.
+    // A run that died before its first checkpoint starts again.
     fs::remove_dir_all(place.path("run/checkpoint")).unwrap();
     place.write("run/.vocab.txt.1234.tmp", "half");
     fs::remove_file(place.path("run/vocab.txt")).unwrap();
@@ -240,14 +239,14 @@ fn the_command_takes_the_same_options_again_or_only_the_directory() {
     assert!(result(&place, "run") == whole);
     assert!(!place.path("run/.vocab.txt.1234.tmp").exists());
 
-    // From step 6, with metrics.jsonl as a killed process may leave it.
+    // From step 6, with a metrics.jsonl such as a killed process may leave.
     fs::remove_file(place.path("run/checkpoint/step-000008.ckpt")).unwrap();
     let metrics = place.read_text("run/metrics.jsonl") + "{\"step\":9,\"lo";
     place.write("run/metrics.jsonl", metrics);
     command(&place, &format!("{RUN} --resume --threads 3 --output-dir run")).ok();
     assert!(result(&place, "run") == whole);
 
-    // Other settings are refused and named; a larger number of steps is not.
+    // Changed settings are refused and named; a larger number of steps is accepted.
     // The lock file names the last process.
     let files = |place: &Place| {
         let mut files = place.files();
@@ -277,7 +276,7 @@ fn the_command_takes_the_same_options_again_or_only_the_directory() {
     assert_eq!(place.metrics("run").last().unwrap()["step"], 10);
 }
 
-/// A process that is killed when the test ends, however it ends.
+/// A process that is killed when the test ends, even by a panic.
 struct Running(Child);
 
 impl Drop for Running {
@@ -306,7 +305,7 @@ fn wait_for_checkpoint(place: &Place, run: &mut Running, name: &str) {
     }
 }
 
-/// As [`RUN`], without an end that a test could wait for.
+/// As [`RUN`], but with more steps than a test could wait for.
 fn endless(place: &Place, run: &str) -> Running {
     let options = RUN.replace("--num-train-steps 8", "--num-train-steps 100000000");
     let mut running = start(place, &format!("pretrain {options} --output-dir {run}"));
@@ -324,7 +323,7 @@ fn the_second_run_into_a_directory_is_refused_while_the_first_lives() {
     command(&place, &format!("{RUN} --output-dir run")).refused(1, &[&process]);
     first.0.kill().unwrap();
     first.0.wait().unwrap();
-    // Not after a crash: refused for what is there, not for who is.
+    // After a crash, the run is refused because of the existing files, not because of a lock.
     command(&place, &format!("{RUN} --output-dir run")).refused(1, &["already holds", "--resume"]);
     let mut second = start(&place, "pretrain --resume --output-dir run");
     std::thread::sleep(Duration::from_millis(200));
@@ -356,7 +355,7 @@ fn signals_finish_the_step_and_save() {
     }
 }
 
-/// A log on a full disk, a terminal that was closed, a reader that has gone away: no reason to end a run.
+/// A log on a full disk, a closed terminal or a closed pipe does not end a run.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_run_that_nobody_hears_goes_on() {
@@ -384,7 +383,7 @@ fn from_another_directory_it_is_said_what_paths_are_relative_to() {
         let output = command.current_dir(elsewhere.path()).stdin(Stdio::null()).output().unwrap();
         place::answer(output).refused(1, &[&began, "`text.txt` matches no file"]);
     }
-    // With the text there, the same bits.
+    // With the text in place, the bits are the same.
     fs::copy(place.path("text.txt"), elsewhere.path().join("text.txt")).unwrap();
     fs::copy(place.path("tiny.json"), elsewhere.path().join("tiny.json")).unwrap();
     let mut command = place.command(&["verify", &run, "--json"]);
@@ -406,13 +405,13 @@ fn a_run_that_diverges_stops_and_its_last_checkpoint_stays() {
     for word in [step.as_str(), "learning rate", "gradient norm", "'learning_rate'"] {
         assert!(message.contains(word), "{message}");
     }
-    // The step was not applied, and what is saved is finite: the run can be looked at.
+    // The step was not applied and the saved weights are finite, so the run can be inspected.
     let error = resume(&options, &mut ()).err().unwrap();
     assert_eq!(error.to_string(), message);
 }
 
-/// Kills a run again and again at random moments, resumes it each time and compares.
-/// `CLOZE_KILLS` says how often; see `testdata/recovery/README.md`.
+/// Kills a run at random moments, resumes it each time and compares. `CLOZE_KILLS` sets the number of kills;
+/// see `testdata/recovery/README.md`.
 #[test]
 #[cfg(unix)]
 fn killed_at_random_moments_the_bytes_are_the_same() {
@@ -440,7 +439,7 @@ fn killed_at_random_moments_the_bytes_are_the_same() {
                 std::thread::sleep(whole.mul_f64(0.6 * generator.uniform()));
                 running.0.kill().unwrap();
             }
-            // Killed too late, it has ended by itself.
+            // The run may end before the kill.
             let status = running.0.wait().unwrap();
             if status.success() {
                 break;
@@ -454,10 +453,10 @@ fn killed_at_random_moments_the_bytes_are_the_same() {
     println!("{killed} kills, {resumed} resumes, {rounds} runs: all of the same bytes");
 }
 
-/// Runs a command that can write no file of more than `blocks` blocks of 512 bytes.
+/// Runs a command that cannot write a file of more than `blocks` blocks of 512 bytes.
 #[cfg(unix)]
 fn with_file_limit(place: &Place, blocks: u64, arguments: &str) -> Answer {
-    // SIGXFSZ ignored: a write beyond the limit fails, as on a full disk.
+    // With SIGXFSZ ignored, a write beyond the limit fails as on a full disk.
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" {arguments}");
     let output = Command::new("sh")
         .args(["-c", &script, env!("CARGO_BIN_EXE_cloze")])
@@ -472,7 +471,7 @@ fn with_file_limit(place: &Place, blocks: u64, arguments: &str) -> Answer {
 #[cfg(unix)]
 fn a_full_disk_is_said_and_the_run_goes_on_once_there_is_room() {
     let place = Place::new();
-    // A metrics file that outgrows the other files: the limit hits every kind of file in turn.
+    // The metrics file is the largest, so the limits hit every kind of file in turn.
     let options = RUN.replace("--log-every 3", "--log-every 1");
     let options = options.replace("--num-train-steps 8", "--num-train-steps 160");
     let options = options.replace("--save-checkpoints-steps 2", "--save-checkpoints-steps 150");

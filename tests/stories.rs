@@ -1,4 +1,4 @@
-//! The built-in corpus is what its generator makes, and it is good English.
+//! The built-in corpus is exactly the output of its generator, and its English is correct.
 
 #[path = "../testdata/stories/generate.rs"]
 mod generate;
@@ -15,7 +15,7 @@ const ANIMALS: &[&str] = &[
 ];
 const NUMBERS: &[&str] = &["none", "one", "two", "three", "four", "five", "six", "seven"];
 
-/// Every story as its sentences.
+/// Every story as a list of sentences.
 fn stories() -> Vec<Vec<&'static str>> {
     STORIES.split("\n\n").map(|story| story.lines().collect()).collect()
 }
@@ -35,7 +35,7 @@ fn is_one_of(word: &str, names: &[&str]) -> bool {
 
 #[test]
 fn the_generator_makes_the_committed_text() {
-    // Not assert_eq: two megabytes twice are no message.
+    // assert_eq would print two megabytes twice.
     assert!(
         generate::stories() == STORIES,
         "testdata/stories/stories.txt is not what its generator makes: \
@@ -120,7 +120,7 @@ fn articles_agree() {
 
 #[test]
 fn numbers_agree() {
-    // What may follow a number that counts nothing itself: "two and one make three", "two more".
+    // Words that may follow a number without a noun: "two and one make three", "two more".
     const NOT_COUNTED: &[&str] = &["and", "make", "more", "from", "leaves", "left", "so", "little"];
     let mut checked = 0;
     for (number, counted) in
@@ -162,7 +162,7 @@ fn sums_are_right() {
 fn pronouns_agree_with_who_is_in_the_story() {
     let mut checked = 0;
     for story in stories() {
-        // A pronoun comes after the name that it stands for, in its sentence or an earlier one.
+        // A pronoun follows its name, in the same sentence or an earlier one.
         let (mut women, mut men) = (false, false);
         for sentence in &story {
             for word in words(sentence) {
@@ -201,7 +201,7 @@ fn a_pronoun_agrees_with_those_named_in_its_sentence() {
 
 #[test]
 fn most_sentences_name_somebody() {
-    // So that a sentence of another story can be told from the next one of the same story.
+    // These make a sentence of another story different from the next sentence of this story.
     let sentences: Vec<&str> = stories().into_iter().flatten().collect();
     let naming = sentences.iter().filter(|sentence| {
         let known =
@@ -212,7 +212,7 @@ fn most_sentences_name_somebody() {
     assert!(share > 0.85, "{share:.3} of the sentences name a person or an animal");
 }
 
-/// Neighbouring words.
+/// Pairs of adjacent words.
 fn pairs(words: Vec<String>) -> Vec<(String, String)> {
     words.windows(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
 }

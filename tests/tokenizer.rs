@@ -1,6 +1,6 @@
-//! The tokenizer answers as Hugging Face's `tokenizers` does.
+//! The tokenizer gives the same answers as Hugging Face's `tokenizers`.
 //!
-//! The fixtures hold what the reference said: `testdata/tokenizer/make_fixtures.py`.
+//! `testdata/tokenizer/make_fixtures.py` recorded those answers.
 
 use cloze::tokenizer::{
     Tokenizer, TokenizerOptions, TrainerOptions, Vocabulary, WordCounts, for_each_word, learn,
@@ -16,7 +16,7 @@ fn read_json(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(fixture(name)).unwrap()).unwrap()
 }
 
-/// The settings that the fixtures were made with, by the names they have there.
+/// The settings of the fixtures, by their names in the fixtures.
 fn settings() -> [(&'static str, TokenizerOptions); 4] {
     let uncased = TokenizerOptions::default();
     let cased = TokenizerOptions { do_lower_case: false, ..uncased };
@@ -66,7 +66,7 @@ fn ids_offsets_and_decoded_text_equal_the_reference() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// Each scalar value inside a word and alone, normalised and split into words, as a hash per block.
+/// Each scalar value, inside a word and alone, is normalized and split into words; one hash for each block.
 #[test]
 fn every_unicode_scalar_value_is_treated_as_in_the_reference() {
     let fixture = read_json("scalars.json");
@@ -127,8 +127,8 @@ fn learning_makes_the_merges_of_the_reference() {
     assert_eq!(merges, expected);
 }
 
-/// Many ties, and pieces that arise in two ways: all as in those runs of the reference whose `##`
-/// letters happen to be in order.
+/// The counts have many ties, and some pieces arise in two ways. The reference orders its `##` letters at
+/// random; the fixture is from a run with sorted letters.
 #[test]
 fn ties_fall_as_in_an_ordered_run_of_the_reference() {
     let fixture = &read_json("training.json")["ties"];
@@ -136,7 +136,7 @@ fn ties_fall_as_in_an_ordered_run_of_the_reference() {
     assert_eq!(tokens, strings(&fixture["vocabulary"]));
 }
 
-/// What a person types: `cloze tokenize` and `cloze vocab`.
+/// The commands `cloze tokenize` and `cloze vocab`.
 #[cfg(feature = "cli")]
 mod command_line {
     use super::{Value, fixture};
@@ -164,7 +164,7 @@ mod command_line {
         lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Standard error of a command that must end with `status` and say nothing on standard output.
+    /// Standard error of a command that must end with `status` and print nothing on standard output.
     fn error_of(arguments: &[&str], input: &[u8], status: i32) -> String {
         let output = cloze(arguments, input);
         let message = String::from_utf8(output.stderr).unwrap();

@@ -1,27 +1,27 @@
-//! Reading and writing whole files: the bottom of the house, used by every room that touches a disk.
+//! Reads and writes whole files, for every folder above that uses the disk.
 //!
-//! A file is written whole or not at all: to a temporary name beside it, synced, renamed, and the
-//! directory synced.
+//! A write replaces a file completely or not at all: it goes to a temporary file in the same directory,
+//! which is synced and renamed; then the directory is synced.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// A file that cannot be read or written.
+/// A file or directory cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// The operating system said no.
+    /// The operating system refused.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
-        /// What was tried: "read", "write", "create directory" …
+        /// The action: "read", "write", "create directory" …
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// The operating system's word.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A text file with bytes that are not UTF-8.
+    /// A text file has bytes that are not UTF-8.
     #[error(
         "`{}` is not UTF-8: line {line}, byte {byte} of the file; convert it to UTF-8 first",
         path.display()
@@ -37,7 +37,7 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// An [`FileError::Io`] for `path`.
+    /// A [`FileError::Io`] for `path`.
     pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { action, path: path.to_path_buf(), source }
     }
@@ -54,8 +54,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 /// Reads a whole UTF-8 file.
 ///
 /// # Errors
-/// [`FileError::Io`] when it cannot be read, [`FileError::NotUtf8`] with the line and byte when it
-/// is not UTF-8.
+/// [`FileError::Io`] when it cannot be read; [`FileError::NotUtf8`] with the line and byte when it is
+/// not UTF-8.
 pub fn read_to_string(path: &Path) -> Result<String, FileError> {
     String::from_utf8(read(path)?).map_err(|error| {
         let byte = error.utf8_error().valid_up_to();
@@ -64,20 +64,20 @@ pub fn read_to_string(path: &Path) -> Result<String, FileError> {
     })
 }
 
-/// Creates a directory and its parents.
+/// Creates a directory and its parents, if they do not exist.
 ///
 /// # Errors
-/// [`FileError::Io`].
+/// [`FileError::Io`] when one cannot be created.
 pub fn create_directory(path: &Path) -> Result<(), FileError> {
     fs::create_dir_all(path).map_err(|source| FileError::io("create directory", path, source))
 }
 
-/// Writes a file whole or not at all: what `write` puts out goes to a temporary name in the same
-/// directory, is synced and renamed to `path`; on any error the temporary file is removed and a
-/// file that was there before stays as it was.
+/// Writes a file completely or not at all. `write` writes to a temporary file in the same directory; the
+/// file is synced and renamed to `path`. On any error the temporary file is removed, and an existing file
+/// at `path` stays unchanged.
 ///
 /// # Errors
-/// [`FileError::Io`].
+/// [`FileError::Io`] when `write` fails, or the temporary file cannot be created, synced or renamed.
 pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -97,10 +97,10 @@ pub fn write_atomically(
     })
 }
 
-/// What is in a directory, in order of names.
+/// The entries of a directory, sorted by name.
 ///
 /// # Errors
-/// [`FileError::Io`].
+/// [`FileError::Io`] when it cannot be read.
 pub fn list(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
     let entries = fs::read_dir(directory).and_then(|entries| {
         entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()
@@ -110,11 +110,11 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
     Ok(paths)
 }
 
-/// Removes temporary files that [`write_atomically`] left in `directory` when its process was killed.
-/// Only for a directory that no living process writes into.
+/// Removes the temporary files that killed processes left in `directory` during [`write_atomically`].
+/// Call it only when no other process writes into the directory.
 ///
 /// # Errors
-/// [`FileError::Io`].
+/// [`FileError::Io`] when the directory cannot be read or a file cannot be removed.
 pub fn remove_temporary_files(directory: &Path) -> Result<(), FileError> {
     for path in list(directory)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -127,7 +127,7 @@ pub fn remove_temporary_files(directory: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Makes a rename durable. Only Unix can open a directory; elsewhere there is nothing to do.
+/// Makes a rename durable. Only Unix can sync a directory; elsewhere this does nothing.
 fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };

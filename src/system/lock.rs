@@ -1,5 +1,5 @@
-//! One run a directory: a lock that the operating system releases when the process ends, however it
-//! ends.
+//! The lock of a run directory: at most one process writes into it. The operating system releases the lock
+//! when the process ends, even after a crash.
 
 use crate::system::files::FileError;
 use std::fs::{self, File, TryLockError};
@@ -7,11 +7,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Another run is writing into the directory.
+/// A directory cannot be locked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
-    /// A living process holds the lock.
+    /// Another process holds the lock.
     #[error(
         "another run{holder} is writing into `{}`; wait until it ends, or give another 'output_dir'",
         path.display()
@@ -19,16 +19,16 @@ pub enum LockError {
     Held {
         /// The directory.
         path: PathBuf,
-        /// Its process, if it could be read: ` (process 123)`.
+        /// ` (process 123)` if the lock file names the process, else empty.
         holder: String,
     },
-    /// The lock file cannot be made.
+    /// The lock file cannot be opened or locked.
     #[error(transparent)]
     File(#[from] FileError),
 }
 
-/// The lock of a directory, held while this lives. The file `.lock` stays behind: it is the lock on
-/// it that counts, not its being there.
+/// The lock of a directory, held until this value is dropped. The file `.lock` stays: the lock on the file
+/// counts, not its existence.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -43,18 +43,19 @@ impl Lock {
     /// Locks `directory`, which must exist.
     ///
     /// # Errors
-    /// [`LockError::Held`] when another process holds the lock, [`LockError::File`].
+    /// [`LockError::Held`] when another process holds the lock; [`LockError::File`] when the lock file
+    /// cannot be opened or locked.
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
         let path = lock_file(directory);
         let options = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let mut file = options.map_err(|error| FileError::io("open", &path, error))?;
         Self::try_lock(directory, &file)?;
-        // For people only, so a full disk is no reason to stop here.
+        // Only people read this, so a full disk must not stop the run here.
         let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         Ok(Self { _file: file })
     }
 
-    /// Checks that no living process holds the lock of `directory`; nothing is made or changed.
+    /// Checks that no other process holds the lock of `directory`. Creates and changes nothing.
     ///
     /// # Errors
     /// As [`Lock::acquire`].
@@ -66,8 +67,8 @@ impl Lock {
     }
 
     fn try_lock(directory: &Path, file: &File) -> Result<(), LockError> {
-        // A process that is being started holds its parent's open files until it begins: a lock that
-        // was just released may look held for a moment.
+        // A child process shares its parent's open files until it starts its own program, so a lock that was
+        // just released may still look held for a moment.
         const TRIES: usize = 20;
         let mut result = file.try_lock();
         for _ in 1..TRIES {

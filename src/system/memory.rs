@@ -1,26 +1,26 @@
-//! How much memory there is, so that what cannot fit is refused with a message before it starts,
-//! rather than ended by the operating system in the middle.
+//! The memory of the machine and of this process. A run that cannot fit is refused with a message before it
+//! starts; otherwise the operating system would kill it later.
 
 use std::fs;
 
-/// More memory than there is.
+/// A run needs more memory than is available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{} MB of memory would be needed, but {} MB are there; make the model, the batch or the sequences \
+    "{} MB of memory would be needed, but {} MB are available; make the model, the batch or the sequences \
      smaller", needed / 1_000_000, available / 1_000_000
 )]
 pub struct OutOfMemory {
-    /// Bytes that would be needed.
+    /// Bytes that the run would need.
     pub needed: u64,
-    /// Bytes that are there.
+    /// Bytes that are available.
     pub available: u64,
 }
 
-/// Checks that `elements` floats fit into memory. Where the operating system does not say how much
-/// there is (outside Linux), only what no computer has is refused.
+/// Checks that `elements` values of `f32` fit into memory. Outside Linux the available memory is unknown;
+/// there, only more than 2⁴⁶ bytes are refused.
 ///
 /// # Errors
-/// [`OutOfMemory`].
+/// [`OutOfMemory`] when they do not fit.
 pub fn check(elements: usize) -> Result<(), OutOfMemory> {
     const NO_COMPUTER: u64 = 1 << 46;
     let needed = (elements as u64).saturating_mul(4);
@@ -28,26 +28,26 @@ pub fn check(elements: usize) -> Result<(), OutOfMemory> {
     if needed > available { Err(OutOfMemory { needed, available }) } else { Ok(()) }
 }
 
-/// Bytes of memory that this process has now, on Linux.
+/// Bytes of memory that this process uses now (resident); `None` outside Linux.
 pub fn resident() -> Option<u64> {
     kilobytes("/proc/self/status", "VmRSS:")
 }
 
-/// The most bytes of memory that this process has had, on Linux.
+/// The peak of [`resident`] since the process started; `None` outside Linux.
 pub fn peak() -> Option<u64> {
     kilobytes("/proc/self/status", "VmHWM:")
 }
 
-/// Bytes that can be taken without swapping, as Linux estimates it, or as a container or `ulimit -v`
-/// allows.
+/// The smallest of three limits: Linux's estimate of the bytes available without swapping, the limit of
+/// the container, and the rest of `ulimit -v`.
 fn available() -> Option<u64> {
-    let there = kilobytes("/proc/meminfo", "MemAvailable:")?;
+    let machine = kilobytes("/proc/meminfo", "MemAvailable:")?;
     let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
     let container = container.and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX);
-    Some(there.min(container).min(address_space().unwrap_or(u64::MAX)))
+    Some(machine.min(container).min(address_space().unwrap_or(u64::MAX)))
 }
 
-/// What `ulimit -v` leaves; `None` without a limit.
+/// Bytes that `ulimit -v` still allows; `None` without a limit.
 fn address_space() -> Option<u64> {
     let text = fs::read_to_string("/proc/self/limits").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Max address space"))?;
@@ -55,7 +55,7 @@ fn address_space() -> Option<u64> {
     Some(limit.saturating_sub(kilobytes("/proc/self/status", "VmSize:")?))
 }
 
-/// Bytes, from a line such as `VmSize:  123 kB`.
+/// The value of `name` in `file`, in bytes, from a line such as `VmSize:  123 kB`.
 fn kilobytes(file: &str, name: &str) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;

@@ -1,14 +1,14 @@
-//! The machine below everything: files, memory, threads, locks, digests.
+//! The machine: files, memory, threads, locks, digests.
 //!
-//! Every other folder may use this one; this one uses nothing of this crate.
+//! Every other folder may use this one; it uses no other folder of this crate.
 //!
 //! | file | what |
 //! |---|---|
-//! | [`files`] | reading and writing whole files; a file is written whole or not at all |
-//! | [`mapped_file`] | a file as a slice of bytes |
-//! | [`memory`] | how much memory there is and how much this process has taken |
-//! | [`threads`] | splitting work among threads; the one file that names rayon |
-//! | [`lock`] | one process per directory |
+//! | [`files`] | reads and writes whole files; a write is complete or has no effect |
+//! | `mapped_file` | a file as a slice of bytes (private) |
+//! | [`memory`] | the memory of the machine and of this process |
+//! | [`threads`] | splits work among threads; the only file that uses rayon |
+//! | [`lock`] | one process for each directory |
 //! | [`digest`] | SHA-256 |
 
 pub mod digest;

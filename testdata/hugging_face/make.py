@@ -1,4 +1,4 @@
-"""Makes small Hugging Face BERT directories as other programs write them, for the `--init` tests.
+"""Makes small BERT directories like those of other programs, for the tests of `--init`.
 
     HF_HUB_OFFLINE=1 python make.py
 
@@ -6,9 +6,9 @@ rebuilds the directories beside this script (README.md describes them). Made wit
 
     python 3.11+, torch==2.15.0, transformers==5.23.0, safetensors==0.8.0, numpy==2.4.6
 
-Each holds config.json, model.safetensors, vocab.txt and expected.json: what the stored weights,
-widened to float64, answer for one input. transformers itself loads each directory while making it,
-and must agree.
+Each holds config.json, model.safetensors, vocab.txt and expected.json: the outputs for one input, computed
+in float64 from the stored weights. The script also loads each directory with transformers, and the
+outputs must agree.
 """
 
 import json

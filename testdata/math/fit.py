@@ -1,7 +1,7 @@
 """Fits the polynomials of src/tensor/math.rs. Made with numpy 2.4.6, mpmath 1.3.0.
 
-Each is a near-minimax fit: Chebyshev interpolation in high precision, then Lawson-style
-reweighting towards equal relative error. Run: python fit.py
+Each polynomial is a near-minimax fit: Chebyshev interpolation in high precision, then Lawson's
+reweighting, which makes the relative error equal everywhere. Run: python fit.py
 """
 import mpmath as mp
 

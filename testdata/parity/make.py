@@ -1,4 +1,4 @@
-"""Makes the reference fixtures of tests/parity.rs: what Hugging Face's BERT answers.
+"""Makes the reference fixtures of tests/parity.rs: the outputs of Hugging Face's BERT.
 
     HF_HUB_OFFLINE=1 python make.py
 
@@ -6,9 +6,9 @@ rebuilds every file beside this script (README.md describes them). Made with
 
     python 3.11+, torch==2.15.0, transformers==5.23.0, safetensors==0.8.0, numpy==2.4.6
 
-on a CPU, in one thread. Weights and batches come from numpy's PCG64 with fixed seeds. Everything is
-computed in float64 from the float32 weights that are stored, and then rounded once; the same is
-computed in float32 to see how far two correct programs may lie apart (distances.json).
+on a CPU with one thread. Weights and batches come from numpy's PCG64 with fixed seeds. The script computes
+everything in float64 from the stored float32 weights and rounds once. It computes the same in float32, to
+measure the distance between two correct programs (distances.json).
 """
 
 import json

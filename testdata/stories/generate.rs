@@ -4,9 +4,9 @@
 //! cargo run --example generate_stories
 //! ```
 //!
-//! A story is one of the scripts in `people.rs` and `animals.rs`, played by a cast drawn from the
-//! small world in `world.rs`; `template.rs` turns a line of a script into an English sentence. The
-//! same version of this program makes the same bytes everywhere; `tests/stories.rs` holds it to that.
+//! A story is one of the scripts in `people.rs` and `animals.rs` with a cast from the small world in
+//! `world.rs`. `template.rs` turns a line of a script into an English sentence. The same version of this
+//! program writes the same bytes on every machine; `tests/stories.rs` checks this.
 
 mod animals;
 mod people;
@@ -19,27 +19,27 @@ use cloze::tensor::random::{Generator, Purpose};
 
 use template::{Cast, Script, tell};
 
-/// How many stories there are. Each script gets an equal share of them, give or take one.
+/// The number of stories. Each script gets an equal share of them; shares differ by at most one.
 const STORIES: usize = 5400;
 
-/// How often a story that has been told already is cast anew.
+/// Casts to try until a story differs from all earlier ones.
 const ATTEMPTS: u64 = 1000;
 
 /// The corpus: one sentence a line, an empty line between stories.
 ///
 /// # Panics
-/// When a script names a role that the world does not have, or can be told in too few ways.
+/// If a script names an unknown role, or has too few different casts.
 pub fn stories() -> String {
     let scripts: Vec<&Script> = people::SCRIPTS.iter().chain(animals::SCRIPTS).collect();
     let mut told = HashSet::new();
     let mut corpus = Vec::with_capacity(STORIES);
     for index in 0..STORIES as u64 {
-        // Once round all scripts in a new order, then again: so they are evenly mixed.
+        // Each round uses every script once, in a new order, so the scripts are mixed evenly.
         let (round, place) = (index as usize / scripts.len(), index as usize % scripts.len());
         let mut order: Vec<usize> = (0..scripts.len()).collect();
         Generator::new(0, Purpose::Stories, 0, round as u64).shuffle(&mut order);
         let script = scripts[order[place]];
-        // A story that has been told already is cast anew.
+        // A repeated story gets a new cast.
         let story = (1..=ATTEMPTS)
             .map(|attempt| {
                 let mut random = Generator::new(0, Purpose::Stories, attempt, index);
@@ -47,7 +47,7 @@ pub fn stories() -> String {
                 tell(script, &cast, &mut random)
             })
             .find(|story| !told.contains(story))
-            .expect("a script that has been told in all its ways: give it more");
+            .expect("a script has no new cast left: add roles or words to it");
         told.insert(story.clone());
         corpus.push(story);
     }

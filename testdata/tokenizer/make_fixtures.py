@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the fixtures of tests/tokenizer.rs beside itself: what the reference tokenizer answers.
+"""Writes the fixtures of tests/tokenizer.rs into its own directory: the answers of the reference tokenizer.
 
-Made with tokenizers 0.23.3 on Python 3.11 (Unicode 14). Every line of text is our own.
+Made with tokenizers 0.23.3 on Python 3.11 (Unicode 14). We wrote every line of text ourselves.
 
   vocab.txt                 a tiny vocabulary
   encodings.json            lines of text; ids and byte offsets, uncased and cased
-  scalars.json              a hash of what each block of 4,096 code points turns into
-  training.json             counted words and the merges that the reference learns from them
+  scalars.json              a hash of the output for each block of 4,096 code points
+  training.json             counted words, and the merges that the reference learns from them
 
 Use: python testdata/tokenizer/make_fixtures.py
 """

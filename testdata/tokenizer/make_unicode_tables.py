@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes src/tokenizer/unicode_tables.rs: the character classes of the reference tokenizer.
 
-Asks the reference itself, one Unicode scalar value at a time, so that the tables hold exactly the
-Unicode version it was built with. Made with tokenizers 0.23.3.
+Calls the reference with one Unicode scalar value at a time, so the tables have exactly its Unicode
+version. Made with tokenizers 0.23.3.
 
 Use: python testdata/tokenizer/make_unicode_tables.py > src/tokenizer/unicode_tables.rs
 """

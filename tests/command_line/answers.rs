@@ -1,5 +1,5 @@
-//! The command line's contract: JSON on standard output and nothing else there, talk on standard
-//! error, exit status 0 done, 1 failed, 2 wrong usage.
+//! The contract of the command line: standard output has JSON alone, messages go to standard error, and
+//! the exit status is 0 for success, 1 for failure, 2 for wrong usage.
 
 use crate::place::{Place, answer, json_lines, keys};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn fill_mask_answers_for_each_mask() {
     assert_eq!(keys(&value), ["text", "masks"]);
     assert_eq!(value["text"], text);
     let masks = value["masks"].as_array().unwrap();
-    // [CLS] the [MASK] s ##a ##t …: the second place depends on the pieces.
+    // [CLS] the [MASK] s ##a ##t …: the position of [MASK] depends on the pieces.
     let tokens = place.run(&["tokenize", "--model", "run", "--json", text]).json();
     let tokens = tokens["tokens"].as_array().unwrap();
     let places: Vec<usize> =
@@ -40,7 +40,7 @@ fn fill_mask_answers_for_each_mask() {
         let p = |i: usize| predictions[i]["probability"].as_f64().unwrap();
         assert!(p(0) >= p(1) && p(1) >= p(2) && p(2) > 0.0);
     }
-    // Over the whole vocabulary: all of them together are certain.
+    // Over the whole vocabulary, the probabilities add up to 1.
     let all = run("100000");
     let predictions = all["masks"][0]["predictions"].as_array().unwrap();
     assert_eq!(predictions.len(), vocabulary.len());
@@ -88,7 +88,7 @@ fn tokenize_answers_line_by_line() {
         assert_eq!((&tokens[0], &tokens[1]), (&json!("the"), &json!("[MASK]")));
         assert_eq!(lines[1], json!({"text": "", "tokens": [], "input_ids": []}));
         let tokens = lines[2]["tokens"].as_array().unwrap();
-        // Special tokens stay whole in their own spelling only.
+        // Only the exact spelling of a special token stays whole.
         assert_eq!((&tokens[0], &tokens[1]), (&json!("[SEP]"), &json!("the")));
         assert_eq!(tokens.last(), Some(&json!("[UNK]")));
         assert!(!tokens.contains(&json!("[MASK]")));
@@ -206,7 +206,7 @@ fn instances_are_one_object_a_line() {
     assert_eq!(place.read_text("i.jsonl"), answer.stdout);
     assert_ne!(place.cloze(&format!("{base} --seed 1")).ok().stdout, answer.stdout);
     assert!(!answer.stderr.contains("warning"), "{}", answer.stderr);
-    // Sentences longer than the target have no next one to be kept.
+    // A sentence longer than the target fills a chunk alone, so no true next sentence exists.
     let short = "instances --input text.txt --vocab vocab.txt --max-seq-length 8";
     let answer = place.cloze(short).ok();
     assert!(answer.stderr.contains("% of the pairs are random"), "{}", answer.stderr);
@@ -221,10 +221,10 @@ fn without_json_a_person_can_read_it() {
     assert!(answer.stdout.contains("% that B follows A"), "{}", answer.stdout);
     let answer = place.cloze("eval --model run --input text.txt").ok();
     assert!(answer.stdout.starts_with("masked_lm_accuracy = "), "{}", answer.stdout);
-    // A run answers with files: all of its talk is on standard error.
+    // A run writes files; all of its messages go to standard error.
     let answer = place.pretrain("--input text.txt --vocab vocab.txt --output-dir other").ok();
     assert_eq!(answer.stdout, "");
-    // Commands to copy name the program as it was called.
+    // Suggested commands name the program as the user called it.
     let program = env!("CARGO_BIN_EXE_cloze");
     let [fill_mask, next_sentence] = ["fill-mask --model other", "next-sentence --model other"]
         .map(|command| format!("{program} {command}"));

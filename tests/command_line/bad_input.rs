@@ -1,5 +1,5 @@
-//! Bad input, one test each: exit status 1, a message that names the file, line or value and what to
-//! do, nothing written, nothing overwritten.
+//! Bad input, one test for each: the exit status is 1, the message names the file, line or value and says
+//! what to do, and no file is written or changed.
 
 use crate::place::{Answer, CONFIG, Place, TEXT};
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ fn text_without_a_usable_sentence() {
 #[test]
 fn unreadable_text() {
     let place = Place::new();
-    // A directory in place of a file: what even root cannot read.
+    // A directory instead of a file: even root cannot read it.
     place.write("d/x.csv", "text");
     place.refuses(&["`d` matches no file"], on("d"));
     place.write("vocab.txt", VOCAB);
@@ -63,7 +63,7 @@ fn unreadable_text() {
         .refuses(&["cannot read `d`"], |place| place.cloze("tokenize --vocab vocab.txt --input d"));
 }
 
-/// A pipe cannot be read twice; it must not be taken for an empty file, or waited for.
+/// A pipe cannot be read twice. The command must not treat it as an empty file, nor wait for it.
 #[cfg(unix)]
 #[test]
 fn text_that_is_no_file() {
@@ -179,7 +179,7 @@ fn vocabulary_size_below_the_alphabet() {
 
 // Configurations and settings.
 
-/// Refused as `--model config.json`.
+/// Must be refused as `--model config.json`.
 fn refuse_config(content: &str, words: &[&str]) {
     let place = Place::new();
     place.write("config.json", content);
@@ -268,7 +268,7 @@ fn settings_that_make_no_sense() {
     place.refuses(&words, pretrain("--attention-probs-dropout-prob nan"));
 }
 
-/// Only Linux says how much memory there is.
+/// Only on Linux is the available memory known.
 #[cfg(target_os = "linux")]
 #[test]
 fn more_memory_than_there_is() {
@@ -289,7 +289,7 @@ fn output_directory_that_holds_a_run() {
     };
     let words = ["`run` already holds `run.json`", "nothing there is overwritten", "--output-dir"];
     place.refuses(&words, run("run"));
-    // A model of someone else's, or a part of one.
+    // A model that another program wrote, or a part of one.
     for file in ["model.safetensors", "tokenizer.json", "special_tokens_map.json"] {
         let place = Place::new();
         place.write(&format!("theirs/{file}"), "theirs");
@@ -342,7 +342,7 @@ fn instances_that_do_not_fit() {
     place.refuses(&["--vocab FILE", "--init DIR"], |place| {
         place.pretrain("--instances i.jsonl --output-dir out")
     });
-    // The ids of one vocabulary are not those of another.
+    // The ids belong to another vocabulary.
     place.cloze("vocab --input text.txt --vocab-size 200 --cased --output other.txt").ok();
     let words =
         ["`i.jsonl`, line 1: tokens has", "the vocabulary that the instances were made with"];

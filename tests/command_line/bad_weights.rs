@@ -1,12 +1,12 @@
-//! Model directories that cannot be used: refused by `--init` and by every command that reads a
-//! model, with the file and the tensor at fault.
+//! Unusable model directories: `--init` and every command that reads a model refuse them and name the file and
+//! the tensor at fault.
 
 use crate::place::Place;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
-/// Refused by everything that reads a model.
+/// Must be refused by everything that reads a model.
 #[track_caller]
 fn refuse_model(place: &Place, words: &[&str]) {
     place.refuses(words, |place| place.pretrain("--input text.txt --init bad --output-dir out"));
@@ -15,7 +15,7 @@ fn refuse_model(place: &Place, words: &[&str]) {
     place.refuses(words, |place| place.cloze("eval --model bad --input text.txt"));
 }
 
-/// A trained model whose `model.safetensors` was changed.
+/// A trained model with a changed `model.safetensors`.
 #[track_caller]
 fn refuse_weights(change: impl FnOnce(Vec<u8>) -> Vec<u8>, words: &[&str]) {
     let place = Place::with_run();
@@ -24,7 +24,7 @@ fn refuse_weights(change: impl FnOnce(Vec<u8>) -> Vec<u8>, words: &[&str]) {
     refuse_model(&place, &[&["`bad/model.safetensors`"], words].concat());
 }
 
-/// Changes the header, a JSON object behind its length, and leaves the numbers.
+/// Changes the header (a JSON object after its length) and keeps the numbers.
 fn with_header(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let mut header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
@@ -47,7 +47,7 @@ fn weights_cut_short() {
 #[test]
 fn weights_that_lie_about_their_sizes() {
     let words = ["is not a whole safetensors file"];
-    // The length of the header, a tensor's place, a tensor's shape.
+    // The length of the header, the offset of a tensor, the shape of a tensor.
     let header = |mut bytes: Vec<u8>| {
         bytes[..8].copy_from_slice(&u64::MAX.to_le_bytes());
         bytes
@@ -68,7 +68,7 @@ fn weights_of_other_shapes() {
     let flat =
         |bytes: Vec<u8>| with_header(&bytes, |header| header[DENSE]["shape"] = json!([8, 32]));
     refuse_weights(flat, &[DENSE, "has shape [8, 32]", "asks for [16, 16]"]);
-    // The configuration of another model, sizes of which there is no memory for included.
+    // The configuration of another model, including one too large for the memory.
     for size in ["24", "16777216"] {
         let place = Place::with_run();
         place.copy("run", "bad");
@@ -125,7 +125,7 @@ fn model_directories_that_are_none() {
         std::fs::remove_file(place.path("bad").join(file)).unwrap();
     }
     refuse_model(&place, &["`bad` holds neither tokenizer.json nor vocab.txt"]);
-    // A vocabulary that has more tokens than the model has rows.
+    // A vocabulary with more tokens than the model has rows.
     place.write("bad/vocab.txt", place.read_text("run/vocab.txt") + "more\n");
     refuse_model(
         &place,

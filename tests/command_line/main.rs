@@ -1,9 +1,9 @@
-//! The real binary on small things: a dozen short documents, a model of one layer of width 16.
+//! Tests of the program on a dozen short documents and a model of one layer of width 16.
 //!
-//! - [`answers`]: JSON on standard output and nothing else there, talk on standard error, exit status.
-//! - [`bad_input`], [`bad_weights`]: what is refused, with which words, and that nothing is written.
+//! - [`answers`]: JSON on standard output, messages on standard error, exit status.
+//! - [`bad_input`], [`bad_weights`]: refused input, its messages, and that nothing is written.
 //! - [`pretraining`]: from text to a directory that every command reads.
-//! - [`text`]: bytes that are not UTF-8, line ends and other oddities; text that is large.
+//! - [`text`]: bytes that are not UTF-8, line ends, other unusual input, large text.
 
 mod answers;
 mod bad_input;

@@ -1,4 +1,4 @@
-//! The binary on a small text, for the tests of the command line.
+//! Runs the program on a small text, for the tests of the command line.
 
 use serde_json::Value;
 use std::fs;
@@ -33,7 +33,7 @@ pub const CONFIG: &str = r#"{
 }
 "#;
 
-/// Every text and setting of a small run but the output directory.
+/// The options of a small run, without the output directory.
 pub const SMALL: [&str; 10] = [
     "--model",
     "tiny.json",
@@ -47,7 +47,7 @@ pub const SMALL: [&str; 10] = [
     "1e-2",
 ];
 
-/// What a command answered.
+/// The output and exit status of a command.
 pub struct Answer {
     pub status: i32,
     pub stdout: String,
@@ -55,7 +55,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Standard output as one JSON object a line.
+    /// Standard output as one JSON object for each line.
     pub fn json_lines(&self) -> Vec<Value> {
         assert_eq!(self.status, 0, "{}", self.stderr);
         json_lines(&self.stdout)
@@ -68,14 +68,14 @@ impl Answer {
         lines.into_iter().next().unwrap()
     }
 
-    /// Done.
+    /// Asserts success.
     #[track_caller]
     pub fn ok(self) -> Self {
         assert_eq!(self.status, 0, "{}", self.stderr);
         self
     }
 
-    /// Failed with this status, an answer of nothing, and a message that holds all of `words`.
+    /// Asserts this exit status, empty standard output, and a message that contains all of `words`.
     #[track_caller]
     pub fn refused(self, status: i32, words: &[&str]) -> Self {
         assert_eq!(self.status, status, "{}{}", self.stdout, self.stderr);
@@ -153,7 +153,7 @@ impl Place {
         self.read(&format!("{run}/model.safetensors"))
     }
 
-    /// A run's metrics without what depends on the clock.
+    /// A run's metrics without timings.
     pub fn metrics(&self, run: &str) -> Vec<Value> {
         let mut lines = json_lines(&self.read_text(&format!("{run}/metrics.jsonl")));
         for line in &mut lines {
@@ -163,7 +163,7 @@ impl Place {
         lines
     }
 
-    /// Copies the files of a directory; not the directories in it.
+    /// Copies the files of a directory, without its subdirectories.
     pub fn copy(&self, from: &str, to: &str) {
         fs::create_dir(self.path(to)).unwrap();
         for entry in fs::read_dir(self.path(from)).unwrap() {
@@ -194,7 +194,7 @@ impl Place {
         files
     }
 
-    /// Runs the binary with these arguments, here, with nothing on standard input.
+    /// Runs the program with these arguments in this directory, with empty standard input.
     pub fn run(&self, arguments: &[&str]) -> Answer {
         let output = self.command(arguments).stdin(Stdio::null()).output().unwrap();
         answer(output)
@@ -211,12 +211,12 @@ impl Place {
         self.run(&arguments.split_whitespace().collect::<Vec<_>>())
     }
 
-    /// `cloze pretrain` with the settings of [`SMALL`], those named in `arguments` left out.
+    /// `cloze pretrain` with the settings of [`SMALL`], except those in `arguments`.
     pub fn pretrain(&self, arguments: &str) -> Answer {
         let given: Vec<&str> = arguments.split_whitespace().collect();
         let mut all = vec!["pretrain"];
         for pair in SMALL.chunks(2) {
-            // --init brings its own model.
+            // --init has its own model.
             let replaced = given.contains(&pair[0]);
             if !replaced && (pair[0] != "--model" || !given.contains(&"--init")) {
                 all.extend(pair);
@@ -226,7 +226,7 @@ impl Place {
         self.run(&all)
     }
 
-    /// Runs a command that must fail with status 1, say all of `words`, and change no file.
+    /// Runs a command that must fail with status 1, print all of `words`, and change no file.
     #[track_caller]
     pub fn refuses(&self, words: &[&str], command: impl FnOnce(&Self) -> Answer) {
         let before = self.files();

@@ -1,5 +1,5 @@
-//! `cloze pretrain` from text to a directory that every command reads: what is in the directory, and
-//! what the options do.
+//! `cloze pretrain` from text to a directory that every command reads: the files of the directory, and the
+//! effect of the options.
 
 use crate::place::{CONFIG, Place, TEXT, json_lines, keys};
 use safetensors::SafeTensors;
@@ -131,7 +131,7 @@ fn metrics_have_their_names() {
         assert!((rate - expected).abs() < 1e-8, "{rate} for {expected}");
     }
     let tokens: Vec<u64> = training.iter().map(|line| line["tokens"].as_u64().unwrap()).collect();
-    // Since the start: more than the 4 × 32 of one step.
+    // Counted from the start of the run: more than the 4 × 32 of one step.
     assert!(tokens.is_sorted() && tokens[0] > 0, "{tokens:?}");
     assert!((4 * 32..=5 * 4 * 32).contains(&tokens[2]), "{tokens:?}");
 }
@@ -143,7 +143,7 @@ fn every_command_reads_a_run() {
     place.cloze("next-sentence --model run --json A B").json();
     place.cloze("tokenize --model run --json A").json();
     place.cloze("instances --input text.txt --model run --max-seq-length 32").ok();
-    // Held-out text in training is evaluated as `eval` evaluates it.
+    // Training evaluates held-out text as `eval` does.
     let options = "--vocab vocab.txt --eval-input text.txt --eval-every 0 --output-dir other";
     place.pretrain(&format!("--input text.txt {options}")).ok();
     let lines = place.metrics("other");
@@ -173,7 +173,7 @@ fn training_goes_on_from_a_run() {
     place.pretrain("--init run --input text.txt --output-dir further").ok();
     let [run, further] = ["run", "further"].map(|run| place.weights(run));
     assert!(run != further);
-    // Dropout can be set anew.
+    // An option replaces the dropout of the model.
     place.pretrain("--init run --input text.txt --hidden-dropout-prob 0 --output-dir dry").ok();
     assert_eq!(place.read_json("dry/config.json")["hidden_dropout_prob"], 0.0);
     assert!(place.weights("dry") != further);
@@ -210,7 +210,7 @@ fn training_on_exactly_the_instances_of_a_file() {
     assert!(train("i.jsonl", "--no-shuffle", "again") == first, "the same file, the same bytes");
     assert!(train("reversed.jsonl", "--no-shuffle", "reversed") != first, "the order counts");
     assert!(train("i.jsonl", "", "shuffled") != first, "shuffled unless told not to");
-    // Four steps of four see the first sixteen instances: one step's worth more changes nothing.
+    // Four steps of four use the first sixteen instances; four more instances change nothing.
     let head: String = text.lines().take(16).map(|line| format!("{line}\n")).collect();
     assert!(lines.len() >= 20, "{}", lines.len());
     place.write("i.jsonl", head);
@@ -223,7 +223,7 @@ fn training_on_exactly_the_instances_of_a_file() {
 fn without_next_sentence_prediction() {
     let place = Place::with_run();
     place.write("one.txt", TEXT.replace("\n\n", "\n"));
-    // One document is enough; its pooler and next-sentence head stay as they were.
+    // One document is enough; the pooler and the next-sentence head do not change.
     let options = "--no-nsp --eval-fraction 0 --output-dir out";
     place.pretrain(&format!("--init run --input one.txt {options}")).ok();
     let [before, after] = [place.weights("run"), place.weights("out")];
@@ -296,7 +296,7 @@ fn options_of_text_and_masks_take_part() {
     {
         assert!(train(option, &number.to_string()) != base, "{option}");
     }
-    // What is only looked at does not.
+    // Options that only affect output do not.
     assert!(train("--log-every 1 --eval-every 1", "watched") == base);
 }
 
@@ -368,7 +368,7 @@ fn a_line_of_a_megabyte_is_text_too() {
     place.pretrain(options).ok();
 }
 
-/// The summary's sentences are longer than this model reads; the run ends well without them.
+/// The sentences of the summary are longer than this model's positions; the run ends successfully without them.
 #[test]
 fn the_stories_train_a_model_of_few_positions() {
     let place = Place::with_vocab();

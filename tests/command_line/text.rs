@@ -1,5 +1,5 @@
-//! Text as it comes: bytes that are not UTF-8, line ends and other oddities, and text so large that
-//! its tokens go to a file.
+//! Unusual text: bytes that are not UTF-8, line ends and other forms, and text so large that its tokens go to a
+//! file.
 
 use crate::place::{Place, TEXT};
 use std::fs;
@@ -8,7 +8,7 @@ use std::fs;
 fn what_is_not_utf8_is_replaced_when_asked() {
     let place = Place::with_run();
     let mut bytes = TEXT.as_bytes().to_vec();
-    // A lone byte in line 1, a character cut short at the end of line 2.
+    // An invalid byte in line 1, an incomplete character at the end of line 2.
     bytes[5] = 0xff;
     let end = TEXT.find("day.").unwrap() + 3;
     bytes.splice(end..=end, [0xe2, 0x82]);
@@ -64,12 +64,12 @@ fn odd_lines_are_read() {
     assert_eq!(learned.stdout.lines().count(), 120);
 }
 
-/// The tokens of a large text go to a file in the run directory; another run uses it again, and
-/// neither shows in the result.
+/// The tokens of a large text go to a file in the run directory, and another run uses the file again. Neither
+/// changes the result.
 #[test]
 fn the_tokens_of_a_large_text_are_kept_in_a_file() {
     let place = Place::with_vocab();
-    // Large, and quick to read.
+    // Large, but quick to read.
     let large = TEXT.to_owned() + &"\n".repeat(65 << 20);
     place.write("large.txt", &large);
     let run = |input: &str, output: &str| {
@@ -87,7 +87,7 @@ fn the_tokens_of_a_large_text_are_kept_in_a_file() {
     };
     let before = [date("train.tokens"), date("eval.tokens")];
 
-    // Only the tokens are left.
+    // Only the tokens remain.
     for entry in fs::read_dir(place.path("large")).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() && path.ends_with("tokens") {
@@ -103,7 +103,7 @@ fn the_tokens_of_a_large_text_are_kept_in_a_file() {
     assert_eq!(place.weights("small"), place.weights("large"));
     assert_eq!(before, [date("train.tokens"), date("eval.tokens")], "used again");
 
-    // Other commands leave nothing.
+    // Other commands leave no files.
     let files = place.files().len();
     place.cloze("instances --vocab vocab.txt --input large.txt --output i.jsonl").ok();
     assert_eq!(place.files().len(), files + 1);
