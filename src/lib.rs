@@ -1,19 +1,57 @@
 //! Plain text in, pretrained BERT out: a deterministic, pure-CPU BERT pretrainer.
 //!
-//! This page is the tour of the house, in the order of the data. A folder uses only those below it.
+//! # From text to a model, in one call
 //!
-//! | room | what it is for |
-//! |---|---|
-//! | [`tokenizer`] | text to word pieces and back; learning a vocabulary |
-//! | [`data`] | reading text, the token store, sentence pairs, masks, batches |
-//! | [`model`] | BERT: configuration, embeddings, encoder, heads; weights in Hugging Face's form |
-//! | [`autodiff`] | the graph and its plan; one file an operation, forward and backward side by side |
-//! | [`tensor`] | matrix products, vector kernels, math functions, random numbers |
-//! | [`train`] | how anything learns: recipe, optimizer, schedule, one step, evaluation |
-//! | [`run`] | the life of a run on disk: options, checkpoints, metrics, resume, verify |
-//! | [`tasks`] | what a pretrained model is for: filling blanks, judging pairs of sentences |
-//! | [`system`] | the machine: files, memory, threads, locks, digests |
-//! | `report` | what a person looks at (feature `cli`) |
+//! ```
+//! let text = "The fox ran.\nIt was quick.\n\nThe dog slept.\nIt was lazy.\n\nThe cat sat.\nIt sat still.";
+//! // 1 layer of width 32; 20 steps of 8 sequences of 16 tokens.
+//! let run = cloze::pretrain(text)
+//!     .model("1/32")
+//!     .vocab_size(100)
+//!     .max_seq_length(16)
+//!     .train_batch_size(8)
+//!     .steps(20)
+//!     .seed(1)
+//!     .run()?;
+//! assert_eq!(run.bert.config.hidden_size, 32);
+//! # Ok::<(), cloze::Error>(())
+//! ```
+//!
+//! The result holds model, tokenizer, metrics and digest. Nothing is written and nothing printed, unless
+//! [`output_dir`](run::Pretraining::output_dir) names a run directory.
+//!
+//! **In the tests of another crate**, Cargo does not optimise dependencies. Two lines in that crate's `Cargo.toml`
+//! make such a test some 50 times as fast:
+//!
+//! ```toml
+//! [profile.dev.package."*"]
+//! opt-level = 3
+//! ```
+//!
+//! # Predictions, in one call
+//!
+//! ```
+//! # let text = "The fox ran.\nIt was quick.\n\nThe dog slept.\nIt was lazy.\n\nThe cat sat.\nIt sat still.";
+//! # let run = cloze::pretrain(text).model("1/32").vocab_size(100).max_seq_length(16).steps(1).run()?;
+//! // Or from a directory, ours or Hugging Face's: cloze::Model::open("run")?
+//! let model = cloze::Model::from(run);
+//! let filled = model.fill_mask(&["The cat [MASK].", "The [MASK] slept."], 5)?;
+//! let judged = model.next_sentence(&[("The dog slept.", "It was lazy.")])?;
+//! let encoded = model.encode(&["The fox ran."])?;
+//! println!("{:?} {}", filled[0].masks[0].predictions, judged[0].is_next_probability);
+//! # assert_eq!(encoded.len(), 1);
+//! # Ok::<(), cloze::Error>(())
+//! ```
+//!
+//! # The same bits, in a test
+//!
+//! ```
+//! # let text = "The fox ran.\nIt was quick.\n\nThe dog slept.\nIt was lazy.\n\nThe cat sat.\nIt sat still.";
+//! # let pretrain = || cloze::pretrain(text).model("1/32").vocab_size(100).max_seq_length(16).steps(2);
+//! let digest = pretrain().seed(1).run()?.model_sha256.to_string();
+//! assert_eq!(digest, pretrain().seed(1).threads(3).run()?.model_sha256.to_string());
+//! # Ok::<(), cloze::Error>(())
+//! ```
 //!
 //! That the same run gives the same bytes everywhere is a contract: [`determinism`].
 //!
@@ -23,49 +61,23 @@
 //! (Taylor, 1953). *Next-sentence prediction* asks whether sentence B really followed sentence A.
 //! Both are described in [BERT](https://arxiv.org/abs/1810.04805), section 3.1.
 //!
-//! # A run in code
+//! # The architecture, in the order of the data
 //!
-//! ```
-//! use cloze::data::{
-//!     Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore, count_words,
-//! };
-//! use cloze::model::{Bert, Config};
-//! use cloze::tokenizer::{TokenizerOptions, Tokenizer, TrainerOptions, learn};
-//! use cloze::train::{Recipe, trainer::Trainer};
-//! use std::sync::Arc;
+//! A module uses only modules below it in this table.
 //!
-//! let text = "The fox ran.\nIt was quick.\n\nThe dog slept.\nIt was lazy.\n\nThe cat sat.\nIt sat still.";
-//! let corpus = Corpus::Text("three tiny documents", text);
-//!
-//! // Text to word pieces.
-//! let words = count_words(&corpus, TokenizerOptions::default().normalizer(), &mut |_| ())?;
-//! let vocabulary = learn(&words, &TrainerOptions { vocab_size: 100, ..Default::default() })?;
-//! let tokenizer = Tokenizer::new(vocabulary, TokenizerOptions::default());
-//! let vocabulary = tokenizer.vocabulary();
-//! let encode = |sentence: &str| tokenizer.encode(sentence);
-//! let store = Arc::new(TokenStore::build(&corpus, vocabulary.len(), encode, |_| {})?);
-//!
-//! // Word pieces to instances.
-//! let pairs = PairSettings { max_seq_length: 16, short_seq_prob: 0.1, no_nsp: false };
-//! let masks = MaskSettings { masked_lm_prob: 0.15, max_predictions_per_seq: 3, whole_word_mask: false };
-//! let mut sampler = Sampler::new(store, vec![0, 1, 2], pairs, masks, vocabulary, 1, "the text")?;
-//!
-//! // Instances to a trained model.
-//! let mut recipe = Recipe { max_seq_length: 16, max_predictions_per_seq: 3, train_batch_size: 8, ..Recipe::default() };
-//! (recipe.schedule.num_train_steps, recipe.schedule.num_warmup_steps) = (20, 2);
-//! let bert = Bert::new(Config::new(1, 32, vocabulary.len()), recipe.seed);
-//! let mut trainer = Trainer::new(bert, recipe)?;
-//! let mut batch = Batch::new(8, 16, 3);
-//! for _ in 0..20 {
-//!     batch.clear(vocabulary.pad_id());
-//!     while !batch.is_full() {
-//!         batch.push(&sampler.next_instance());
-//!     }
-//!     let report = trainer.step(std::slice::from_ref(&batch))?;
-//!     assert!(report.losses.masked_lm_loss.is_finite());
-//! }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! | module | what it is for |
+//! |---|---|
+//! | `report` | what a person looks at (feature `cli`) |
+//! | `bench` | how fast this machine is (feature `cli`) |
+//! | [`tasks`] | what a trained model is for: filling blanks, judging pairs of sentences, hidden states |
+//! | [`run`] | the life of a run on disk: settings, checkpoints, metrics, resuming, verifying |
+//! | [`train`] | how anything learns: one step, optimizer, schedule, evaluation |
+//! | [`model`] | BERT: configuration, embeddings, encoder, heads; weights in Hugging Face's form |
+//! | [`data`] | reading text, the token store, sentence pairs, masks, batches |
+//! | [`tokenizer`] | text to word pieces and back; learning a vocabulary |
+//! | [`autodiff`] | the graph and its plan; [one file an operation](autodiff::ops), with its equations |
+//! | [`tensor`] | matrix products, vector kernels, math functions, random numbers |
+//! | [`system`] | the machine: files, memory, threads, locks, digests |
 
 #![deny(missing_docs)]
 #![deny(unsafe_code)]

@@ -4,6 +4,7 @@ use super::error::TaskError;
 use super::inference::Inference;
 use super::sequence::Sequence;
 use crate::model::{Bert, Config, Head, LoadReport};
+use crate::run::Finished;
 use crate::tokenizer::Tokenizer;
 use std::borrow::Cow;
 use std::path::Path;
@@ -26,6 +27,13 @@ pub struct Model<'a> {
     tokenizer: Cow<'a, Tokenizer>,
     report: LoadReport,
     pub(super) inference: Inference,
+}
+
+impl From<Finished> for Model<'static> {
+    /// The model that a run has trained.
+    fn from(run: Finished) -> Self {
+        Self::new(run.bert, run.tokenizer)
+    }
 }
 
 impl Model<'static> {

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Begins to describe a pretraining run on `text`: documents separated by blank lines, best with one sentence
-/// a line. See [`Pretraining`].
+/// a line. No document is held out unless [`Pretraining::eval_fraction`] says so. See [`Pretraining`].
 pub fn pretrain(text: impl Into<Arc<str>>) -> Pretraining {
-    Pretraining::new(InstanceSource::InMemory(InMemoryText::new(text)))
+    Pretraining::new(InstanceSource::InMemory(InMemoryText::new(text))).eval_fraction(0.0)
 }
 
 /// A pretraining run, described setting by setting. Settings that are not given are Google's.
@@ -20,8 +20,7 @@ pub fn pretrain(text: impl Into<Arc<str>>) -> Pretraining {
 /// ```
 /// let text = "The fox ran.\nIt was quick.\n\nThe dog slept.\nIt was lazy.\n\nThe cat sat.\nIt sat still.";
 /// let run = cloze::pretrain(text)
-///     .hidden_size(32)
-///     .num_hidden_layers(1)
+///     .model("1/32")
 ///     .vocab_size(100)
 ///     .max_seq_length(16)
 ///     .train_batch_size(8)
