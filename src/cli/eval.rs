@@ -54,12 +54,11 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let positions = model.bert().config.max_position_embeddings;
     let max_seq_length = args.max_seq_length.unwrap_or(positions.min(128));
     let max_predictions_per_seq = args.max_predictions_per_seq.unwrap_or(max_seq_length.min(20));
-    let settings = EvalSettings {
-        pairs: args.instance_options.pairs(max_seq_length),
-        masks: args.instance_options.masks(max_predictions_per_seq),
-        batch_size: args.eval_batch_size,
-        seed: args.seed,
-    };
+    let settings = EvalSettings::default()
+        .pairs(args.instance_options.pairs(max_seq_length))
+        .masks(args.instance_options.masks(max_predictions_per_seq))
+        .eval_batch_size(args.eval_batch_size)
+        .seed(args.seed);
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);

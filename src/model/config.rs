@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The sizes and settings of a BERT; every key means what it means in Hugging Face's `BertConfig`.
+/// The sizes and settings of a BERT. Every key has the meaning that it has in Hugging Face's
+/// `BertConfig`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// The class that transformers loads the directory as, for example `BertForPreTraining`;
@@ -29,22 +30,22 @@ pub struct Config {
     pub num_attention_heads: usize,
     /// Width of the feed-forward layer.
     pub intermediate_size: usize,
-    /// The activation: `gelu`, the exact form with erf.
+    /// The activation; only `gelu`, the exact form with erf, is supported.
     #[serde(default = "gelu")]
     pub hidden_act: String,
-    /// Dropout of embeddings and sub-layer outputs.
+    /// Dropout rate of embeddings and sub-layer outputs, at least 0 and below 1.
     #[serde(default = "tenth")]
     pub hidden_dropout_prob: f32,
-    /// Dropout of attention probabilities.
+    /// Dropout rate of attention probabilities, at least 0 and below 1.
     #[serde(default = "tenth")]
     pub attention_probs_dropout_prob: f32,
-    /// The longest sequence.
+    /// The longest sequence, in tokens.
     #[serde(default = "default_positions")]
     pub max_position_embeddings: usize,
-    /// Segments: sentence A and B.
+    /// Rows of the segment embedding table: sentence A and sentence B.
     #[serde(default = "two")]
     pub type_vocab_size: usize,
-    /// Standard deviation of the truncated normal that weights start from.
+    /// Standard deviation of the truncated normal distribution of the first weights.
     #[serde(default = "initial_range")]
     pub initializer_range: f32,
     /// ε of LayerNorm.
@@ -53,13 +54,13 @@ pub struct Config {
     /// The id of `[PAD]`.
     #[serde(default)]
     pub pad_token_id: u32,
-    /// How positions are told: `absolute`.
+    /// The position encoding; only `absolute` is supported.
     #[serde(default = "absolute")]
     pub position_embedding_type: String,
-    /// Whether attention looks only back: never.
+    /// Whether attention sees earlier tokens only; only `false` is supported.
     #[serde(default)]
     pub is_decoder: bool,
-    /// Whether the decoder of the masked-LM head is the word embeddings: always.
+    /// Whether the decoder of the masked-LM head is the word embeddings; only `true` is supported.
     #[serde(default = "tied")]
     pub tie_word_embeddings: bool,
     /// Dropout before a classifier; `hidden_dropout_prob` when it is not given.
@@ -126,8 +127,9 @@ const SIZES: [(&str, usize, usize); 5] =
     [("tiny", 2, 128), ("mini", 4, 256), ("small", 4, 512), ("medium", 8, 512), ("base", 12, 768)];
 
 impl Config {
-    /// A BERT of `layers` layers and width `hidden_size`, heads of 64 (or one head), feed-forward
-    /// layer four times as wide, and the settings of the BERT paper.
+    /// A BERT of `num_hidden_layers` layers of width `hidden_size`, with attention heads of width 64
+    /// (one head below that), a feed-forward layer four times as wide, and the settings of the BERT
+    /// paper.
     pub fn new(num_hidden_layers: usize, hidden_size: usize, vocab_size: usize) -> Self {
         Self {
             architectures: vec![Head::Pretraining.architecture().into()],
@@ -195,7 +197,7 @@ impl Config {
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         let text = files::read_to_string(path)?;
         let error = |line, message| ConfigError::Json { path: path.to_path_buf(), line, message };
-        // serde would take an array for the fields in their order.
+        // An array gets its own message.
         if text.trim_start().starts_with('[') {
             return Err(error(
                 1,
@@ -204,7 +206,7 @@ impl Config {
         }
         let mut config: Self =
             serde_json::from_str(&text).map_err(|e| error(e.line(), e.to_string()))?;
-        // They tell the type of the weights that lie beside this file; ours are always float32.
+        // They give the type of the weights beside this file; cloze writes float32.
         config.other.retain(|key, _| key != "dtype" && key != "torch_dtype");
         config.validate(&format!("`{}`", path.display()))?;
         Ok(config)

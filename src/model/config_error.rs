@@ -10,7 +10,7 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file is not JSON, or lacks a key, or holds a value of another type.
+    /// A file that is not JSON, lacks a key, or holds a value of the wrong type.
     #[error("`{}`, line {line}: {message}", path.display())]
     Json {
         /// The file.
@@ -20,10 +20,10 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
-    /// A value that no BERT of ours can have.
+    /// A value that is not supported.
     #[error("{origin}: {key} is {value}, but {needed}")]
     Value {
-        /// The file, or the option, that gave the value.
+        /// The source of the value: a file, or the options.
         origin: String,
         /// The key of `config.json`.
         key: &'static str,
@@ -32,7 +32,7 @@ pub enum ConfigError {
         /// What it must be.
         needed: String,
     },
-    /// Neither a size by name nor a file.
+    /// A name that is neither a size nor a file.
     #[error(
         "no model `{0}`: give a size (tiny, mini, small, medium, base, or layers/width such as 2/128) or the path of a config.json"
     )]

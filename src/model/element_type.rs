@@ -1,11 +1,11 @@
-//! The types that tensors in a safetensors file have, widened or rounded to `f32`.
+//! Reads the number types of safetensors files as `f32`.
 
 use safetensors::tensor::Dtype;
 
-/// Reads little-endian numbers of one type into as many values.
+/// Reads little-endian numbers of one type, as many as the slice has elements.
 pub(super) type Reader = fn(&[u8], &mut [f32]);
 
-/// The reader of a type, if numbers of it are understood.
+/// The reader of a type; `None` when it is not supported.
 pub(super) fn reader(dtype: Dtype) -> Option<Reader> {
     Some(match dtype {
         Dtype::F32 => |bytes, values| convert(bytes, values, f32::from_le_bytes),
@@ -26,7 +26,7 @@ fn convert<const N: usize>(bytes: &[u8], values: &mut [f32], read: impl Fn([u8; 
     }
 }
 
-/// IEEE half precision to single: exact.
+/// IEEE half precision to single precision, exactly.
 fn half_to_f32(half: u16) -> f32 {
     let sign = if half >> 15 == 1 { -1.0 } else { 1.0 };
     let (exponent, fraction) = (i32::from(half >> 10 & 31), f32::from(half & 1023));

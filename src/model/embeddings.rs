@@ -1,4 +1,11 @@
 //! The embedding layer: word + position + segment, LayerNorm, dropout (BERT paper, figure 2).
+//!
+//! ```text
+//! x = dropout(LayerNorm(word[input_ids] + position[0 … seq − 1] + token_type[token_type_ids]))
+//! ```
+//!
+//! Shapes: x `[batch, seq, hidden]`; the tables `[vocab_size, hidden]`,
+//! `[max_position_embeddings, hidden]` and `[type_vocab_size, hidden]`.
 
 use super::config::Config;
 use super::encoder_inputs::EncoderInputs;

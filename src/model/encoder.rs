@@ -1,5 +1,13 @@
 //! The encoder: a stack of post-LayerNorm transformer layers (BERT paper, section 3; Vaswani et al.,
 //! 2017). The same functions serve training, evaluation and every task.
+//!
+//! ```text
+//! x₀     = embeddings
+//! yᵢ     = LayerNorm(xᵢ + dropout(W_o · attention(xᵢ) + b_o))
+//! xᵢ₊₁   = LayerNorm(yᵢ + dropout(W₂ · GELU(W₁ · yᵢ + b₁) + b₂))
+//! ```
+//!
+//! Shapes: x, y `[batch, seq, hidden]`; W₁ `[intermediate, hidden]`, W₂ `[hidden, intermediate]`.
 
 use super::config::Config;
 use super::embeddings::embeddings;
@@ -17,7 +25,7 @@ pub(super) fn dense(g: &Graph<'_>, name: &str) -> Result<[Parameter; 2], GraphEr
 /// `[batch, seq, hidden]`: the embeddings, then every layer's output.
 ///
 /// # Errors
-/// When shapes do not fit: a mistake in the configuration that [`Config::validate`] finds first.
+/// When shapes do not fit; [`Config::validate`] finds such a configuration first.
 pub fn encoder(
     g: &mut Graph<'_>,
     config: &Config,

@@ -1,5 +1,5 @@
 //! The functions of the heads, on top of the encoder's last hidden state. [`Head`](super::Head) says
-//! which of them a model has the parameters for.
+//! which of them a model has parameters for.
 //!
 //! For pretraining: the masked-LM head over the tied decoder, and the pooler with the next-sentence
 //! head (BERT paper, section 3.1; `get_masked_lm_output` and `get_next_sentence_output` of Google's
@@ -34,8 +34,8 @@ pub fn masked_lm_transform(
     layer_norm(g, x, [&gamma, &beta], config.layer_norm_eps)
 }
 
-/// The decoder's weight (the word embeddings themselves) `[vocab_size, hidden]` and its own bias
-/// `[vocab_size]`.
+/// The decoder of the masked-LM head: its weight `[vocab_size, hidden]`, which is the table of word
+/// embeddings, and its bias `[vocab_size]`.
 ///
 /// # Errors
 /// When the layout has no such parameters.
@@ -63,8 +63,9 @@ pub fn masked_lm_logits(
     linear(g, x, &w, &b)
 }
 
-/// Pushes the pooler: tanh of a dense layer over the hidden state of every `[CLS]`, whose rows in
-/// `[batch, seq, hidden]` are `first_tokens`. The result is `[batch, hidden]`.
+/// Pushes the pooler: tanh of a dense layer over the hidden state of every `[CLS]`. `first_tokens`
+/// `[batch]` are their rows in the hidden state `[batch, seq, hidden]`. The result is
+/// `[batch, hidden]`.
 ///
 /// # Errors
 /// When shapes do not fit.

@@ -1,20 +1,22 @@
 //! BERT: configuration, embeddings, encoder, heads, and weights on disk in Hugging Face's form.
 //!
-//! Read in this order: [`Config`] (the sizes), [`embeddings`], [`encoder`], [`heads`] (the model as
-//! functions that push operations), [`Head`] and [`Bert`] (the model with its parameters),
-//! [`PretrainingPlan`] (pretraining, compiled for a shape of batch), [`weights`] (files).
+//! Read in this order: [`config`](mod@config) (the sizes), [`embeddings`](mod@embeddings),
+//! [`encoder`](mod@encoder), [`heads`] (the model, as functions that push operations),
+//! [`head`](mod@head) and [`bert`](mod@bert) (the model with its parameters),
+//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] (the losses, compiled for a shape of
+//! batch), [`weights`] (files).
 
-mod bert;
-mod config;
+pub mod bert;
+pub mod config;
 mod config_error;
 mod element_type;
-mod embeddings;
-mod encoder;
-mod encoder_inputs;
-mod head;
+pub mod embeddings;
+pub mod encoder;
+pub mod encoder_inputs;
+pub mod head;
 pub mod heads;
-mod parameters;
-mod pretraining;
+pub mod parameters;
+pub mod pretraining;
 pub mod weights;
 
 pub use bert::Bert;

@@ -1,5 +1,4 @@
-//! The parameters of a BERT: their names as Hugging Face writes them, their shapes, their first
-//! values.
+//! The parameters of a BERT: names as Hugging Face writes them, shapes, and first values.
 
 use super::config::Config;
 use super::head::Head;
@@ -9,7 +8,7 @@ use crate::tensor::kernels::vectorized;
 use crate::tensor::math;
 use crate::tensor::random::{Generator, Purpose};
 
-/// Names of the parameters of layer `layer` begin with this.
+/// The prefix of the names of the parameters of layer `layer`, counted from 0.
 pub(super) fn layer(layer: usize) -> String {
     format!("bert.encoder.layer.{layer}")
 }
@@ -40,7 +39,7 @@ pub(super) fn encoder_layout(config: &Config) -> Layout {
     layer_norm(&mut layout, "bert.embeddings.LayerNorm", hidden);
     for index in 0..config.num_hidden_layers {
         let name = layer(index);
-        // Side by side, so that one product makes queries, keys and values.
+        // Adjacent, so that one matrix product computes queries, keys and values.
         for part in ["query", "key", "value"] {
             layout.add(format!("{name}.attention.self.{part}.weight"), &[hidden, hidden]);
         }
@@ -83,11 +82,11 @@ pub fn layout(config: &Config, head: Head) -> Layout {
     layout
 }
 
-/// The first values of every parameter: truncated normal (standard deviation `initializer_range`, cut
-/// at two of them) for weights, 1 for LayerNorm's weights, 0 for biases (`create_initializer` of
-/// Google's `modeling.py`). A parameter's are a function of the seed and its place in the layout, so
-/// that they may be drawn in any order, and some of them alone: those of which `wanted` says so, the
-/// others stay 0.
+/// The first values of the parameters for which `wanted(name)` is true, in the layout's order; the
+/// others are 0. Weights are drawn from a normal distribution with standard deviation
+/// `initializer_range`, truncated at two standard deviations; weights of LayerNorm are 1, biases 0
+/// (`create_initializer` of Google's `modeling.py`). The values of a parameter are a function of
+/// `seed` and of its index in the layout alone.
 pub fn initialize(
     layout: &Layout,
     config: &Config,
@@ -114,8 +113,8 @@ pub fn initialize(
 }
 
 vectorized! {
-    /// Standard normal numbers cut at ±2, times `scale`: uniform there, accepted with the density's
-    /// ratio to its highest.
+    /// Normal numbers truncated at ±2, times `scale`, by rejection: x is uniform in ±2 and accepted
+    /// with probability exp(−x²/2).
     fn truncated_normal(generator: &mut Generator, scale: f32, values: &mut [f32]) {
         const STEP: f32 = 1.0 / (1 << 24) as f32;
         for value in values {

@@ -13,44 +13,45 @@ use crate::tensor::dropout::DropoutKey;
 /// The shape of a pretraining batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchShape {
-    /// Sequences side by side.
+    /// Sequences of a batch.
     pub batch_size: usize,
-    /// Tokens of each, padding included.
+    /// Tokens of each sequence, padding included.
     pub max_seq_length: usize,
-    /// Masked positions of each, at most.
+    /// Masked positions of each sequence, at most.
     pub max_predictions_per_seq: usize,
 }
 
-/// Where a pretraining batch goes in the plan's memory. `rows` count over the flattened
-/// `[batch, seq]`.
+/// The inputs of pretraining in a plan's memory. A row is an index into the encoder's rows; see
+/// [`EncoderInputs`].
 #[derive(Clone, Copy, Debug)]
 pub struct PretrainingInputs {
-    /// Ids, segments and mask, and which rows there are.
+    /// Ids, segments and attention mask.
     pub encoder: EncoderInputs,
     /// Rows of the masked positions, real ones first, `[batch · max_predictions_per_seq]`.
     pub masked_lm_positions: Integers,
-    /// The ids that were there before masking.
+    /// The ids before masking, `[batch · max_predictions_per_seq]`.
     pub masked_lm_ids: Integers,
-    /// 1 / (masked positions of the whole batch) for real entries, 0 for padding.
+    /// The weight of each masked position in the loss, 0 for padding,
+    /// `[batch · max_predictions_per_seq]`.
     pub masked_lm_weights: Floats,
     /// Row of every `[CLS]`, `[batch]`.
     pub first_tokens: Integers,
     /// 0 true next, 1 random, `[batch]`.
     pub next_sentence_labels: Integers,
-    /// 1 / batch for real entries, 0 for padding, `[batch]`.
+    /// The weight of each pair in the loss, 0 for padding, `[batch]`.
     pub next_sentence_weights: Floats,
 }
 
 /// Forward (and backward) of pretraining, compiled for one shape of batch.
 pub struct PretrainingPlan {
     plan: Plan,
-    /// Where the batch goes.
+    /// The inputs, which [`PretrainingPlan::load`] fills.
     pub inputs: PretrainingInputs,
-    /// Embeddings and every layer's output, `[batch, seq, hidden]`; readable when asked for.
+    /// The embeddings and every layer's output, each `[batch, seq, hidden]`; readable when kept.
     pub hidden_states: Vec<Tensor>,
-    /// `[batch, hidden]`; readable when hidden states are.
+    /// The pooled output `[batch, hidden]`; readable when hidden states are kept.
     pub pooler_output: Option<Tensor>,
-    /// `[batch, 2]`.
+    /// `[batch, 2]`: class 0 is the true next sentence; readable when hidden states are kept.
     pub next_sentence_logits: Option<Tensor>,
     masked_lm: Tensor,
     next_sentence: Option<Tensor>,
@@ -58,7 +59,7 @@ pub struct PretrainingPlan {
     padding: Padding,
 }
 
-/// Losses and accuracies of one forward pass: weighted sums, with the weights given.
+/// Losses and accuracies of one forward pass: sums, weighted by the weights of the inputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Losses {
     /// Σ weight · −ln p(the masked word).
@@ -82,8 +83,9 @@ impl Losses {
 }
 
 impl PretrainingPlan {
-    /// Compiles pretraining for batches of `shape`; `next_sentence` says whether that task takes
-    /// part. With `keep`, hidden states, pooler output and next-sentence logits stay readable.
+    /// Compiles pretraining for batches of `shape`. `next_sentence` tells whether next-sentence
+    /// prediction is part of the loss. With `keep`, hidden states, pooled output and next-sentence
+    /// logits can be read after a pass, and padding is computed.
     ///
     /// # Errors
     /// [`GraphError`] when `shape` does not fit the configuration.
@@ -154,13 +156,12 @@ impl PretrainingPlan {
         &mut self.plan
     }
 
-    /// Copies `batch` into the inputs, without the rows that are padding unless hidden states are kept: no
-    /// loss depends on them. The weights of masked positions are multiplied by
-    /// `masked_lm_scale` (1 / their number makes the loss a mean), those of pairs by
-    /// `next_sentence_scale`.
+    /// Copies `batch` into the inputs. Padding is left out unless hidden states are kept; no loss
+    /// depends on it. The weights of masked positions are multiplied by `masked_lm_scale` (1 / their
+    /// number makes the loss a mean), the weights of pairs by `next_sentence_scale`.
     ///
     /// # Panics
-    /// When the batch is of another shape than the plan.
+    /// When the shape of the batch is not that of the plan.
     pub fn load(&mut self, batch: &Batch, masked_lm_scale: f32, next_sentence_scale: f32) {
         let inputs = self.inputs;
         let sequences = Sequences {

@@ -1,8 +1,8 @@
 //! Weights on disk, in Hugging Face's form: `model.safetensors` with the names of the head's class.
 //!
-//! Reading understands what BERT directories are found to hold: names with and without the `bert.`
-//! prefix, the `gamma` and `beta` of old checkpoints, half precision, the decoder stored once more
-//! beside the word embeddings it is tied to.
+//! Reading accepts the forms in which BERT checkpoints are found: names with and without the prefix
+//! `bert.`, `gamma` and `beta` as old checkpoints name the parameters of LayerNorm, half precision,
+//! and a second copy of the tied decoder.
 
 use super::config::Config;
 use super::element_type::reader;
@@ -24,13 +24,13 @@ pub enum WeightsError {
     /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// There is no `model.safetensors`.
+    /// A directory without `model.safetensors`.
     #[error(
         "`{}` has no model.safetensors; convert the checkpoint to safetensors first \
          (transformers: `model.save_pretrained(…)`)", .0.display()
     )]
     Missing(PathBuf),
-    /// The file is cut short, or its header is wrong.
+    /// A file that is cut short, or has a wrong header.
     #[error("`{}` is not a whole safetensors file: {message}; fetch or write it again", path.display())]
     Malformed {
         /// The file.
@@ -38,7 +38,7 @@ pub enum WeightsError {
         /// What is wrong.
         message: String,
     },
-    /// A tensor of another shape than the configuration asks for.
+    /// A tensor with a shape that does not fit the configuration.
     #[error(
         "`{}`: tensor `{name}` has shape {got:?}, but config.json asks for {expected:?}",
         path.display()
@@ -71,7 +71,7 @@ pub enum WeightsError {
         /// The parameter.
         name: String,
     },
-    /// A number that is not finite: what a run that diverged, or a damaged file, leaves.
+    /// A number that is not finite. The run diverged, or the file is damaged.
     #[error("`{}`: tensor `{name}` holds {value}; a model needs finite numbers", path.display())]
     NotFinite {
         /// The file.
@@ -84,7 +84,7 @@ pub enum WeightsError {
     /// More parameters than there is memory for.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
-    /// Two tensors that are the same parameter.
+    /// One parameter under two names.
     #[error("`{}` has `{name}` twice, under different names", path.display())]
     Twice {
         /// The file.
@@ -147,7 +147,7 @@ pub fn load(
         found.insert(BIAS.into(), DECODER_BIAS);
     }
 
-    // What the file lacks is found before memory is taken for it.
+    // Errors are found before memory is allocated.
     for entry in layout.entries() {
         match found.get(&entry.name) {
             Some(name) => check(&path, name, &tensors, entry)?,
@@ -168,7 +168,7 @@ pub fn load(
     Ok((parameters, report))
 }
 
-/// Tensors that repeat what is stored elsewhere, or can be computed.
+/// Tensors that are copies of others or can be computed: the tied decoder, position ids.
 fn is_copy(name: &str) -> bool {
     name.starts_with("cls.predictions.decoder.") || name.ends_with("embeddings.position_ids")
 }
@@ -217,11 +217,11 @@ fn read_tensor(
     }
 }
 
-/// Writes the bytes of `model.safetensors` for flat `parameters`, in a fixed order: by name, as the
-/// safetensors crate orders tensors of one type. Nothing of the size of the model is held for it.
+/// Writes the bytes of `model.safetensors` for flat `parameters`. Tensors are sorted by name, as the
+/// safetensors crate sorts tensors of one type. Needs little memory, whatever the size of the model.
 ///
 /// # Errors
-/// Those of `out`.
+/// The errors of `out`.
 fn write_safetensors(layout: &Layout, parameters: &[f32], out: &mut dyn Write) -> io::Result<()> {
     let mut entries: Vec<&Entry> = layout.entries().iter().collect();
     entries.sort_by_key(|entry| &entry.name);
@@ -232,7 +232,7 @@ fn write_safetensors(layout: &Layout, parameters: &[f32], out: &mut dyn Write) -
         let (dtype, shape) = (Dtype::F32, entry.shape.clone());
         (entry.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
     });
-    // transformers refuses a file that does not say which framework wrote its layout.
+    // transformers refuses a file without this key.
     let format = [("format".to_string(), "pt".to_string())].into_iter().collect();
     let metadata = Metadata::new(Some(format), infos.collect()).map_err(io::Error::other)?;
     let mut header = serde_json::to_vec(&metadata)?;

@@ -1,4 +1,4 @@
-//! What can go wrong when a pretrained model is used.
+//! The errors of tasks.
 
 use crate::autodiff::GraphError;
 use crate::data::DataError;
@@ -7,26 +7,26 @@ use crate::tokenizer::TokenizerError;
 use crate::train::SettingError;
 use std::path::PathBuf;
 
-/// What can go wrong when a pretrained model is used.
+/// An error of a task: reading a model, or using it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskError {
-    /// The model's `config.json`.
+    /// A `config.json` that cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The model's tokenizer.
+    /// Tokenizer files that cannot be used.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
-    /// The model's weights.
+    /// Weights that cannot be used.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// A setting that makes no sense.
+    /// A setting with a value that cannot be used.
     #[error(transparent)]
     Setting(#[from] SettingError),
     /// Text that cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The graph: a configuration that does not hold together.
+    /// A graph that cannot be built, or a plan that does not fit in memory.
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// More tokens in the vocabulary than rows in the embedding table.
@@ -42,7 +42,7 @@ pub enum TaskError {
         /// Rows of the embedding table.
         vocab_size: usize,
     },
-    /// A text longer than the model's positions.
+    /// A text with more tokens than the model has positions.
     #[error(
         "{} is {tokens} tokens long with its special tokens, but the model reads at most {most}; \
          shorten it", which(*index, *texts)

@@ -1,4 +1,5 @@
-//! Evaluation of a pretrained model on text: masked-LM and next-sentence metrics.
+//! Evaluation of a pretrained model on text: masked-LM and next-sentence loss and accuracy, as
+//! Google's `run_pretraining.py` computes them.
 
 use super::error::TaskError;
 use super::model::Model;
@@ -10,36 +11,83 @@ use std::convert::Infallible;
 use std::env::temp_dir;
 use std::sync::Arc;
 
-/// How instances are made of the text, and how many are looked at side by side.
+/// The settings of an evaluation: how instances are made of the text, and how many are computed
+/// together. Defaults are those of Google's scripts.
+///
+/// ```
+/// use cloze::tasks::EvalSettings;
+///
+/// let settings = EvalSettings::default().eval_batch_size(8).seed(1);
+/// assert_eq!(settings.pairs.max_seq_length, 128);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct EvalSettings {
-    /// What pairs depend on.
+    /// How sentence pairs are made.
     pub pairs: PairSettings,
-    /// What masks depend on.
+    /// How tokens are masked.
     pub masks: MaskSettings,
     /// Sequences of one forward pass.
-    pub batch_size: usize,
-    /// What pairs and masks are drawn from.
+    pub eval_batch_size: usize,
+    /// The seed of pairs and masks.
     pub seed: u64,
+}
+
+impl Default for EvalSettings {
+    fn default() -> Self {
+        Self {
+            pairs: PairSettings { max_seq_length: 128, short_seq_prob: 0.1, no_nsp: false },
+            masks: MaskSettings {
+                masked_lm_prob: 0.15,
+                max_predictions_per_seq: 20,
+                whole_word_mask: false,
+            },
+            eval_batch_size: 32,
+            seed: 12345,
+        }
+    }
+}
+
+impl EvalSettings {
+    /// Sets how sentence pairs are made.
+    pub fn pairs(self, pairs: PairSettings) -> Self {
+        Self { pairs, ..self }
+    }
+
+    /// Sets how tokens are masked.
+    pub fn masks(self, masks: MaskSettings) -> Self {
+        Self { masks, ..self }
+    }
+
+    /// Sets the sequences of one forward pass.
+    pub fn eval_batch_size(self, eval_batch_size: usize) -> Self {
+        Self { eval_batch_size, ..self }
+    }
+
+    /// Sets the seed of pairs and masks.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
 }
 
 /// The metrics of `model` on one pass over `corpus`, with pairs and masks fixed by the seed. The tokens of a
 /// large text go to a temporary file. `progress` receives the name of the work and the bytes done.
 ///
 /// # Errors
-/// [`TaskError`]: settings that make no sense, text that cannot be read.
+/// [`TaskError`]: a setting that cannot be used, text that cannot be read, a model without the heads
+/// of pretraining.
 pub fn evaluate(
     model: &Model<'_>,
     corpus: &Corpus,
     settings: &EvalSettings,
     progress: &mut dyn FnMut(&'static str, u64),
 ) -> Result<Evaluation, TaskError> {
-    let EvalSettings { pairs, masks, batch_size, seed } = *settings;
+    let EvalSettings { pairs, masks, eval_batch_size, seed } = *settings;
     model.need(model.bert().head.has_masked_lm(), "masked-LM head")?;
     model.need(model.bert().head.has_next_sentence(), "next-sentence head")?;
     let mut recipe = PretrainingRecipe::default();
     recipe.training.max_seq_length = pairs.max_seq_length;
-    recipe.training.train_batch_size = batch_size;
+    recipe.training.train_batch_size = eval_batch_size;
     recipe.max_predictions_per_seq = masks.max_predictions_per_seq;
     recipe.masked_lm_prob = masks.masked_lm_prob;
     recipe.short_seq_prob = pairs.short_seq_prob;
