@@ -1,7 +1,9 @@
-//! Matrix products by matrixmultiply (through ndarray), split over threads.
+//! Matrix products, split over threads.
 //!
-//! matrixmultiply accumulates each output element in order of k, fused, in blocks of 256. So the
-//! split over rows or columns of the output never changes a bit; k is never split.
+//! AVX-512 and AVX2 have kernels of their own ([`kernels`](super::kernels)); on other CPUs, and for
+//! strides that the kernels do not take, matrixmultiply computes the product (through ndarray). All
+//! accumulate each output element in order of k, fused, in blocks of 256, and give the same bits.
+//! Splitting rows or columns of the output over threads changes no bit; k is never split.
 
 use crate::system::threads;
 use ndarray::linalg::general_mat_mul;
@@ -35,7 +37,7 @@ impl Update {
 /// When the shapes do not fit; the graph has checked them.
 pub fn matmul(a: ArrayView2<f32>, b: ArrayView2<f32>, update: Update, mut c: ArrayViewMut2<f32>) {
     #[cfg(target_arch = "x86_64")]
-    if super::gemm::product(&a, &b, update == Update::Add, &mut c) {
+    if super::kernels::product(&a, &b, update == Update::Add, &mut c) {
         return;
     }
     general_mat_mul(1.0, &a, &b, update.beta(), &mut c);

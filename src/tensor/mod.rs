@@ -1,18 +1,14 @@
-//! The ground floor: matrix products, vector kernels, math functions, random numbers, threads.
+//! The mathematics: matrix products, vector kernels, math functions, random numbers. It uses only
+//! [`system`](crate::system).
 //!
-//! Everything that must give the same bits on every machine rests on the rules kept here:
-//! - [`mod@matmul`]: each output element is accumulated in order of k, whatever the threads.
-//! - [`kernels`]: reductions over fixed lanes and fixed chunks.
-//! - [`math`]: our own exp, ln, tanh, erf, from IEEE operations alone.
+//! These rules give the same bits on every machine:
+//! - [`mod@matmul`]: each output element is accumulated in order of k, whatever the number of threads.
+//! - [`kernels`]: reductions run over fixed lanes and fixed chunks.
+//! - [`math`]: exp, ln, tanh, erf from IEEE operations alone.
 //! - [`random`]: pure functions of (seed, purpose, epoch or step, index).
-//! - [`dropout`]: a counter-based mask that the backward pass computes again.
-//! - [`threads`]: tasks own their outputs.
-//!
-//! Beside them, [`memory`] refuses what cannot fit, and [`map`] makes a file a slice of bytes.
+//! - [`dropout`]: a counter-based mask, which the backward pass computes again.
 
 pub mod dropout;
-#[cfg(target_arch = "x86_64")]
-mod gemm;
 pub mod kernels;
 pub mod math;
 pub mod matmul;

@@ -1,0 +1,117 @@
+//! The kernels of the matrix product compiled for each instruction set, and the choice among them.
+
+use super::pack::{COPIED_ROW, copy_columns, copy_rows, pack_rows, transpose};
+use super::simd::Simd;
+use super::tile::{Tile, VECTORS, tile};
+use std::arch::x86_64::{__m256, __m512};
+
+/// [`tile`](super::tile::tile) for some number of rows.
+pub(super) type TileFunction = unsafe fn(&Tile);
+
+/// [`copy_rows`](super::pack::copy_rows) or [`copy_columns`](super::pack::copy_columns).
+type CopyFunction =
+    unsafe fn(from: *const f32, stride: usize, bounds: &[usize], k: usize, to: *mut f32);
+
+/// [`pack_rows`](super::pack::pack_rows).
+type PackFunction =
+    unsafe fn(from: *const f32, stride: usize, present: usize, k: usize, to: *mut f32);
+
+/// [`transpose`](super::pack::transpose).
+type TransposeFunction = unsafe fn(from: *const f32, stride: usize, to: *mut f32, width: usize);
+
+/// The kernels of one instruction set. A function may be called only on a CPU that has it.
+pub(super) struct Kernel {
+    /// Rows of the largest tile.
+    pub(super) rows: usize,
+    /// Floats of a vector.
+    pub(super) lanes: usize,
+    /// Tiles of 1, 2, … rows that read a as `copy_rows` leaves it.
+    pub(super) row_tiles: &'static [TileFunction],
+    pub(super) copy_rows: CopyFunction,
+    /// Tiles of 1, 2, … rows that read a as `copy_columns` leaves it.
+    pub(super) column_tiles: &'static [TileFunction],
+    pub(super) copy_columns: CopyFunction,
+    pub(super) pack_rows: PackFunction,
+    pub(super) transpose: TransposeFunction,
+}
+
+impl Kernel {
+    /// Columns of a tile.
+    pub(super) fn width(&self) -> usize {
+        VECTORS * self.lanes
+    }
+
+    /// The kernels for this CPU, if there are any.
+    pub(super) fn current() -> Option<&'static Self> {
+        match Simd::current() {
+            Simd::Avx512 => Some(&AVX512),
+            Simd::Avx2 => Some(&AVX2),
+            Simd::Portable => None,
+        }
+    }
+}
+
+/// The [`Kernel`] of an instruction set: each generic function inlined into one with the instruction
+/// set's features.
+macro_rules! kernel {
+    ($features:literal, $vector:ty, lanes $lanes:literal, rows $($rows:literal)*) => {{
+        /// # Safety
+        /// As [`super::tile::tile`].
+        #[target_feature(enable = $features)]
+        unsafe fn tile_entry<const ROWS: usize, const A_ROW: usize>(of: &Tile) {
+            // SAFETY: the caller's promise is the callee's.
+            unsafe { tile::<$vector, ROWS, A_ROW>(of) }
+        }
+        /// # Safety
+        /// As [`super::pack::copy_rows`].
+        #[target_feature(enable = $features)]
+        unsafe fn copy_rows_entry(
+            from: *const f32, stride: usize, bounds: &[usize], k: usize, to: *mut f32,
+        ) {
+            // SAFETY: the caller's promise is the callee's.
+            unsafe { copy_rows::<$vector>(from, stride, bounds, k, to) }
+        }
+        /// # Safety
+        /// As [`super::pack::copy_columns`].
+        #[target_feature(enable = $features)]
+        unsafe fn copy_columns_entry(
+            from: *const f32, stride: usize, bounds: &[usize], k: usize, to: *mut f32,
+        ) {
+            // SAFETY: the caller's promise is the callee's.
+            unsafe { copy_columns::<$vector>(from, stride, bounds, k, to) }
+        }
+        /// # Safety
+        /// As [`super::pack::pack_rows`].
+        #[target_feature(enable = $features)]
+        unsafe fn pack_rows_entry(
+            from: *const f32, stride: usize, present: usize, k: usize, to: *mut f32,
+        ) {
+            // SAFETY: the caller's promise is the callee's.
+            unsafe { pack_rows::<$vector>(from, stride, present, k, to) }
+        }
+        /// # Safety
+        /// As [`super::pack::transpose`].
+        #[target_feature(enable = $features)]
+        unsafe fn transpose_entry(from: *const f32, stride: usize, to: *mut f32, width: usize) {
+            // SAFETY: the caller's promise is the callee's.
+            unsafe { transpose::<$vector, $lanes>(from, stride, to, width) }
+        }
+        Kernel {
+            rows: [$($rows),*].len(),
+            lanes: $lanes,
+            row_tiles: &[$(tile_entry::<$rows, COPIED_ROW>),*],
+            copy_rows: copy_rows_entry,
+            column_tiles: &[$(tile_entry::<$rows, 1>),*],
+            copy_columns: copy_columns_entry,
+            pack_rows: pack_rows_entry,
+            transpose: transpose_entry,
+        }
+    }};
+}
+
+/// Tiles of 14 × 32: 28 of the 32 registers hold sums.
+pub(super) static AVX512: Kernel =
+    kernel!("avx512f", __m512, lanes 16, rows 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+
+/// Tiles of 6 × 16: 12 of the 16 registers hold sums.
+pub(super) static AVX2: Kernel = kernel!("avx2,fma", __m256, lanes 8, rows 1 2 3 4 5 6);

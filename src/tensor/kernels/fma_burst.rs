@@ -1,0 +1,84 @@
+//! The fused multiply-adds that one thread can do at most: the peak that a benchmark compares with.
+
+use super::reductions::{LANES, sum_lanes};
+#[cfg(target_arch = "x86_64")]
+use super::simd::Simd;
+#[cfg(target_arch = "x86_64")]
+use super::vector::Vector;
+use super::vectorized::vectorized;
+
+/// Vectors that hide the latency of a fused multiply-add and fit the 16 registers of AVX2.
+const BURST: usize = 12;
+
+/// Floating-point operations of one round of [`fma_burst`].
+pub const FMA_BURST_FLOP: usize = 2 * BURST * LANES;
+
+/// Computes independent fused multiply-adds only, `rounds` times [`FMA_BURST_FLOP`] operations.
+/// Returns a sum of the results, so that the compiler cannot remove them.
+pub fn fma_burst(rounds: usize, x: f32) -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: `Simd::current` returns only an instruction set that the CPU has.
+        match Simd::current() {
+            Simd::Avx512 => return unsafe { avx512(rounds, x) },
+            Simd::Avx2 => return unsafe { avx2(rounds, x) },
+            Simd::Portable => {}
+        }
+    }
+    portable(rounds, x)
+}
+
+/// # Safety
+/// The CPU must have AVX-512 F.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn avx512(rounds: usize, x: f32) -> f32 {
+    // SAFETY: the caller promises the instruction set.
+    unsafe { burst::<std::arch::x86_64::__m512>(rounds, x) }
+}
+
+/// # Safety
+/// The CPU must have AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2(rounds: usize, x: f32) -> f32 {
+    // SAFETY: the caller promises the instruction set.
+    unsafe { burst::<std::arch::x86_64::__m256>(rounds, x) }
+}
+
+/// # Safety
+/// The CPU must have the instruction set of `V`.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn burst<V: Vector>(rounds: usize, x: f32) -> f32 {
+    // SAFETY: the caller promises the instruction set; `lanes` is at least as long as a vector.
+    unsafe {
+        let (mut sums, factor) = ([V::splat(x); BURST], V::splat(0.5 * x));
+        for _ in 0..rounds * LANES / V::LANES {
+            for sum in &mut sums {
+                *sum = sum.mul_add(factor, factor);
+            }
+        }
+        let (mut total, mut lanes) = (0.0, [0.0; LANES]);
+        for sum in sums {
+            sum.store(lanes.as_mut_ptr());
+            total += lanes[..V::LANES].iter().sum::<f32>();
+        }
+        total
+    }
+}
+
+vectorized! {
+    fn portable(rounds: usize, x: f32) -> f32 {
+        let mut lanes = [[x; LANES]; BURST];
+        let factor = [0.5 * x; LANES];
+        for _ in 0..rounds {
+            for accumulator in &mut lanes {
+                for (value, factor) in accumulator.iter_mut().zip(&factor) {
+                    *value = value.mul_add(*factor, *factor);
+                }
+            }
+        }
+        lanes.iter().map(|lanes| sum_lanes(lanes)).sum()
+    }
+}

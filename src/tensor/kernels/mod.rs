@@ -1,0 +1,46 @@
+//! Vector kernels: plain loops and the matrix product, compiled for several instruction sets and
+//! chosen at run time. All `unsafe` code of the mathematics is here.
+//!
+//! A plain kernel is an ordinary function over slices, wrapped in `vectorized!`. The compiler turns its
+//! loops over fixed lanes into vector instructions. Every kernel uses only IEEE operations and
+//! `mul_add` and reduces over [`LANES`] fixed lanes, so that all versions give the same bits.
+//!
+//! | file | content |
+//! |---|---|
+//! | `simd.rs` | the instruction sets and the choice at run time |
+//! | `vectorized.rs` | the macro that compiles a plain loop for each of them |
+//! | `elementwise.rs` | sums and products, element by element |
+//! | `reductions.rs` | sums and maxima in a fixed order |
+//! | `vector.rs` | a vector register: what the matrix product is written in |
+//! | `tile.rs`, `pack.rs` | the matrix product's inner loops, generic over the register |
+//! | `entry_points.rs` | those loops compiled for each instruction set |
+//! | `product.rs` | the matrix product around them |
+//! | `fma_burst.rs` | the most multiply-adds that a thread can do |
+#![allow(unsafe_code)]
+
+mod elementwise;
+#[cfg(target_arch = "x86_64")]
+mod entry_points;
+mod fma_burst;
+#[cfg(target_arch = "x86_64")]
+mod pack;
+#[cfg(target_arch = "x86_64")]
+mod product;
+mod reductions;
+mod simd;
+#[cfg(target_arch = "x86_64")]
+mod tile;
+#[cfg(target_arch = "x86_64")]
+mod vector;
+mod vectorized;
+
+pub use elementwise::{add, add_bias, multiply, scale, scale_by};
+pub use fma_burst::{FMA_BURST_FLOP, fma_burst};
+#[cfg(target_arch = "x86_64")]
+pub(super) use product::product;
+pub use reductions::{
+    LANES, ROW_CHUNK, add_chunks, sum, sum_of_squares, sum_rows, sum_rows_scratch,
+};
+pub(crate) use reductions::{max_lanes, reduce, sum_lanes};
+pub use simd::Simd;
+pub(crate) use vectorized::vectorized;

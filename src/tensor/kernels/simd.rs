@@ -1,0 +1,65 @@
+//! The instruction sets that kernels are compiled for, and the choice among them at run time.
+
+use std::sync::OnceLock;
+
+/// An instruction set that kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Simd {
+    /// What every CPU of this architecture has. Without fused multiply-add in hardware (x86-64),
+    /// `mul_add` is computed in software: the same bits, slowly.
+    Portable,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, DQ and VL.
+    Avx512,
+}
+
+impl Simd {
+    /// The best instruction set of this machine, or the one that the environment variable
+    /// `CLOZE_SIMD` (`portable`, `avx2`, `avx512`) asks for, if the machine has it.
+    pub fn current() -> Self {
+        static CURRENT: OnceLock<Simd> = OnceLock::new();
+        *CURRENT.get_or_init(|| {
+            let best = Self::detect();
+            match std::env::var("CLOZE_SIMD").as_deref() {
+                Ok("portable") => Self::Portable,
+                Ok("avx2") => Self::Avx2.min(best),
+                _ => best,
+            }
+        })
+    }
+
+    /// The best instruction set of this machine.
+    pub(super) fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if avx2
+                && is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl")
+            {
+                return Self::Avx512;
+            }
+            if avx2 {
+                return Self::Avx2;
+            }
+        }
+        Self::Portable
+    }
+
+    /// Whether this machine multiplies and adds in one rounding, as the determinism contract asks.
+    pub fn has_fma() -> bool {
+        cfg!(target_arch = "aarch64") || Self::detect() >= Self::Avx2
+    }
+
+    /// `portable`, `avx2` or `avx512`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+}

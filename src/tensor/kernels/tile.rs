@@ -1,0 +1,95 @@
+//! The innermost part of the matrix product: one tile of c, held in registers over a block of k.
+
+use super::vector::Vector;
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
+/// Terms of one chain of additions: the block of k of matrixmultiply.
+pub(super) const BLOCK: usize = 256;
+
+/// The largest tile, in rows and in columns.
+pub(super) const MOST_ROWS: usize = 14;
+pub(super) const MOST_WIDTH: usize = 32;
+
+/// Vectors in a row of a tile.
+pub(super) const VECTORS: usize = 2;
+
+/// Rows of b that are fetched ahead.
+pub(super) const AHEAD: usize = 6;
+
+/// Steps in one turn of the loop over k. With one step a turn, the CPU would mispredict the end of the
+/// loop for every tile.
+const UNROLLED: usize = 4;
+
+/// One tile of c over one block of k. Element (i, p) of a is at `a[i · A_ROW + p · a_k]`, (p, j) of b at
+/// `b[p · width + j]`, (i, j) of c at `c[i · c_row + j]`; `A_ROW` and the width are the kernel's.
+pub(super) struct Tile {
+    pub(super) k: usize,
+    pub(super) a: *const f32,
+    pub(super) a_k: usize,
+    pub(super) b: *const f32,
+    pub(super) c: *mut f32,
+    pub(super) c_row: usize,
+    pub(super) add: bool,
+}
+
+/// Computes a tile of `ROWS` rows and [`VECTORS`] vectors: each element is a chain of fused
+/// multiply-adds from zero, in order of k, which is stored in c or added to it.
+///
+/// # Safety
+/// The CPU must have the instruction set of `V`; the elements of a and b that [`Tile`] names must be
+/// readable, and those of c writable (and readable when `add`).
+#[inline(always)]
+pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const A_ROW: usize>(tile: &Tile) {
+    let (mut a, mut b) = (tile.a, tile.b);
+    // SAFETY: the caller promises the instruction set and the elements; a and b move past the last step
+    // without being read there.
+    unsafe {
+        let mut sums = [[V::splat(0.0); VECTORS]; ROWS];
+        for _ in 0..tile.k / UNROLLED {
+            for _ in 0..UNROLLED {
+                step::<V, ROWS, A_ROW>(a, b, &mut sums);
+                a = a.wrapping_add(tile.a_k);
+                b = b.wrapping_add(VECTORS * V::LANES);
+            }
+        }
+        for _ in 0..tile.k % UNROLLED {
+            step::<V, ROWS, A_ROW>(a, b, &mut sums);
+            a = a.wrapping_add(tile.a_k);
+            b = b.wrapping_add(VECTORS * V::LANES);
+        }
+        for (i, sums) in sums.into_iter().enumerate() {
+            for (v, sum) in sums.into_iter().enumerate() {
+                let c = tile.c.add(i * tile.c_row + v * V::LANES);
+                let sum = if tile.add { V::load(c).add(sum) } else { sum };
+                sum.store(c);
+            }
+        }
+    }
+}
+
+/// One step of k: adds the product of a column of a and a row of b to `sums`.
+///
+/// # Safety
+/// As [`tile`]: `a` and `b` point at the elements of this step.
+#[inline(always)]
+unsafe fn step<V: Vector, const ROWS: usize, const A_ROW: usize>(
+    a: *const f32,
+    b: *const f32,
+    sums: &mut [[V; VECTORS]; ROWS],
+) {
+    // SAFETY: the caller promises the instruction set and the elements; a prefetch may name any
+    // address.
+    unsafe {
+        let mut row = [V::splat(0.0); VECTORS];
+        for (v, row) in row.iter_mut().enumerate() {
+            *row = V::load(b.wrapping_add(v * V::LANES));
+            _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add((AHEAD * VECTORS + v) * V::LANES).cast());
+        }
+        for (i, sums) in sums.iter_mut().enumerate() {
+            let x = V::splat(*a.add(i * A_ROW));
+            for (sum, row) in sums.iter_mut().zip(row) {
+                *sum = x.mul_add(row, *sum);
+            }
+        }
+    }
+}
