@@ -1,14 +1,15 @@
-//! One error type for the whole library, made of one type per room.
+//! One error type for the whole library, made of one type per folder.
 
 use crate::data::DataError;
-use crate::run::TrainError;
+use crate::run::RunError;
 use crate::system::files::FileError;
 use crate::system::threads::PoolError;
 use crate::tasks::TaskError;
 use crate::tokenizer::TokenizerError;
 
 /// Anything that can go wrong in `cloze`. Every message names the file, line or value at fault and
-/// says what to do.
+/// says what to do. A setting is in single quotes (`'train_batch_size'`), so that a command line can replace it by
+/// its own spelling.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -21,13 +22,13 @@ pub enum Error {
     /// Text and instances.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// Training.
+    /// A run.
     #[error(transparent)]
-    Train(#[from] TrainError),
-    /// Using a pretrained model.
+    Run(#[from] RunError),
+    /// Using a trained model.
     #[error(transparent)]
     Task(#[from] TaskError),
-    /// Threads.
+    /// Threads that cannot be started.
     #[error(transparent)]
     Pool(#[from] PoolError),
 }

@@ -88,3 +88,4 @@ pub mod tokenizer;
 pub mod train;
 
 pub use error::{Error, Result};
+pub use run::pretrain;

@@ -1,8 +1,8 @@
 //! BERT directories as other programs write them (`testdata/hugging_face`, see its README): read with
 //! the right names, types and settings, and computed to what `f64` makes of the stored weights.
 
-use cloze::model::Bert;
 use cloze::model::heads::{masked_lm_logits, next_sentence_logits, pooler};
+use cloze::model::{Bert, Head};
 use cloze::tasks::Pretrained;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -105,8 +105,10 @@ fn half_precision_is_widened() {
 #[test]
 fn missing_heads_are_drawn_from_the_seed() {
     let config = open("bare").0.bert.config;
-    let [first, again, other] =
-        [1, 1, 2].map(|seed| Bert::from_directory(&path("bare"), config.clone(), seed).unwrap().0);
+    let [first, again, other] = [1, 1, 2].map(|seed| {
+        let (path, head) = (path("bare"), Head::Pretraining);
+        Bert::from_directory(&path, config.clone(), head, seed).unwrap().0
+    });
     assert_eq!(first.parameters, again.parameters);
     for entry in first.layout.entries() {
         let same = first.parameters[entry.range.clone()] == other.parameters[entry.range.clone()];

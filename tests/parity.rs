@@ -2,10 +2,14 @@
 //! array and for how far torch's own `f32` is from the `f64` truth that is stored).
 
 use cloze::autodiff::{Graph, Mode, Plan};
+use cloze::data::Batch;
 use cloze::model::heads::masked_lm_logits;
-use cloze::model::{BatchShape, Bert, Config, EncoderInputs, PretrainingPlan, encoder};
+use cloze::model::{
+    BatchShape, Bert, Config, EncoderInputs, Head, Padding, PretrainingPlan, Sequences, encoder,
+};
 use cloze::tensor::dropout::DropoutKey;
-use cloze::train::optimizer::{AdamW, Moments, clip_factor, global_norm, groups};
+use cloze::train::gradient_tree::{clip_factor, global_norm};
+use cloze::train::optimizer::{AdamW, Moments, groups};
 use cloze::train::schedule::Schedule;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
@@ -51,44 +55,37 @@ const SHAPE: BatchShape =
 
 fn bert() -> Bert {
     let config = Config::from_file(&fixture("config.json")).unwrap();
-    let (bert, report) = Bert::from_directory(&fixture(""), config, 0).unwrap();
+    let (bert, report) = Bert::from_directory(&fixture(""), config, Head::Pretraining, 0).unwrap();
     assert!(report.initialized.is_empty() && report.ignored.is_empty(), "{report:?}");
     bert
 }
 
-/// Fills the plan with batch `index` of `arrays`: masked positions packed to the front, weights
+/// Loads batch `index` of `arrays` into the plan: masked positions packed to the front, weights
 /// divided by their number.
 fn fill(plan: &mut PretrainingPlan, arrays: &Arrays, index: usize) {
     let BatchShape { batch_size, max_seq_length, max_predictions_per_seq } = SHAPE;
-    let inputs = plan.inputs;
-    let encoder = inputs.encoder;
     let of_batch = |name: &str, width: usize| {
         arrays.integers(name)[index * batch_size * width..][..batch_size * width].to_vec()
     };
-    for (place, name) in [
-        (encoder.input_ids, "input_ids"),
-        (encoder.token_type_ids, "token_type_ids"),
-        (encoder.attention_mask, "attention_mask"),
-    ] {
-        plan.plan().integers_mut(place).copy_from_slice(&of_batch(name, max_seq_length));
-    }
-    let labels = of_batch("next_sentence_labels", 1);
-    plan.plan().integers_mut(inputs.next_sentence_labels).copy_from_slice(&labels);
-    plan.plan().floats_mut(inputs.next_sentence_weights).fill(1.0 / batch_size as f32);
+    let mut batch = Batch::new(batch_size, max_seq_length, max_predictions_per_seq);
+    batch.instances = batch_size;
+    batch.input_ids = of_batch("input_ids", max_seq_length);
+    batch.token_type_ids = of_batch("token_type_ids", max_seq_length);
+    batch.attention_mask = of_batch("attention_mask", max_seq_length);
+    batch.next_sentence_labels = of_batch("next_sentence_labels", 1);
+    batch.next_sentence_weights.fill(1.0);
     let positions = of_batch("masked_lm_positions", max_predictions_per_seq);
     let ids = of_batch("masked_lm_ids", max_predictions_per_seq);
     let predictions = batch_size * max_predictions_per_seq;
     let weights = arrays.floats("masked_lm_weights")[index * predictions..][..predictions].to_vec();
     let real: Vec<usize> = (0..predictions).filter(|&i| weights[i] != 0.0).collect();
-    let mut packed = (vec![0; predictions], vec![0; predictions], vec![0.0; predictions]);
     for (slot, &i) in real.iter().enumerate() {
-        packed.0[slot] = (i / max_predictions_per_seq * max_seq_length) as u32 + positions[i];
-        packed.1[slot] = ids[i];
-        packed.2[slot] = 1.0 / real.len() as f32;
+        let first = (i / max_predictions_per_seq * max_seq_length) as u32;
+        batch.masked_lm_positions[slot] = first + positions[i];
+        batch.masked_lm_ids[slot] = ids[i];
+        batch.masked_lm_weights[slot] = 1.0;
     }
-    plan.plan().integers_mut(inputs.masked_lm_positions).copy_from_slice(&packed.0);
-    plan.plan().integers_mut(inputs.masked_lm_ids).copy_from_slice(&packed.1);
-    plan.plan().floats_mut(inputs.masked_lm_weights).copy_from_slice(&packed.2);
+    plan.load(&batch, 1.0 / real.len() as f32, 1.0 / batch_size as f32);
 }
 
 /// The largest difference over the largest value.
@@ -149,14 +146,10 @@ fn masked_lm_logits_at_every_position() {
     let logits = masked_lm_logits(&mut g, &bert.config, last, positions).unwrap();
     g.keep(logits);
     let mut plan = Plan::new(g, Mode::Evaluation).unwrap();
-    inputs.fill(&mut plan, |_| max_seq_length);
-    for (place, name) in [
-        (inputs.input_ids, "input_ids"),
-        (inputs.token_type_ids, "token_type_ids"),
-        (inputs.attention_mask, "attention_mask"),
-    ] {
-        plan.integers_mut(place).copy_from_slice(&batch.integers(name));
-    }
+    let [input_ids, token_type_ids, attention_mask] =
+        &["input_ids", "token_type_ids", "attention_mask"].map(|name| batch.integers(name));
+    let sequences = Sequences { input_ids, token_type_ids, attention_mask };
+    inputs.load(&mut plan, sequences, Padding::Computed);
     let rows: Vec<u32> = (0..(batch_size * max_seq_length) as u32).collect();
     plan.integers_mut(positions).copy_from_slice(&rows);
     plan.forward(&bert.parameters, KEY);
@@ -224,7 +217,7 @@ fn ten_optimizer_steps() {
             let losses = plan.forward(&bert.parameters, KEY);
             gradients.fill(0.0);
             plan.backward(&bert.parameters, &mut gradients, KEY);
-            let grad_norm = global_norm(&gradients, &mut Vec::new());
+            let grad_norm = global_norm(&gradients);
             let learning_rate = schedule.learning_rate(step as u64);
             let factor = clip_factor(grad_norm, 1.0);
             adamw.step(

@@ -5,8 +5,8 @@
 #[path = "command_line/place.rs"]
 mod place;
 
-use cloze::run::{Input, ModelSource, Observer, Options, TrainError, VocabularySource};
-use cloze::run::{pretrain, resume};
+use cloze::run::pretraining::{InstanceSource, ModelSource, VocabularySource};
+use cloze::run::{Event, Finished, Observer, PretrainingJob, PretrainingOptions, RunError};
 use cloze::system::threads::Pool;
 use place::{Answer, Place};
 use serde_json::Value;
@@ -16,33 +16,34 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// A run of twelve steps that logs, evaluates and saves at different ones.
-fn options(place: &Place, run: &str) -> Options {
+fn options(place: &Place, run: &str) -> PretrainingOptions {
     let path = |name: &str| place.path(name).to_str().unwrap().to_string();
-    let mut options = Options {
-        input: Input::Text(vec![path("text.txt")]),
-        eval_input: Vec::new(),
-        invalid_utf8: Default::default(),
-        eval_fraction: 0.2,
-        max_eval_steps: 2,
-        model: ModelSource::New {
-            model: path("tiny.json"),
-            vocabulary: VocabularySource::Learn { vocab_size: 120, limit_alphabet: 1000 },
-            cased: false,
-        },
-        hidden_dropout_prob: None,
-        attention_probs_dropout_prob: None,
-        recipe: Default::default(),
-        log_every: 5,
-        eval_every: 4,
-        save_checkpoints_steps: 3,
-        output_dir: place.path(run),
-    };
-    let recipe = &mut options.recipe;
-    (recipe.max_seq_length, recipe.max_predictions_per_seq) = (32, 5);
-    (recipe.train_batch_size, recipe.gradient_accumulation_steps) = (3, 2);
-    recipe.schedule.learning_rate = 1e-2;
-    (recipe.schedule.num_train_steps, recipe.schedule.num_warmup_steps) = (12, 2);
+    let mut options = PretrainingOptions::default();
+    options.input = InstanceSource::Text(vec![path("text.txt")]);
+    (options.eval_fraction, options.max_eval_steps) = (0.2, 2);
+    *options.model.as_new().0 = path("tiny.json");
+    *options.model.as_learned().0 = 120;
+    (options.log_every, options.eval_every, options.save_checkpoints_steps) = (5, 4, 3);
+    options.output_dir = Some(place.path(run));
+    options.recipe.max_predictions_per_seq = 5;
+    let training = &mut options.recipe.training;
+    training.max_seq_length = 32;
+    (training.train_batch_size, training.gradient_accumulation_steps) = (3, 2);
+    training.schedule.learning_rate = 1e-2;
+    (training.schedule.num_train_steps, training.schedule.num_warmup_steps) = (12, 2);
     options
+}
+
+fn pretrain(
+    options: &PretrainingOptions,
+    command: &str,
+    observer: &mut dyn Observer,
+) -> Result<Finished, RunError> {
+    cloze::run::begin::<PretrainingJob>(options, command, observer)
+}
+
+fn resume(options: &PretrainingOptions, observer: &mut dyn Observer) -> Result<Finished, RunError> {
+    cloze::run::resume::<PretrainingJob>(options, observer)
 }
 
 /// Stops a run before step `at`, and keeps what it is told.
@@ -59,20 +60,17 @@ impl StopAt {
 }
 
 impl Observer for StopAt {
-    fn note(&mut self, message: &str) {
-        self.notes.push(message.into());
-    }
-
-    fn started(&mut self, step: u64, _: u64) {
-        self.step = step;
+    fn observe(&mut self, event: Event<'_>) {
+        match event {
+            Event::Note(message) | Event::Warning(message) => self.notes.push(message.into()),
+            Event::Started { step, .. } => self.step = step,
+            Event::Step(_) => self.step += 1,
+            _ => {}
+        }
     }
 
     fn should_stop(&mut self) -> bool {
         self.step >= self.at
-    }
-
-    fn stepped(&mut self, _: &cloze::train::trainer::StepReport) {
-        self.step += 1;
     }
 }
 
@@ -81,9 +79,9 @@ fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
 }
 
 /// Trains until just before step `at`.
-fn stop(options: &Options, at: u64) {
+fn stop(options: &PretrainingOptions, at: u64) {
     let result = on_threads(2, || pretrain(options, "test", &mut StopAt::new(at)));
-    assert!(matches!(result, Err(TrainError::Stopped { step, .. }) if step == at));
+    assert!(matches!(result, Err(RunError::Stopped { step, .. }) if step == at));
 }
 
 /// What must be the same: weights and metrics, timings aside.
@@ -127,7 +125,7 @@ fn resuming_with_a_file_of_instances() {
     place.cloze(&format!("{make} --max-predictions-per-seq 5")).ok();
     let options = |run: &str| {
         let mut options = options(&place, run);
-        options.input = Input::Instances { file: place.path("i.jsonl"), shuffle: true };
+        options.input = InstanceSource::Instances { file: place.path("i.jsonl"), shuffle: true };
         options.model = ModelSource::New {
             model: place.path("tiny.json").to_str().unwrap().into(),
             vocabulary: VocabularySource::File(place.path("vocab.txt")),
@@ -157,7 +155,7 @@ fn a_flipped_bit_is_found_and_named_and_the_checkpoint_before_is_used() {
         fs::write(&last, &flipped).unwrap();
         let mut observer = StopAt::new(0);
         let stopped = resume(&options, &mut observer).err().unwrap();
-        assert!(matches!(stopped, TrainError::Stopped { step: 6, .. }), "{stopped}");
+        assert!(matches!(stopped, RunError::Stopped { step: 6, .. }), "{stopped}");
         let named = |note: &String| note.contains("step-000008.ckpt` is damaged");
         assert!(observer.notes.iter().any(named), "{:?}", observer.notes);
     }
@@ -179,7 +177,7 @@ fn what_does_not_belong_to_the_run_is_refused() {
     let place = Place::new();
     let options = options(&place, "run");
     stop(&options, 4);
-    let refused = |options: &Options, words: &str| {
+    let refused = |options: &PretrainingOptions, words: &str| {
         let error = resume(options, &mut ()).err().unwrap().to_string();
         assert!(error.contains(words), "{error}");
     };
@@ -195,7 +193,7 @@ fn what_does_not_belong_to_the_run_is_refused() {
     place.write("tiny.json", &config);
     // A checkpoint of a run with another seed.
     let mut other = self::options(&place, "other");
-    other.recipe.seed = 1;
+    other.recipe.training.seed = 1;
     stop(&other, 5);
     let [from, to] =
         ["other", "run"].map(|run| place.path(run).join("checkpoint/step-000005.ckpt"));
@@ -205,7 +203,9 @@ fn what_does_not_belong_to_the_run_is_refused() {
         "checkpoint/step-000005.ckpt` does not belong to this run: its settings are not",
     );
     fs::remove_file(&to).unwrap();
-    refused(&Options { log_every: 1, ..options.clone() }, "--log-every was 5, now 1");
+    let mut other = options.clone();
+    other.log_every = 1;
+    refused(&other, "'log_every' was 5, now 1");
     resume(&options, &mut ()).unwrap();
 }
 
@@ -396,10 +396,10 @@ fn from_another_directory_it_is_said_what_paths_are_relative_to() {
 fn a_run_that_diverges_stops_and_its_last_checkpoint_stays() {
     let place = Place::new();
     let mut options = options(&place, "run");
-    options.recipe.schedule.learning_rate = 1e38;
+    options.recipe.training.schedule.learning_rate = 1e38;
     options.save_checkpoints_steps = 1;
     let error = pretrain(&options, "test", &mut ()).err().unwrap();
-    let TrainError::Diverged(diverged) = &error else { panic!("{error}") };
+    let RunError::Diverged(diverged) = &error else { panic!("{error}") };
     assert!(!diverged.loss.is_finite() || !diverged.grad_norm.is_finite());
     let message = error.to_string();
     let step = format!("step {}", diverged.step + 1);

@@ -1,6 +1,6 @@
 //! How fast the tokenizer is on this machine: text to ids, and text to vocabulary.
 
-use crate::run::TrainError;
+use crate::run::RunError;
 use crate::system::threads;
 use crate::tokenizer::{Tokenizer, TokenizerOptions, TrainerOptions, WordCounts, learn};
 use serde::Serialize;
@@ -39,12 +39,12 @@ pub struct TokenizerMeasured {
 /// from them, on the threads of the current pool. Without a tokenizer, the learned one is used.
 ///
 /// # Errors
-/// [`TrainError::Tokenizer`] when no vocabulary of that size can be learned.
+/// [`RunError::Tokenizer`] when no vocabulary of that size can be learned.
 pub fn benchmark_tokenizer(
     text: &str,
     tokenizer: Option<Tokenizer>,
     vocab_size: usize,
-) -> Result<TokenizerMeasured, TrainError> {
+) -> Result<TokenizerMeasured, RunError> {
     let lines: Vec<&str> = text.lines().collect();
     let groups: Vec<&[&str]> = lines.chunks(GROUP).collect();
     let options = TrainerOptions { vocab_size, ..TrainerOptions::default() };

@@ -9,16 +9,17 @@
 //!               + 6 · masked positions · hidden · (hidden + vocab_size)
 //! ```
 
-use crate::autodiff::{Profile, Row};
+use crate::autodiff::{Mode, Profile, Row};
 use crate::data::{Batch, Instance};
 use crate::model::{Bert, Config};
-use crate::run::TrainError;
+use crate::run::RunError;
+use crate::run::pretraining::PretrainingRecipe;
 use crate::system::memory;
 use crate::system::threads::{self, Pool, SplitOutput};
 use crate::tensor::kernels::{self, Simd};
 use crate::tensor::random::{Generator, Purpose};
-use crate::train::recipe::Recipe;
-use crate::train::trainer::Trainer;
+use crate::train::Trainer;
+use crate::train::pretraining::Pretraining;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -98,12 +99,12 @@ pub struct Scaling {
 /// Measures training on `all` threads and on `one`, twice each in turn; keeps the faster of each.
 ///
 /// # Errors
-/// [`TrainError`] when the settings make no sense.
+/// [`RunError`] when the settings make no sense.
 pub fn benchmark_scaling(
     settings: &Settings,
     all: &Pool,
     one: &Pool,
-) -> Result<Measured, TrainError> {
+) -> Result<Measured, RunError> {
     let mut best: [Option<Measured>; 2] = [None, None];
     for _ in 0..2 {
         for (pool, best) in [all, one].into_iter().zip(&mut best) {
@@ -142,19 +143,14 @@ pub fn flop_per_step(config: &Config, batch: usize, seq: usize, masked: usize) -
 /// Measures training on the threads of the current pool.
 ///
 /// # Errors
-/// [`TrainError`] when the settings make no sense.
-pub fn benchmark(settings: &Settings) -> Result<Measured, TrainError> {
+/// [`RunError`] when the settings make no sense.
+pub fn benchmark(settings: &Settings) -> Result<Measured, RunError> {
     let config = Config::named_or_file(&settings.model, settings.vocab_size)?;
     config.validate("the options")?;
-    let recipe = Recipe {
-        train_batch_size: settings.batch_size,
-        max_seq_length: settings.max_seq_length,
-        max_predictions_per_seq: settings.max_predictions_per_seq,
-        ..Recipe::default()
-    };
+    let recipe = recipe(settings);
     recipe.validate(&config)?;
     let batches = random_batches(settings, &recipe);
-    let mut trainer = Trainer::new(Bert::new(config.clone(), 0), recipe)?;
+    let mut trainer = trainer(Bert::new(config.clone(), 0), recipe)?;
     let planned_memory_bytes = trainer.bytes() as u64;
     let mut peak_gflops = fma_peak();
     let mut times = Vec::new();
@@ -198,14 +194,27 @@ pub fn benchmark(settings: &Settings) -> Result<Measured, TrainError> {
     })
 }
 
+fn recipe(settings: &Settings) -> PretrainingRecipe {
+    let mut recipe = PretrainingRecipe::default();
+    recipe.training.train_batch_size = settings.batch_size;
+    recipe.training.max_seq_length = settings.max_seq_length;
+    recipe.max_predictions_per_seq = settings.max_predictions_per_seq;
+    recipe
+}
+
+fn trainer(bert: Bert, recipe: PretrainingRecipe) -> Result<Trainer<Pretraining>, RunError> {
+    let objective = Pretraining::new(&bert, recipe.batch_shape(), Mode::Training, true)?;
+    Ok(Trainer::new(bert, objective, recipe.training))
+}
+
 /// The rows of the profile, and one for what is left of the time of a step.
 fn operations(profile: &Profile, times: &[f64], parameters: usize) -> Vec<Row> {
     let mut rows = profile.rows(times.len());
     let step = 1e3 * times.iter().sum::<f64>() / times.len() as f64;
     let ms = step - rows.iter().map(|row| row.ms).sum::<f64>();
-    // Gradients are zeroed, read for the norm and for the update, which reads and writes parameters
-    // and both moments.
-    let bytes = 4 * 9 * parameters as u64;
+    // The gradients of two micro-batches are read and their sum is written; the update reads it, and reads and
+    // writes parameters and both moments.
+    let bytes = 4 * 10 * parameters as u64;
     rows.push(Row { operation: "clipping and AdamW", pass: "update", ms, flop: 0, bytes });
     rows
 }
@@ -228,7 +237,7 @@ fn copy_rate() -> f64 {
 }
 
 /// Full sequences of random tokens, every masked position in use.
-fn random_batches(settings: &Settings, recipe: &Recipe) -> Vec<Batch> {
+fn random_batches(settings: &Settings, recipe: &PretrainingRecipe) -> Vec<Batch> {
     let (seq, masks) = (settings.max_seq_length, settings.max_predictions_per_seq);
     let mut generator = Generator::new(0, Purpose::Testing, 0, 0);
     let mut instance = |index: usize| {
@@ -249,7 +258,7 @@ fn random_batches(settings: &Settings, recipe: &Recipe) -> Vec<Batch> {
         (0..instances).for_each(|index| batch.push(&instance(index)));
         batch
     };
-    recipe.micro_batches().map(batch).collect()
+    recipe.training.micro_batches().map(batch).collect()
 }
 
 /// The best of several bursts of fused multiply-adds on every thread, in 10⁹ FLOP a second.
@@ -274,12 +283,6 @@ mod tests {
     #[test]
     fn the_operations_of_a_plan_have_the_flops_of_the_formula() {
         let config = Config::named("tiny", 99).unwrap();
-        let recipe = Recipe {
-            train_batch_size: 3,
-            max_seq_length: 10,
-            max_predictions_per_seq: 2,
-            ..Recipe::default()
-        };
         let settings = Settings {
             model: "tiny".into(),
             vocab_size: 99,
@@ -288,8 +291,9 @@ mod tests {
             max_predictions_per_seq: 2,
             steps: 1,
         };
+        let recipe = recipe(&settings);
         let batches = random_batches(&settings, &recipe);
-        let mut trainer = Trainer::new(Bert::new(config.clone(), 0), recipe).unwrap();
+        let mut trainer = trainer(Bert::new(config.clone(), 0), recipe).unwrap();
         trainer.step(&batches).unwrap();
         let flop: u64 = trainer.profile().rows(1).iter().map(|row| row.flop).sum();
         // The formula leaves out the pooler and the two columns behind it: 6 FLOP a weight, 3 rows.

@@ -58,23 +58,20 @@ pub fn run(args: Args) -> cloze::Result<()> {
         seed: args.seed,
     };
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
-    let mut terminal = Terminal::new(None);
+    let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
+    let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
     let model = pretrained.model();
-    let answer = pool.run(|| evaluate(model, &corpus, &settings, &mut terminal))?;
+    let answer = pool.run(|| evaluate(model, &corpus, &settings, progress))?;
     print(|out| {
         if args.json {
-            return writeln!(out, "{}", serde_json::to_string(&answer)?);
+            return writeln!(out, "{}", serde_json::to_string(&answer.to_json(""))?);
         }
         // The names and the order of Google's script.
-        writeln!(out, "masked_lm_accuracy = {:.4}", answer.masked_lm_accuracy)?;
-        writeln!(out, "masked_lm_loss = {:.4}", answer.masked_lm_loss)?;
-        if let (Some(accuracy), Some(loss)) =
-            (answer.next_sentence_accuracy, answer.next_sentence_loss)
-        {
-            writeln!(out, "next_sentence_accuracy = {accuracy:.4}")?;
-            writeln!(out, "next_sentence_loss = {loss:.4}")?;
+        for term in &answer.terms {
+            writeln!(out, "{}_accuracy = {:.4}", term.name, term.accuracy)?;
+            writeln!(out, "{}_loss = {:.4}", term.name, term.loss)?;
         }
         writeln!(out, "instances = {}", answer.instances)?;
-        writeln!(out, "masked_tokens = {}", answer.masked_tokens)
+        writeln!(out, "masked_tokens = {}", answer.count("masked_tokens"))
     })
 }

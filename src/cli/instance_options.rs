@@ -1,8 +1,8 @@
 //! The options that say how text becomes instances: the same for every command that makes some.
 
 use cloze::data::{MaskSettings, PairSettings};
+use cloze::run::pretraining::check_shares;
 use cloze::tasks::TaskError;
-use cloze::train::recipe::check_shares;
 
 /// How text becomes pairs and masks, apart from lengths, whose defaults differ between commands.
 #[derive(clap::Args)]

@@ -4,7 +4,6 @@ use super::instance_options::InstanceOptions;
 use super::output::{check_place, write_or_print};
 use cloze::data::{Corpus, Sampler, TokenStore, to_json};
 use cloze::report::{Terminal, print_line};
-use cloze::run::Observer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

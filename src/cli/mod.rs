@@ -8,12 +8,13 @@ mod bench;
 mod bench_tokenizer;
 mod eval;
 mod fill_mask;
-mod given;
 mod instance_options;
 mod instances;
 mod next_sentence;
+mod option_names;
 mod output;
 mod pretrain;
+mod pretrain_options;
 mod signals;
 mod tokenize;
 mod verify;
@@ -92,7 +93,8 @@ pub fn main() -> ExitCode {
     match result {
         Ok(status) => status,
         Err(error) => {
-            print_line(format_args!("error: {error}"));
+            let message = option_names::with_option_names(&error.to_string());
+            print_line(format_args!("error: {message}"));
             ExitCode::FAILURE
         }
     }
@@ -105,6 +107,27 @@ fn done(_: ()) -> ExitCode {
 /// For `--threads`; more than these only stand in each other's way.
 fn threads() -> clap::builder::RangedI64ValueParser<u16> {
     clap::value_parser!(u16).range(1..=1024)
+}
+
+/// A SHA-256 in hexadecimal.
+fn sha256(text: &str) -> Result<String, &'static str> {
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("a SHA-256 is 64 hexadecimal digits")
+}
+
+/// Exit status 1, with a line that says so, when the weights do not have the expected SHA-256.
+fn check_sha256(expected: Option<&str>, got: &str) -> ExitCode {
+    match expected {
+        Some(expected) if expected != got => {
+            print_line(format_args!(
+                "error: the SHA-256 of model.safetensors differs:\n    {expected} expected\n    {got} got"
+            ));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// What text that is not UTF-8 does, an option of every command that reads text.

@@ -1,18 +1,14 @@
-//! Ctrl-C and SIGTERM while a run trains: the step is finished, the run saved. A second one ends it at
-//! once.
+//! Ctrl-C and SIGTERM during training: the step is finished and the run saved. A second signal ends the process
+//! at once.
 
-use cloze::data::Batch;
-use cloze::model::Bert;
-use cloze::run::Observer;
-use cloze::run::metrics::{EvaluationMetrics, TrainingMetrics};
-use cloze::tokenizer::Tokenizer;
-use cloze::train::trainer::StepReport;
+use super::option_names::with_option_names;
+use cloze::run::{Event, Observer};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// An observer that stops the run when a signal has come.
+/// An observer that stops the run when a signal has come, and forwards every event.
 pub(super) struct StopOnSignal<O> {
     /// Who is told what happens.
     pub(super) inner: O,
@@ -32,7 +28,7 @@ impl<O> StopOnSignal<O> {
         128 + self.signal.load(Ordering::Relaxed) as u8
     }
 
-    /// From here on signals are held back until the step is done; before, there is nothing to save.
+    /// From here on, signals wait until the step is done. Before, there is nothing to save.
     fn listen(&self) {
         let again = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
@@ -48,37 +44,19 @@ impl<O> StopOnSignal<O> {
 }
 
 impl<O: Observer> Observer for StopOnSignal<O> {
-    fn note(&mut self, message: &str) {
-        self.inner.note(message);
-    }
-
-    fn started(&mut self, step: u64, num_train_steps: u64) {
-        self.started = true;
-        self.listen();
-        self.inner.started(step, num_train_steps);
-    }
-
-    fn held_out(&mut self, batches: &[Batch], tokenizer: &Tokenizer) {
-        self.inner.held_out(batches, tokenizer);
+    fn observe(&mut self, event: Event<'_>) {
+        if let Event::Started { .. } = event {
+            self.started = true;
+            self.listen();
+        }
+        match event {
+            Event::Note(text) => self.inner.observe(Event::Note(&with_option_names(text))),
+            Event::Warning(text) => self.inner.observe(Event::Warning(&with_option_names(text))),
+            event => self.inner.observe(event),
+        }
     }
 
     fn should_stop(&mut self) -> bool {
         self.signal.load(Ordering::Relaxed) != 0
-    }
-
-    fn stepped(&mut self, report: &StepReport) {
-        self.inner.stepped(report);
-    }
-
-    fn logged(&mut self, metrics: &TrainingMetrics) {
-        self.inner.logged(metrics);
-    }
-
-    fn evaluated(&mut self, metrics: &EvaluationMetrics, bert: &Bert, tokenizer: &Tokenizer) {
-        self.inner.evaluated(metrics, bert, tokenizer);
-    }
-
-    fn finished(&mut self) {
-        self.inner.finished();
     }
 }

@@ -3,8 +3,8 @@
 use super::output::print;
 use super::signals::StopOnSignal;
 use cloze::report::{Terminal, print_line};
-use cloze::run::TrainError;
-use cloze::run::verify::verify;
+use cloze::run::verify::{Verified, verify};
+use cloze::run::{Observer, RunError};
 use cloze::system::threads::Pool;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,22 +18,28 @@ pub struct Args {
     /// Threads; never changes the result [default: one a core]
     #[arg(long, value_name = "N", value_parser = super::threads())]
     threads: Option<u16>,
+    /// Exit with status 1 unless the run gives a model.safetensors with this SHA-256
+    #[arg(long, value_name = "HEX", value_parser = super::sha256)]
+    expect_sha256: Option<String>,
     /// Answer with one JSON object on standard output
     #[arg(long)]
     json: bool,
+    /// Show no progress, print nothing but errors on standard error
+    #[arg(long)]
+    quiet: bool,
 }
 
 /// Runs `cloze verify`: exit status 0 when the bits agree, 1 when they do not.
 pub fn run(args: Args) -> cloze::Result<ExitCode> {
-    super::warn_without_fma();
-    let pool = Pool::new(args.threads.unwrap_or(0).into())?;
-    let mut watcher = StopOnSignal::new(Terminal::new(None));
-    let verified = match pool.run(|| verify(&args.run, &mut watcher)) {
-        Err(error @ TrainError::Stopped { .. }) => {
-            print_line(error);
-            return Ok(ExitCode::from(watcher.exit_status()));
-        }
-        result => result?,
+    let verified = if args.quiet {
+        again(&args, StopOnSignal::new(()))?
+    } else {
+        super::warn_without_fma();
+        again(&args, StopOnSignal::new(Terminal::new(None)))?
+    };
+    let verified = match verified {
+        Ok(verified) => verified,
+        Err(status) => return Ok(status),
     };
     print(|out| {
         if args.json {
@@ -69,5 +75,21 @@ pub fn run(args: Args) -> cloze::Result<ExitCode> {
             None => writeln!(out, "metrics.jsonl is the same all through"),
         }
     })?;
-    Ok(if verified.agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let status = super::check_sha256(args.expect_sha256.as_deref(), &verified.second_sha256);
+    Ok(if verified.agrees { status } else { ExitCode::FAILURE })
+}
+
+/// Runs the run once more; an exit status when a signal stopped that.
+fn again(
+    args: &Args,
+    mut watcher: StopOnSignal<impl Observer + Send>,
+) -> cloze::Result<Result<Verified, ExitCode>> {
+    let pool = Pool::new(args.threads.unwrap_or(0).into())?;
+    match pool.run(|| verify(&args.run, &mut watcher)) {
+        Err(error @ RunError::Stopped { .. }) => {
+            print_line(error);
+            Ok(Err(ExitCode::from(watcher.exit_status())))
+        }
+        result => Ok(Ok(result?)),
+    }
 }

@@ -4,7 +4,6 @@ use super::output::{check_place, print};
 use cloze::data::Corpus;
 use cloze::data::count_words;
 use cloze::report::{Terminal, print_line};
-use cloze::run::Observer;
 use cloze::system::files;
 use cloze::system::threads::Pool;
 use cloze::tokenizer::{TokenizerOptions, TrainerOptions, learn};

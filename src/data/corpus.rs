@@ -33,6 +33,14 @@ pub enum Corpus {
 }
 
 impl Corpus {
+    /// Text in memory, with a name for messages.
+    pub fn from_text(name: &'static str, text: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        match text.into() {
+            std::borrow::Cow::Borrowed(text) => Self::Text(name, text),
+            std::borrow::Cow::Owned(text) => Self::Text(name, text.leak()),
+        }
+    }
+
     /// The files of `inputs`, each a file, a directory (its `.txt` and `.jsonl` files, at any depth, by
     /// name) or a pattern such as `texts/*.txt` (matches by name). A file that is named twice is read
     /// twice.

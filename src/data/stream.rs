@@ -66,6 +66,10 @@ impl InstanceStream {
 
     /// Goes to a place that [`InstanceStream::position`] gave; false when there is no such place.
     pub fn seek(&mut self, position: StreamPosition) -> bool {
+        // No run gets that far; counting on from there could overflow.
+        if position.numbers().iter().any(|&number| number >= 1 << 48) {
+            return false;
+        }
         match (&mut *self, position) {
             (Self::Sampler(sampler), StreamPosition::Sampler(position)) => sampler.seek(position),
             (Self::File(file), StreamPosition::File { epoch, offset }) => {

@@ -1,260 +1,64 @@
-//! A BERT: its configuration, its parameters, and its graphs compiled for a shape of batch.
+//! A BERT: its configuration, its head and its parameters.
 
 use super::config::Config;
-use super::encoder::{EncoderInputs, encoder};
-use super::heads::{decoder, masked_lm_transform, next_sentence_logits, pooler};
+use super::head::Head;
 use super::parameters::{initialize, layout};
 use super::weights::{self, LoadReport, WeightsError};
-use crate::autodiff::ops::{cross_entropy, masked_lm_loss};
-use crate::autodiff::{Floats, Graph, GraphError, Integers, Layout, Mode, Plan, Tensor};
-use crate::data::Batch;
-use crate::tensor::dropout::DropoutKey;
+use crate::autodiff::Layout;
 use std::path::Path;
 
-/// A BERT with the heads of pretraining (`BertForPreTraining`).
+/// A BERT: embeddings, encoder and a [`Head`].
+///
+/// ```
+/// use cloze::model::{Bert, Config, Head};
+///
+/// // 2 layers of width 32 over a vocabulary of 100 word pieces.
+/// let config = Config::new(2, 32, 100);
+/// let pretraining = Bert::new(config.clone(), 1);
+/// let classifier = Bert::with_head(config, Head::SequenceClassification { num_labels: 3 }, 1);
+/// assert_eq!(pretraining.head, Head::Pretraining);
+/// assert_eq!(classifier.layout.get("classifier.weight").unwrap().shape, [3, 32]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Bert {
     /// Sizes and settings.
     pub config: Config,
-    /// Names, shapes and places of the parameters.
+    /// What stands on top of the encoder; `config.architectures` names it.
+    pub head: Head,
+    /// Names, shapes and ranges of the parameters.
     pub layout: Layout,
     /// The parameters, flat, in the layout's order.
     pub parameters: Vec<f32>,
 }
 
 impl Bert {
-    /// A BERT with its first weights, a function of `config` and `seed`.
+    /// A BERT for pretraining with its first weights, a function of `config` and `seed`.
     pub fn new(config: Config, seed: u64) -> Self {
-        let layout = layout(&config);
-        let parameters = initialize(&layout, &config, seed, |_| true);
-        Self { config, layout, parameters }
+        Self::with_head(config, Head::Pretraining, seed)
     }
 
-    /// Reads weights from a Hugging Face directory into a BERT of sizes `config` (usually its own
-    /// `config.json`); missing heads are initialised from `seed` and reported.
+    /// A BERT with the head `head` and its first weights, a function of `config`, `head` and `seed`.
+    pub fn with_head(mut config: Config, head: Head, seed: u64) -> Self {
+        config.set_head(head);
+        let layout = layout(&config, head);
+        let parameters = initialize(&layout, &config, seed, |_| true);
+        Self { config, head, layout, parameters }
+    }
+
+    /// Reads the weights of a Hugging Face directory into a BERT of sizes `config` (usually that
+    /// directory's `config.json`) with the head `head`. Parameters of the pooler and the head that
+    /// the directory lacks are drawn from `seed` and reported.
     ///
     /// # Errors
     /// [`WeightsError`].
     pub fn from_directory(
         directory: &Path,
-        config: Config,
+        mut config: Config,
+        head: Head,
         seed: u64,
     ) -> Result<(Self, LoadReport), WeightsError> {
-        let (parameters, report) = weights::load(directory, &config, seed)?;
-        Ok((Self { layout: layout(&config), config, parameters }, report))
-    }
-}
-
-/// The shape of a pretraining batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchShape {
-    /// Sequences side by side.
-    pub batch_size: usize,
-    /// Tokens of each, padding included.
-    pub max_seq_length: usize,
-    /// Masked positions of each, at most.
-    pub max_predictions_per_seq: usize,
-}
-
-/// Where a pretraining batch goes in the plan's memory. `rows` count over the flattened
-/// `[batch, seq]`.
-#[derive(Clone, Copy, Debug)]
-pub struct PretrainingInputs {
-    /// Ids, segments and mask, and which rows there are.
-    pub encoder: EncoderInputs,
-    /// Rows of the masked positions, real ones first, `[batch · max_predictions_per_seq]`.
-    pub masked_lm_positions: Integers,
-    /// The ids that were there before masking.
-    pub masked_lm_ids: Integers,
-    /// 1 / (masked positions of the whole batch) for real entries, 0 for padding.
-    pub masked_lm_weights: Floats,
-    /// Row of every `[CLS]`, `[batch]`.
-    pub first_tokens: Integers,
-    /// 0 true next, 1 random, `[batch]`.
-    pub next_sentence_labels: Integers,
-    /// 1 / batch for real entries, 0 for padding, `[batch]`.
-    pub next_sentence_weights: Floats,
-}
-
-/// Forward (and backward) of pretraining, compiled for one shape of batch.
-pub struct PretrainingPlan {
-    plan: Plan,
-    /// Where the batch goes.
-    pub inputs: PretrainingInputs,
-    /// Embeddings and every layer's output, `[batch, seq, hidden]`; readable when asked for.
-    pub hidden_states: Vec<Tensor>,
-    /// `[batch, hidden]`; readable when hidden states are.
-    pub pooler_output: Option<Tensor>,
-    /// `[batch, 2]`.
-    pub next_sentence_logits: Option<Tensor>,
-    masked_lm: Tensor,
-    next_sentence: Option<Tensor>,
-    /// Whether rows that are padding are computed, for those who read hidden states.
-    whole: bool,
-}
-
-/// Losses and accuracies of one forward pass: weighted sums, with the weights given.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Losses {
-    /// Σ weight · −ln p(the masked word).
-    pub masked_lm_loss: f32,
-    /// Σ weight · [the likeliest word is the masked one].
-    pub masked_lm_accuracy: f32,
-    /// Σ weight · −ln p(the right answer); 0 without next-sentence prediction.
-    pub next_sentence_loss: f32,
-    /// Σ weight · [the likelier answer is right]; 0 without next-sentence prediction.
-    pub next_sentence_accuracy: f32,
-}
-
-impl Losses {
-    /// Adds the sums of another forward pass.
-    pub fn add(&mut self, other: &Self) {
-        self.masked_lm_loss += other.masked_lm_loss;
-        self.masked_lm_accuracy += other.masked_lm_accuracy;
-        self.next_sentence_loss += other.next_sentence_loss;
-        self.next_sentence_accuracy += other.next_sentence_accuracy;
-    }
-}
-
-impl PretrainingPlan {
-    /// Compiles pretraining for batches of `shape`; `next_sentence` says whether that task takes
-    /// part. With `keep`, hidden states, pooler output and next-sentence logits stay readable.
-    ///
-    /// # Errors
-    /// [`GraphError`] when `shape` does not fit the configuration.
-    pub fn new(
-        bert: &Bert,
-        shape: BatchShape,
-        mode: Mode,
-        next_sentence: bool,
-        keep: bool,
-    ) -> Result<Self, GraphError> {
-        let g = &mut Graph::new(&bert.layout);
-        let config = &bert.config;
-        let BatchShape { batch_size, max_seq_length, max_predictions_per_seq } = shape;
-        let predictions = batch_size * max_predictions_per_seq;
-        let inputs = PretrainingInputs {
-            encoder: EncoderInputs::new(g, batch_size, max_seq_length),
-            masked_lm_positions: g.integers(predictions),
-            masked_lm_ids: g.integers(predictions),
-            masked_lm_weights: g.floats(predictions),
-            first_tokens: g.integers(batch_size),
-            next_sentence_labels: g.integers(batch_size),
-            next_sentence_weights: g.floats(batch_size),
-        };
-
-        let hidden_states = encoder(g, config, &inputs.encoder)?;
-        let last = *hidden_states.last().expect("at least the embeddings");
-
-        let x = masked_lm_transform(g, config, last, inputs.masked_lm_positions)?;
-        let [w, b] = decoder(g)?;
-        let masked_lm =
-            masked_lm_loss(g, x, &w, &b, inputs.masked_lm_ids, inputs.masked_lm_weights)?;
-        g.add_loss(masked_lm);
-
-        let (mut pooler_output, mut logits, mut next_sentence_output) = (None, None, None);
-        if next_sentence {
-            let pooled = pooler(g, last, inputs.first_tokens)?;
-            let z = next_sentence_logits(g, pooled)?;
-            let (labels, weights) = (inputs.next_sentence_labels, inputs.next_sentence_weights);
-            let loss = cross_entropy(g, z, labels, weights)?;
-            g.add_loss(loss);
-            (pooler_output, logits, next_sentence_output) = (Some(pooled), Some(z), Some(loss));
-        }
-        if keep {
-            for tensor in hidden_states.iter().copied().chain(pooler_output).chain(logits) {
-                g.keep(tensor);
-            }
-        }
-        let mut plan = Plan::new(std::mem::replace(g, Graph::new(&bert.layout)), mode)?;
-        let starts = inputs.encoder.fill(&mut plan, |_| max_seq_length);
-        plan.integers_mut(inputs.first_tokens).copy_from_slice(&starts[..batch_size]);
-        Ok(Self {
-            plan,
-            inputs,
-            hidden_states,
-            pooler_output,
-            next_sentence_logits: logits,
-            masked_lm,
-            next_sentence: next_sentence_output,
-            whole: keep,
-        })
-    }
-
-    /// The compiled graph, to fill inputs, to read kept values, to print.
-    pub fn plan(&mut self) -> &mut Plan {
-        &mut self.plan
-    }
-
-    /// Copies `batch` into the inputs, without the rows that are padding unless hidden states are kept: no
-    /// loss depends on them. The weights of masked positions are multiplied by
-    /// `masked_lm_scale` (1 / their number makes the loss a mean), those of pairs by
-    /// `next_sentence_scale`.
-    ///
-    /// # Panics
-    /// When the batch is of another shape than the plan.
-    pub fn load(&mut self, batch: &Batch, masked_lm_scale: f32, next_sentence_scale: f32) {
-        let inputs = self.inputs;
-        let seq = inputs.encoder.seq;
-        // Every sequence keeps a row at least, so that there is a first token.
-        let length = |b: usize| {
-            let mask = &batch.attention_mask[b * seq..(b + 1) * seq];
-            mask.iter().rposition(|&real| real != 0).map_or(1, |last| last + 1)
-        };
-        let starts =
-            inputs.encoder.fill(&mut self.plan, |b| if self.whole { seq } else { length(b) });
-        self.plan.integers_mut(inputs.first_tokens).copy_from_slice(&starts[..starts.len() - 1]);
-        for (place, values) in [
-            (inputs.encoder.input_ids, &batch.input_ids),
-            (inputs.encoder.token_type_ids, &batch.token_type_ids),
-            (inputs.encoder.attention_mask, &batch.attention_mask),
-        ] {
-            let rows = self.plan.integers_mut(place);
-            for (bounds, values) in starts.windows(2).zip(values.chunks_exact(seq)) {
-                let rows = &mut rows[bounds[0] as usize..bounds[1] as usize];
-                rows.copy_from_slice(&values[..rows.len()]);
-            }
-        }
-        let positions = self.plan.integers_mut(inputs.masked_lm_positions);
-        for (row, &position) in positions.iter_mut().zip(&batch.masked_lm_positions) {
-            let (b, position) = (position as usize / seq, position % seq as u32);
-            *row = starts[b] + position;
-        }
-        for (place, values) in [
-            (inputs.masked_lm_ids, &batch.masked_lm_ids),
-            (inputs.next_sentence_labels, &batch.next_sentence_labels),
-        ] {
-            self.plan.integers_mut(place).copy_from_slice(values);
-        }
-        for (place, values, scale) in [
-            (inputs.masked_lm_weights, &batch.masked_lm_weights, masked_lm_scale),
-            (inputs.next_sentence_weights, &batch.next_sentence_weights, next_sentence_scale),
-        ] {
-            for (to, from) in self.plan.floats_mut(place).iter_mut().zip(values) {
-                *to = scale * from;
-            }
-        }
-    }
-
-    /// Computes the losses of the batch in the inputs.
-    pub fn forward(&mut self, parameters: &[f32], dropout_key: DropoutKey) -> Losses {
-        self.plan.forward(parameters, dropout_key);
-        let masked_lm = self.plan.value(self.masked_lm);
-        let next_sentence =
-            self.next_sentence.map_or([0.0; 2].as_slice(), |tensor| self.plan.value(tensor));
-        Losses {
-            masked_lm_loss: masked_lm[0],
-            masked_lm_accuracy: masked_lm[1],
-            next_sentence_loss: next_sentence[0],
-            next_sentence_accuracy: next_sentence[1],
-        }
-    }
-
-    /// Adds the gradient of masked-LM loss + next-sentence loss to `gradients`.
-    ///
-    /// # Panics
-    /// When compiled for evaluation.
-    pub fn backward(&mut self, parameters: &[f32], gradients: &mut [f32], dropout_key: DropoutKey) {
-        self.plan.backward(parameters, gradients, dropout_key);
+        let (parameters, report) = weights::load(directory, &config, head, seed)?;
+        config.set_head(head);
+        Ok((Self { layout: layout(&config, head), config, head, parameters }, report))
     }
 }

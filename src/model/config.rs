@@ -1,51 +1,21 @@
-//! The sizes of a BERT, in Hugging Face's `config.json` keys.
+//! The configuration of a BERT: sizes, settings and labels, under the keys of Hugging Face's
+//! `config.json`.
 
-use crate::system::files::{self, FileError};
-use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
-
-/// A configuration that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The file is not JSON, or lacks a key, or holds a value of another type.
-    #[error("`{}`, line {line}: {message}", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong.
-        message: String,
-    },
-    /// A value that no BERT of ours can have.
-    #[error("{origin}: {key} is {value}, but {needed}")]
-    Value {
-        /// The file, or the option, that gave the value.
-        origin: String,
-        /// The key of `config.json`.
-        key: &'static str,
-        /// Its value.
-        value: String,
-        /// What it must be.
-        needed: String,
-    },
-    /// Neither a size by name nor a file.
-    #[error(
-        "no model `{0}`: give a size (tiny, mini, small, medium, base) or the path of a config.json"
-    )]
-    Unknown(String),
-}
+use super::config_error::ConfigError;
+use super::head::Head;
+use crate::system::files;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The sizes and settings of a BERT; every key means what it means in Hugging Face's `BertConfig`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
-    /// What transformers loads the directory as: `BertForPreTraining`.
-    #[serde(default = "bert", skip_deserializing)]
-    pub architectures: [String; 1],
+    /// The class that transformers loads the directory as, for example `BertForPreTraining`;
+    /// [`Config::head`] is the head that it names.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub architectures: Vec<String>,
     /// Always `bert`.
     #[serde(default = "model_type")]
     pub model_type: String,
@@ -92,10 +62,31 @@ pub struct Config {
     /// Whether the decoder of the masked-LM head is the word embeddings: always.
     #[serde(default = "tied")]
     pub tie_word_embeddings: bool,
+    /// Dropout before a classifier; `hidden_dropout_prob` when it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier_dropout: Option<f32>,
+    /// Outputs of a classifier, in files without `id2label`; see [`Config::num_labels`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub num_labels: Option<usize>,
+    /// The name of each label of a classifier, by id from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id2label: Option<BTreeMap<usize, String>>,
+    /// The id of each label: `id2label` inverted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label2id: Option<BTreeMap<String, usize>>,
+    /// What a sequence classifier computes: `regression`, `single_label_classification` or
+    /// `multi_label_classification`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem_type: Option<String>,
+    /// The keys that have no meaning here, in the order of the file they were read from. They are
+    /// written back as they are.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
-fn bert() -> [String; 1] {
-    ["BertForPreTraining".into()]
+/// Old files have `null` for a list that is not there.
+fn null_as_empty<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 fn model_type() -> String {
     "bert".into()
@@ -125,6 +116,11 @@ fn absolute() -> String {
     "absolute".into()
 }
 
+/// Hugging Face's name of a label that has none.
+fn default_label(id: usize) -> String {
+    format!("LABEL_{id}")
+}
+
 /// The sizes by name (Turc et al., 2019, "Well-Read Students Learn Better", table 1).
 const SIZES: [(&str, usize, usize); 5] =
     [("tiny", 2, 128), ("mini", 4, 256), ("small", 4, 512), ("medium", 8, 512), ("base", 12, 768)];
@@ -134,13 +130,13 @@ impl Config {
     /// layer four times as wide, and the settings of the BERT paper.
     pub fn new(num_hidden_layers: usize, hidden_size: usize, vocab_size: usize) -> Self {
         Self {
-            architectures: bert(),
+            architectures: vec![Head::Pretraining.architecture().into()],
             model_type: model_type(),
             vocab_size,
             hidden_size,
             num_hidden_layers,
             num_attention_heads: (hidden_size / 64).max(1),
-            intermediate_size: 4 * hidden_size,
+            intermediate_size: hidden_size.saturating_mul(4),
             hidden_act: gelu(),
             hidden_dropout_prob: 0.1,
             attention_probs_dropout_prob: 0.1,
@@ -152,12 +148,26 @@ impl Config {
             position_embedding_type: absolute(),
             is_decoder: false,
             tie_word_embeddings: true,
+            classifier_dropout: None,
+            num_labels: None,
+            id2label: None,
+            label2id: None,
+            problem_type: None,
+            other: Map::new(),
         }
     }
 
-    /// The size called `name` (`tiny`, `mini`, `small`, `medium`, `base`), if there is one.
+    /// The size called `name` (`tiny`, `mini`, `small`, `medium`, `base`), or given as `layers/width` as Turc et
+    /// al. write sizes (`2/128`); `None` when `name` is neither.
     pub fn named(name: &str, vocab_size: usize) -> Option<Self> {
-        let (_, layers, hidden) = SIZES.into_iter().find(|(size, ..)| *size == name)?;
+        let named = SIZES.into_iter().find(|(size, ..)| *size == name);
+        let (layers, hidden) = match named {
+            Some((_, layers, hidden)) => (layers, hidden),
+            None => {
+                let (layers, hidden) = name.split_once('/')?;
+                (layers.parse().ok()?, hidden.parse().ok()?)
+            }
+        };
         Some(Self::new(layers, hidden, vocab_size))
     }
 
@@ -192,8 +202,10 @@ impl Config {
                 "an array, but a configuration is an object {\"hidden_size\": …}".into(),
             ));
         }
-        let config: Self =
+        let mut config: Self =
             serde_json::from_str(&text).map_err(|e| error(e.line(), e.to_string()))?;
+        // They tell the type of the weights that lie beside this file; ours are always float32.
+        config.other.retain(|key, _| key != "dtype" && key != "torch_dtype");
         config.validate(&format!("`{}`", path.display()))?;
         Ok(config)
     }
@@ -269,7 +281,97 @@ impl Config {
         )?;
         let pad = self.pad_token_id;
         let needed = format!("it must be below vocab_size, {}", self.vocab_size);
-        check((pad as usize) < self.vocab_size, "pad_token_id", &pad, &needed)
+        check((pad as usize) < self.vocab_size, "pad_token_id", &pad, &needed)?;
+        if let Some(rate) = self.classifier_dropout {
+            let needed = "it must be at least 0 and below 1";
+            check((0.0..1.0).contains(&rate), "classifier_dropout", &rate, needed)?;
+        }
+        if self.head().num_labels().is_some() { self.validate_labels(origin) } else { Ok(()) }
+    }
+
+    /// Checks that `num_labels`, `id2label` and `label2id` agree.
+    fn validate_labels(&self, origin: &str) -> Result<(), ConfigError> {
+        let error = |key: &'static str, value: String, needed: &str| {
+            Err(ConfigError::Value { origin: origin.into(), key, value, needed: needed.into() })
+        };
+        let count = self.num_labels();
+        if !(1..=1 << 24).contains(&count) {
+            return error("num_labels", count.to_string(), "it must be from 1 to 16777216");
+        }
+        if let Some(given) = self.num_labels.filter(|&given| given != count) {
+            let needed = format!("id2label has {count} labels; leave num_labels out");
+            return error("num_labels", given.to_string(), &needed);
+        }
+        if let Some(id2label) = &self.id2label {
+            if id2label.keys().copied().ne(0..count) {
+                let needed = "its ids must count up from 0 without a gap";
+                return error("id2label", format!("{id2label:?}"), needed);
+            }
+            let inverse: BTreeMap<_, _> =
+                id2label.iter().map(|(&id, label)| (label.clone(), id)).collect();
+            if let Some(label2id) = self.label2id.as_ref().filter(|&given| *given != inverse) {
+                let needed = "it must be id2label inverted, each label once";
+                return error("label2id", format!("{label2id:?}"), needed);
+            }
+        }
+        match self.problem_type.as_deref() {
+            None
+            | Some("regression" | "single_label_classification" | "multi_label_classification") => {
+                Ok(())
+            }
+            Some(other) => error(
+                "problem_type",
+                other.into(),
+                "it must be regression, single_label_classification or multi_label_classification",
+            ),
+        }
+    }
+
+    /// The head that `architectures` names; [`Head::Pretraining`], which includes the parts of most
+    /// others, when it names none or a class that is not supported.
+    pub fn head(&self) -> Head {
+        let known = |name: &String| Head::from_architecture(name, self.num_labels());
+        self.architectures.iter().find_map(known).unwrap_or_default()
+    }
+
+    /// Makes this the configuration of a model with the head `head`: sets `architectures`, keeps the
+    /// names of the labels when there are as many as `head` has, and removes the settings of a
+    /// classifier from a head that is none.
+    pub fn set_head(&mut self, head: Head) {
+        self.architectures = vec![head.architecture().into()];
+        match head.num_labels() {
+            Some(count) if count == self.num_labels() && self.id2label.is_some() => {}
+            Some(count) => {
+                let labels: Vec<String> = (0..count).map(default_label).collect();
+                self.set_labels(&labels);
+            }
+            None => {
+                (self.num_labels, self.id2label, self.label2id) = (None, None, None);
+                self.problem_type = None;
+            }
+        }
+    }
+
+    /// The number of labels of a classifier: that of `id2label`, else the key `num_labels`, else 2,
+    /// as in Hugging Face.
+    pub fn num_labels(&self) -> usize {
+        self.id2label.as_ref().map(BTreeMap::len).or(self.num_labels).unwrap_or(2)
+    }
+
+    /// The names of the labels of a classifier by id; `LABEL_0`, `LABEL_1` … where none are given.
+    pub fn labels(&self) -> Vec<String> {
+        match &self.id2label {
+            Some(id2label) => id2label.values().cloned().collect(),
+            None => (0..self.num_labels()).map(default_label).collect(),
+        }
+    }
+
+    /// Sets the names of the labels; the id of a label is its index in `labels`.
+    pub fn set_labels(&mut self, labels: &[impl AsRef<str>]) {
+        let names = || labels.iter().map(|label| label.as_ref().to_string());
+        self.num_labels = None;
+        self.id2label = Some((0..).zip(names()).collect());
+        self.label2id = Some(names().zip(0..).collect());
     }
 
     /// The width of one attention head.
@@ -279,50 +381,5 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(change: impl FnOnce(&mut serde_json::Value)) -> String {
-        let mut value = serde_json::to_value(Config::named("tiny", 100).unwrap()).unwrap();
-        change(&mut value);
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("config.json");
-        std::fs::write(&path, serde_json::to_string_pretty(&value).unwrap()).unwrap();
-        let error = Config::from_file(&path).unwrap_err().to_string();
-        assert!(error.contains("config.json"), "{error}");
-        error
-    }
-
-    #[test]
-    fn a_config_is_read_back_as_written() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("config.json");
-        let config = Config::named("mini", 8192).unwrap();
-        std::fs::write(&path, config.to_json()).unwrap();
-        assert_eq!(Config::from_file(&path).unwrap(), config);
-        assert!(config.to_json().contains("\"architectures\": [\n    \"BertForPreTraining\""));
-    }
-
-    #[test]
-    fn every_bad_value_is_named() {
-        assert!(error(|v| v["num_attention_heads"] = 3.into()).contains("hidden_size is 128"));
-        assert!(error(|v| v["hidden_size"] = 0.into()).contains("hidden_size is 0"));
-        assert!(error(|v| v["hidden_size"] = "x".into()).contains("line"));
-        assert!(error(|v| v["hidden_act"] = "relu".into()).contains("hidden_act is relu"));
-        assert!(error(|v| v["model_type"] = "gpt2".into()).contains("model_type is gpt2"));
-        assert!(
-            error(|v| v["hidden_dropout_prob"] = 1.into()).contains("hidden_dropout_prob is 1")
-        );
-        assert!(error(|v| v["layer_norm_eps"] = 0.into()).contains("layer_norm_eps is 0"));
-        assert!(error(|v| v["pad_token_id"] = 100.into()).contains("pad_token_id is 100"));
-        assert!(error(|v| v["is_decoder"] = true.into()).contains("is_decoder"));
-        assert!(error(|v| v["tie_word_embeddings"] = false.into()).contains("tie_word_embeddings"));
-        assert!(error(|v| v["type_vocab_size"] = 1.into()).contains("type_vocab_size is 1"));
-        assert!(error(|v| *v = serde_json::json!([["BertForPreTraining"]])).contains("an array"));
-        assert!(
-            error(|v| drop(v.as_object_mut().unwrap().remove("vocab_size"))).contains("vocab_size")
-        );
-        let unknown = Config::named_or_file("huge", 10).unwrap_err().to_string();
-        assert!(unknown.contains("tiny, mini, small, medium, base"), "{unknown}");
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;

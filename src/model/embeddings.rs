@@ -1,7 +1,7 @@
 //! The embedding layer: word + position + segment, LayerNorm, dropout (BERT paper, figure 2).
 
 use super::config::Config;
-use super::encoder::EncoderInputs;
+use super::encoder_inputs::EncoderInputs;
 use crate::autodiff::ops::{dropout, embedding_sum, layer_norm};
 use crate::autodiff::{Graph, GraphError, Tensor};
 

@@ -3,67 +3,10 @@
 
 use super::config::Config;
 use super::embeddings::embeddings;
+use super::encoder_inputs::EncoderInputs;
 use super::parameters::layer;
 use crate::autodiff::ops::{add_layer_norm, attention, linear, linear_gelu};
-use crate::autodiff::{Graph, GraphError, Integers, Parameter, Plan, RowCount, Tensor};
-
-/// What the encoder reads. Rows that are padding need not be computed: the arrays `[batch, seq]` may hold
-/// fewer rows than they have room for, one sequence right behind the other. [`EncoderInputs::fill`]
-/// says where they are.
-#[derive(Clone, Copy, Debug)]
-pub struct EncoderInputs {
-    /// Sequences side by side.
-    pub batch_size: usize,
-    /// Tokens of each sequence, padding included.
-    pub seq: usize,
-    /// Ids of the word pieces.
-    pub input_ids: Integers,
-    /// 0 for sentence A, 1 for sentence B.
-    pub token_type_ids: Integers,
-    /// 1 for tokens, 0 for padding.
-    pub attention_mask: Integers,
-    /// The place of each row in `[batch, seq]`.
-    pub row_ids: Integers,
-    /// `[batch + 1]`: the first row of each sequence, then the number of rows.
-    pub starts: Integers,
-    /// The number of rows.
-    pub rows: RowCount,
-}
-
-impl EncoderInputs {
-    /// Places for `batch_size` sequences of `seq` tokens.
-    pub fn new(g: &mut Graph<'_>, batch_size: usize, seq: usize) -> Self {
-        let tokens = batch_size * seq;
-        Self {
-            batch_size,
-            seq,
-            input_ids: g.integers(tokens),
-            token_type_ids: g.integers(tokens),
-            attention_mask: g.integers(tokens),
-            row_ids: g.integers(tokens),
-            starts: g.integers(batch_size + 1),
-            rows: g.row_count(),
-        }
-    }
-
-    /// Says that sequence `b` has its first `length(b)` rows, and returns where each begins. The other
-    /// arrays are to be filled accordingly.
-    pub fn fill(&self, plan: &mut Plan, length: impl Fn(usize) -> usize) -> Vec<u32> {
-        let (mut starts, mut row) = (vec![0], 0);
-        for b in 0..self.batch_size {
-            let rows = length(b);
-            let row_ids = &mut plan.integers_mut(self.row_ids)[row..row + rows];
-            for (row_id, place) in row_ids.iter_mut().zip(b * self.seq..) {
-                *row_id = place as u32;
-            }
-            row += rows;
-            starts.push(row as u32);
-        }
-        plan.integers_mut(self.starts).copy_from_slice(&starts);
-        plan.set_row_count(self.rows, row);
-        starts
-    }
-}
+use crate::autodiff::{Graph, GraphError, Parameter, Tensor};
 
 /// A weight and its bias.
 pub(super) fn dense(g: &Graph<'_>, name: &str) -> Result<[Parameter; 2], GraphError> {

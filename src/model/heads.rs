@@ -1,10 +1,18 @@
-//! The heads of pretraining: the masked-LM head over the tied decoder, and the pooler with the
-//! next-sentence head (BERT paper, section 3.1; `get_masked_lm_output` and
-//! `get_next_sentence_output` of Google's `run_pretraining.py`).
+//! The functions of the heads, on top of the encoder's last hidden state. [`Head`](super::Head) says
+//! which of them a model has the parameters for.
+//!
+//! For pretraining: the masked-LM head over the tied decoder, and the pooler with the next-sentence
+//! head (BERT paper, section 3.1; `get_masked_lm_output` and `get_next_sentence_output` of Google's
+//! `run_pretraining.py`). For fine-tuning: sequence classification, token classification and
+//! question answering (BERT paper, section 4; the classes of the same names in Hugging Face's
+//! `modeling_bert.py`).
+//!
+//! A hidden state is `[batch, seq, hidden]`. Where padding is left out, its rows lie closer together:
+//! [`PackedRows`](super::PackedRows) says which row a position has.
 
 use super::config::Config;
 use super::encoder::dense;
-use crate::autodiff::ops::{gather_rows, layer_norm, linear, linear_gelu, tanh};
+use crate::autodiff::ops::{dropout, gather_rows, layer_norm, linear, linear_gelu, tanh};
 use crate::autodiff::{Graph, GraphError, Integers, Parameter, Tensor};
 
 /// Pushes the transform of the masked-LM head at the rows `positions` of hidden states
@@ -81,4 +89,59 @@ pub fn next_sentence_logits(g: &mut Graph<'_>, pooled: Tensor) -> Result<Tensor,
     g.enter("cls.seq_relationship");
     let [w, b] = dense(g, "cls.seq_relationship")?;
     linear(g, pooled, &w, &b)
+}
+
+/// The dropout rate before a classifier: `classifier_dropout`, else `hidden_dropout_prob`.
+fn classifier_dropout(config: &Config) -> f32 {
+    config.classifier_dropout.unwrap_or(config.hidden_dropout_prob)
+}
+
+/// Pushes the logits of sequence classification `[batch, num_labels]` over the pooled output
+/// `[batch, hidden]`: dropout, then a dense layer. `sequence_ids` `[batch]` numbers the sequences from
+/// 0; the dropout mask depends on it.
+///
+/// # Errors
+/// When shapes do not fit.
+pub fn sequence_classification_logits(
+    g: &mut Graph<'_>,
+    config: &Config,
+    pooled: Tensor,
+    sequence_ids: Integers,
+) -> Result<Tensor, GraphError> {
+    g.enter("classifier");
+    let [w, b] = dense(g, "classifier")?;
+    let x = dropout(g, pooled, sequence_ids, classifier_dropout(config))?; // [batch, hidden]
+    linear(g, x, &w, &b)
+}
+
+/// Pushes the logits of token classification `[batch, seq, num_labels]` over the hidden state
+/// `[batch, seq, hidden]`: dropout, then a dense layer at every position. `row_ids` are those of the
+/// [encoder's inputs](super::EncoderInputs); the dropout mask depends on them.
+///
+/// # Errors
+/// When shapes do not fit.
+pub fn token_classification_logits(
+    g: &mut Graph<'_>,
+    config: &Config,
+    hidden_state: Tensor,
+    row_ids: Integers,
+) -> Result<Tensor, GraphError> {
+    g.enter("classifier");
+    let [w, b] = dense(g, "classifier")?;
+    let x = dropout(g, hidden_state, row_ids, classifier_dropout(config))?; // [batch, seq, hidden]
+    linear(g, x, &w, &b)
+}
+
+/// Pushes the logits of question answering `[batch, seq, 2]` over the hidden state
+/// `[batch, seq, hidden]`: column 0 for the first token of the answer, column 1 for the last.
+///
+/// # Errors
+/// When shapes do not fit.
+pub fn question_answering_logits(
+    g: &mut Graph<'_>,
+    hidden_state: Tensor,
+) -> Result<Tensor, GraphError> {
+    g.enter("qa_outputs");
+    let [w, b] = dense(g, "qa_outputs")?;
+    linear(g, hidden_state, &w, &b)
 }

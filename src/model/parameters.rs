@@ -2,6 +2,7 @@
 //! values.
 
 use super::config::Config;
+use super::head::Head;
 use crate::autodiff::Layout;
 use crate::system::threads;
 use crate::tensor::kernels::vectorized;
@@ -13,27 +14,30 @@ pub(super) fn layer(layer: usize) -> String {
     format!("bert.encoder.layer.{layer}")
 }
 
-/// All parameters of `BertForPreTraining`, in the order of the flat buffer: bottom to top. The
-/// decoder is tied to the word embeddings and has only a bias of its own.
-pub fn layout(config: &Config) -> Layout {
+/// Adds a dense layer: weight `[outputs, inputs]`, bias `[outputs]`.
+fn linear(layout: &mut Layout, name: &str, inputs: usize, outputs: usize) {
+    layout.add(format!("{name}.weight"), &[outputs, inputs]);
+    layout.add(format!("{name}.bias"), &[outputs]);
+}
+
+/// Adds a LayerNorm: weight and bias `[hidden]`.
+fn layer_norm(layout: &mut Layout, name: &str, hidden: usize) {
+    layout.add(format!("{name}.weight"), &[hidden]);
+    layout.add(format!("{name}.bias"), &[hidden]);
+}
+
+/// The parameters of embeddings and encoder layers, which every BERT has, in the order of the flat
+/// buffer: from the input to the output.
+pub(super) fn encoder_layout(config: &Config) -> Layout {
     let (hidden, intermediate) = (config.hidden_size, config.intermediate_size);
     let mut layout = Layout::default();
-    let linear = |layout: &mut Layout, name: &str, inputs: usize, outputs: usize| {
-        layout.add(format!("{name}.weight"), &[outputs, inputs]);
-        layout.add(format!("{name}.bias"), &[outputs]);
-    };
-    let layer_norm = |layout: &mut Layout, name: &str| {
-        layout.add(format!("{name}.weight"), &[hidden]);
-        layout.add(format!("{name}.bias"), &[hidden]);
-    };
-
     let embeddings = "bert.embeddings";
     layout.add(format!("{embeddings}.word_embeddings.weight"), &[config.vocab_size, hidden]);
     let positions = config.max_position_embeddings;
     layout.add(format!("{embeddings}.position_embeddings.weight"), &[positions, hidden]);
     let types = config.type_vocab_size;
     layout.add(format!("{embeddings}.token_type_embeddings.weight"), &[types, hidden]);
-    layer_norm(&mut layout, "bert.embeddings.LayerNorm");
+    layer_norm(&mut layout, "bert.embeddings.LayerNorm", hidden);
     for index in 0..config.num_hidden_layers {
         let name = layer(index);
         // Side by side, so that one product makes queries, keys and values.
@@ -44,16 +48,38 @@ pub fn layout(config: &Config) -> Layout {
             layout.add(format!("{name}.attention.self.{part}.bias"), &[hidden]);
         }
         linear(&mut layout, &format!("{name}.attention.output.dense"), hidden, hidden);
-        layer_norm(&mut layout, &format!("{name}.attention.output.LayerNorm"));
+        layer_norm(&mut layout, &format!("{name}.attention.output.LayerNorm"), hidden);
         linear(&mut layout, &format!("{name}.intermediate.dense"), hidden, intermediate);
         linear(&mut layout, &format!("{name}.output.dense"), intermediate, hidden);
-        layer_norm(&mut layout, &format!("{name}.output.LayerNorm"));
+        layer_norm(&mut layout, &format!("{name}.output.LayerNorm"), hidden);
     }
-    linear(&mut layout, "bert.pooler.dense", hidden, hidden);
-    linear(&mut layout, "cls.predictions.transform.dense", hidden, hidden);
-    layer_norm(&mut layout, "cls.predictions.transform.LayerNorm");
-    layout.add("cls.predictions.bias", &[config.vocab_size]);
-    linear(&mut layout, "cls.seq_relationship", hidden, 2);
+    layout
+}
+
+/// All parameters of a BERT with the head `head`, in the order of the flat buffer: from the input to
+/// the output. The decoder of the masked-LM head is tied to the word embeddings and has only a bias
+/// of its own. Names are those of Hugging Face's class, where `BertModel` alone leaves out the
+/// prefix `bert.`; transformers reads both.
+pub fn layout(config: &Config, head: Head) -> Layout {
+    let hidden = config.hidden_size;
+    let mut layout = encoder_layout(config);
+    if head.has_pooler() {
+        linear(&mut layout, "bert.pooler.dense", hidden, hidden);
+    }
+    if head.has_masked_lm() {
+        linear(&mut layout, "cls.predictions.transform.dense", hidden, hidden);
+        layer_norm(&mut layout, "cls.predictions.transform.LayerNorm", hidden);
+        layout.add("cls.predictions.bias", &[config.vocab_size]);
+    }
+    if head.has_next_sentence() {
+        linear(&mut layout, "cls.seq_relationship", hidden, 2);
+    }
+    if let Some(num_labels) = head.num_labels() {
+        linear(&mut layout, "classifier", hidden, num_labels);
+    }
+    if head == Head::QuestionAnswering {
+        linear(&mut layout, "qa_outputs", hidden, 2);
+    }
     layout
 }
 
@@ -131,6 +157,9 @@ mod tests {
     #[test]
     fn bert_base_has_its_published_number_of_parameters() {
         // 110 M of the paper; 110,106,428 of transformers' BertForPreTraining.
-        assert_eq!(layout(&Config::named("base", 30_522).unwrap()).len(), 110_106_428);
+        assert_eq!(
+            layout(&Config::named("base", 30_522).unwrap(), Head::Pretraining).len(),
+            110_106_428
+        );
     }
 }

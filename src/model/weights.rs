@@ -1,5 +1,4 @@
-//! Weights on disk, in Hugging Face's form: `model.safetensors` with the names of
-//! `BertForPreTraining`.
+//! Weights on disk, in Hugging Face's form: `model.safetensors` with the names of the head's class.
 //!
 //! Reading understands what BERT directories are found to hold: names with and without the `bert.`
 //! prefix, the `gamma` and `beta` of old checkpoints, half precision, the decoder stored once more
@@ -7,7 +6,8 @@
 
 use super::config::Config;
 use super::element_type::reader;
-use super::parameters::{initialize, layout};
+use super::head::Head;
+use super::parameters::{encoder_layout, initialize, layout};
 use crate::autodiff::{Entry, Layout};
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::{self, FileError};
@@ -97,20 +97,22 @@ pub enum WeightsError {
 /// What was found when weights were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
-    /// Parameters that the file did not have and that were initialised: heads and pooler.
+    /// Parameters of the head and the pooler that the file did not have and that were initialised.
     pub initialized: Vec<String>,
-    /// Tensors of the file that no parameter of pretraining corresponds to.
+    /// Tensors of the file that no parameter of the model corresponds to.
     pub ignored: Vec<String>,
 }
 
-/// Reads `model.safetensors` of `directory` into the flat buffer of `config`'s layout. Heads that are
-/// missing are initialised from `seed`.
+/// Reads `model.safetensors` of `directory` into the flat buffer of
+/// [`layout(config, head)`](super::layout). The embeddings and the encoder's layers must be there; the
+/// parameters of the pooler and of `head` that the file lacks are drawn from `seed`.
 ///
 /// # Errors
 /// [`WeightsError`], naming the file and the tensor.
 pub fn load(
     directory: &Path,
     config: &Config,
+    head: Head,
     seed: u64,
 ) -> Result<(Vec<f32>, LoadReport), WeightsError> {
     let path = directory.join("model.safetensors");
@@ -122,7 +124,7 @@ pub fn load(
         path: path.clone(),
         message: error.to_string(),
     })?;
-    let layout = layout(config);
+    let (layout, encoder) = (layout(config, head), encoder_layout(config));
     let mut found: HashMap<String, &str> = HashMap::new();
     let mut report = LoadReport::default();
     let mut names = tensors.names();
@@ -141,7 +143,7 @@ pub fn load(
     // The decoder's bias is stored under either name, or both.
     const BIAS: &str = "cls.predictions.bias";
     const DECODER_BIAS: &str = "cls.predictions.decoder.bias";
-    if !found.contains_key(BIAS) && names.contains(&DECODER_BIAS) {
+    if layout.get(BIAS).is_some() && !found.contains_key(BIAS) && names.contains(&DECODER_BIAS) {
         found.insert(BIAS.into(), DECODER_BIAS);
     }
 
@@ -149,7 +151,7 @@ pub fn load(
     for entry in layout.entries() {
         match found.get(&entry.name) {
             Some(name) => check(&path, name, &tensors, entry)?,
-            None if is_head(&entry.name) => {}
+            None if encoder.get(&entry.name).is_none() => {}
             None => return Err(WeightsError::NoTensor { path, name: entry.name.clone() }),
         }
     }
@@ -164,11 +166,6 @@ pub fn load(
         }
     }
     Ok((parameters, report))
-}
-
-/// Parameters that a BERT may lack: the pooler and the heads of pretraining.
-fn is_head(name: &str) -> bool {
-    name.starts_with("cls.") || name.starts_with("bert.pooler.")
 }
 
 /// Tensors that repeat what is stored elsewhere, or can be computed.
@@ -288,7 +285,7 @@ mod tests {
 
     fn small() -> (Config, Layout, Vec<f32>) {
         let config = Config::new(1, 8, 20);
-        let layout = layout(&config);
+        let layout = layout(&config, Head::Pretraining);
         let parameters = initialize(&layout, &config, 1, |_| true);
         (config, layout, parameters)
     }
@@ -298,7 +295,7 @@ mod tests {
         let (config, layout, parameters) = small();
         let directory = tempfile::tempdir().unwrap();
         save(directory.path(), &layout, &parameters).unwrap();
-        let (read, report) = load(directory.path(), &config, 9).unwrap();
+        let (read, report) = load(directory.path(), &config, Head::Pretraining, 9).unwrap();
         assert!(read == parameters && report == LoadReport::default());
     }
 
@@ -332,11 +329,12 @@ mod tests {
         lying_offset[at] = b'9';
         for bytes in [&whole[..whole.len() - 1], &whole[..5], &[], &lying, &lying_offset] {
             std::fs::write(&path, bytes).unwrap();
-            let error = load(directory.path(), &config, 0).unwrap_err().to_string();
+            let error =
+                load(directory.path(), &config, Head::Pretraining, 0).unwrap_err().to_string();
             assert!(error.contains("model.safetensors"), "{error}");
         }
         std::fs::remove_file(&path).unwrap();
-        let error = load(directory.path(), &config, 0).unwrap_err().to_string();
+        let error = load(directory.path(), &config, Head::Pretraining, 0).unwrap_err().to_string();
         assert!(error.contains("no model.safetensors"), "{error}");
     }
 
@@ -346,13 +344,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         save(directory.path(), &layout, &parameters).unwrap();
         let wider = Config { intermediate_size: 33, ..config.clone() };
-        let error = load(directory.path(), &wider, 0).unwrap_err().to_string();
+        let error = load(directory.path(), &wider, Head::Pretraining, 0).unwrap_err().to_string();
         assert!(
             error.contains("intermediate.dense.weight") && error.contains("[33, 8]"),
             "{error}"
         );
         let deeper = Config { num_hidden_layers: 2, ..config.clone() };
-        let error = load(directory.path(), &deeper, 0).unwrap_err().to_string();
+        let error = load(directory.path(), &deeper, Head::Pretraining, 0).unwrap_err().to_string();
         assert!(error.contains("no tensor for `bert.encoder.layer.1"), "{error}");
 
         let integers = vec![0u8; 4 * 20 * 8];
@@ -361,7 +359,7 @@ mod tests {
             safetensors::serialize([("bert.embeddings.word_embeddings.weight", view)], None)
                 .unwrap();
         std::fs::write(directory.path().join("model.safetensors"), bytes).unwrap();
-        let error = load(directory.path(), &config, 0).unwrap_err().to_string();
+        let error = load(directory.path(), &config, Head::Pretraining, 0).unwrap_err().to_string();
         assert!(error.contains("word_embeddings") && error.contains("I32"), "{error}");
     }
 }

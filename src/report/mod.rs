@@ -1,7 +1,7 @@
 //! What a person looks at: progress in the terminal, the words at the end of a run.
 
+mod duration;
 mod print_line;
-mod sample;
 mod shell;
 mod summary;
 mod terminal;

@@ -3,8 +3,10 @@
 
 use super::shell::quote;
 use super::terminal::show;
-use crate::run::{Finished, Input, Options};
+use crate::run::pretraining::InstanceSource;
+use crate::run::{Finished, PretrainingOptions};
 use crate::tasks::{Model, fill_mask, next_sentence};
+use crate::train::pretraining::{MASKED_LM, NEXT_SENTENCE};
 use std::fmt::Write;
 
 /// Blanks that the built-in corpus teaches to fill.
@@ -26,13 +28,13 @@ const PAIRS: [[&str; 2]; 4] = [
 /// What to say at the end of a run. `sample` is the text that the run filled in as it went; `program`
 /// is what a shell calls this program. A text that is too long for the model is left out.
 pub fn summary(
-    options: &Options,
+    options: &PretrainingOptions,
     finished: &Finished,
     sample: Option<&str>,
     program: &str,
 ) -> String {
     let model = Model { bert: &finished.bert, tokenizer: &finished.tokenizer };
-    let stories = options.input == Input::Stories;
+    let stories = options.input == InstanceSource::Stories;
     let mut text = String::new();
     let mut line = |words: &str| writeln!(text, "{words}").expect("a string takes everything");
     let blanks: Vec<&str> = if stories { BLANKS.to_vec() } else { sample.into_iter().collect() };
@@ -51,23 +53,25 @@ pub fn summary(
         }
     }
     if let Some(evaluation) = &finished.evaluation {
-        line(&format!(
-            "\nOn {} held-out instances: {:.1} % of {} masked words right (loss {:.3})",
-            evaluation.instances,
-            100.0 * evaluation.masked_lm_accuracy,
-            evaluation.masked_tokens,
-            evaluation.masked_lm_loss
-        ));
-        if let (Some(accuracy), Some(loss)) =
-            (evaluation.next_sentence_accuracy, evaluation.next_sentence_loss)
-        {
+        if let Some(masked_lm) = evaluation.term(MASKED_LM) {
             line(&format!(
-                "and {:.1} % of next sentences told from random ones (loss {loss:.3}).",
-                100.0 * accuracy
+                "\nOn {} held-out instances: {:.1} % of {} masked words right (loss {:.3})",
+                evaluation.instances,
+                100.0 * masked_lm.accuracy,
+                evaluation.count("masked_tokens"),
+                masked_lm.loss
+            ));
+        }
+        if let Some(next_sentence) = evaluation.term(NEXT_SENTENCE) {
+            line(&format!(
+                "and {:.1} % of next sentences told from random ones (loss {:.3}).",
+                100.0 * next_sentence.accuracy,
+                next_sentence.loss
             ));
         }
     }
-    let directory = options.output_dir.display().to_string();
+    let Some(directory) = &options.output_dir else { return text };
+    let directory = directory.display().to_string();
     line(&format!("\nThe model is in `{directory}`; transformers loads it as it is. Try:"));
     let directory = quote([directory]);
     let mut commands =

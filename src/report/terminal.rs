@@ -1,23 +1,20 @@
 //! Progress of a run on standard error: a bar where a person watches, plain lines elsewhere.
 
+use super::duration::duration;
 use super::print_line::print_line;
-use super::sample::sample;
 use super::work::Work;
-use crate::data::Batch;
-use crate::model::Bert;
-use crate::run::Observer;
 use crate::run::metrics::{EvaluationMetrics, TrainingMetrics};
+use crate::run::{Event, Observer};
 use crate::tasks::{FilledText, Model, fill_mask};
-use crate::tokenizer::Tokenizer;
-use crate::train::trainer::StepReport;
+use crate::train::pretraining::{MASKED_LM, NEXT_SENTENCE};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
 
-/// Shows a run as it goes.
+/// Shows the progress of a run.
 pub struct Terminal {
     sample: Option<String>,
-    /// The word that was hidden, where it is known.
+    /// The word that `[MASK]` replaced, where it is known.
     answer: Option<String>,
     bar: Option<ProgressBar>,
     work: Option<Work>,
@@ -43,14 +40,9 @@ impl Terminal {
             None => print_line(text),
         }
     }
-}
 
-impl Observer for Terminal {
-    fn note(&mut self, message: &str) {
-        self.line(message);
-    }
-
-    fn progress(&mut self, work: &str, done: u64, total: u64) {
+    /// Shows that `done` of `total` bytes of a piece of work are done.
+    pub fn progress(&mut self, work: &str, done: u64, total: u64) {
         if self.work.as_ref().is_none_or(|now| !now.is(work)) {
             self.work = Some(Work::new(work));
         }
@@ -62,11 +54,11 @@ impl Observer for Terminal {
         }
     }
 
-    fn started(&mut self, step: u64, num_train_steps: u64) {
+    fn start(&mut self, step: u64, num_train_steps: u64) {
         (self.first_step, self.num_train_steps) = (step, num_train_steps);
         if std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(num_train_steps).with_position(step);
-            // What is left of the line beside the numbers, which fit 80 columns.
+            // The bar takes what the numbers leave of the line; they fit 80 columns.
             let style = "{wide_bar} {pos}/{len}  {msg}  {eta} left";
             bar.set_style(ProgressStyle::with_template(style).expect("a fixed template"));
             bar.enable_steady_tick(Duration::from_millis(250));
@@ -74,31 +66,15 @@ impl Observer for Terminal {
         }
     }
 
-    fn held_out(&mut self, batches: &[Batch], tokenizer: &Tokenizer) {
-        if self.sample.is_none()
-            && let Some((text, answer)) = sample(batches, tokenizer)
-        {
-            (self.sample, self.answer) = (Some(text), Some(answer));
-        }
-    }
-
-    fn stepped(&mut self, report: &StepReport) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(report.step + 1);
-        }
-    }
-
-    fn logged(&mut self, metrics: &TrainingMetrics) {
+    fn logged(&self, metrics: &TrainingMetrics) {
         let message = |masked: &str, next: &str| {
-            let pair = metrics
-                .next_sentence_accuracy
-                .map_or(String::new(), |accuracy| format!("  {next} {:4.1} %", 100.0 * accuracy));
-            format!(
-                "loss {:.3}  {masked} {:4.1} %{pair}  {:.0} tokens/s",
-                metrics.loss,
-                100.0 * metrics.masked_lm_accuracy,
-                metrics.tokens_per_second
-            )
+            let named = [(MASKED_LM, masked), (NEXT_SENTENCE, next)];
+            let terms = named.into_iter().filter_map(|(term, words)| {
+                Some(format!("{words} {}", percent(metrics.term(term)?.accuracy)))
+            });
+            let terms = terms.collect::<Vec<_>>().join("  ");
+            let (loss, rate) = (metrics.loss(), metrics.tokens_per_second);
+            format!("loss {loss:.3}  {terms}  {rate:.0} tokens/s")
         };
         if let Some(bar) = &self.bar {
             bar.set_message(message("masked", "next"));
@@ -116,33 +92,58 @@ impl Observer for Terminal {
         ));
     }
 
-    fn evaluated(&mut self, metrics: &EvaluationMetrics, bert: &Bert, tokenizer: &Tokenizer) {
-        let pair = match (metrics.eval_next_sentence_loss, metrics.eval_next_sentence_accuracy) {
-            (Some(loss), Some(accuracy)) => {
-                format!("   next sentence: loss {loss:.3}, {:.1} % right", 100.0 * accuracy)
-            }
-            _ => String::new(),
-        };
-        self.line(&format!(
-            "held out, step {}   masked words: loss {:.3}, {:.1} % right{pair}",
-            metrics.step,
-            metrics.eval_masked_lm_loss,
-            100.0 * metrics.eval_masked_lm_accuracy
-        ));
+    fn evaluated(&self, metrics: &EvaluationMetrics, model: Model<'_>) {
+        let named = [(MASKED_LM, "masked words"), (NEXT_SENTENCE, "next sentence")];
+        let terms = named.into_iter().filter_map(|(term, words)| {
+            let term = metrics.evaluation.term(term)?;
+            let (loss, right) = (term.loss, 100.0 * term.accuracy);
+            Some(format!("   {words}: loss {loss:.3}, {right:.1} % right"))
+        });
+        let terms: String = terms.collect();
+        self.line(&format!("held out, step {}{terms}", metrics.step));
         if let Some(sample) = &self.sample
-            && let Ok(filled) = fill_mask(Model { bert, tokenizer }, sample, 3)
+            && let Ok(filled) = fill_mask(model, sample, 3)
         {
             let answer =
                 self.answer.as_ref().map_or(String::new(), |word| format!("   (it was: {word})"));
             self.line(&format!("    {}{answer}", show(&filled)));
         }
     }
+}
 
-    fn finished(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+impl Observer for Terminal {
+    fn observe(&mut self, event: Event<'_>) {
+        match event {
+            Event::Note(message) => self.line(message),
+            Event::Warning(message) => self.line(&format!("warning: {message}")),
+            Event::Progress { work, done, total } => self.progress(work, done, total),
+            Event::Sample { text, word } => {
+                if self.sample.is_none() {
+                    (self.sample, self.answer) = (Some(text.into()), Some(word.into()));
+                }
+            }
+            Event::Started { step, num_train_steps } => self.start(step, num_train_steps),
+            Event::Step(report) => {
+                if let Some(bar) = &self.bar {
+                    bar.set_position(report.step + 1);
+                }
+            }
+            Event::Logged(metrics) => self.logged(metrics),
+            Event::Evaluated { metrics, bert, tokenizer } => {
+                self.evaluated(metrics, Model { bert, tokenizer });
+            }
+            Event::Finished => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+            }
         }
     }
+}
+
+/// `82.1 %`.
+fn percent(share: f64) -> String {
+    format!("{:4.1} %", 100.0 * share)
 }
 
 /// `The cat sat on the [mat 93 % | rug 4 %].`
@@ -164,16 +165,6 @@ pub(super) fn show(filled: &FilledText) -> String {
     text
 }
 
-/// `1 h 02 min`, `3 min 05 s`, `7 s`.
-pub(super) fn duration(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,6 +182,5 @@ mod tests {
             }],
         };
         assert_eq!(show(&filled), "The [cat 90 % | dog 7 %] sat.");
-        assert_eq!([7.2, 185.0, 3720.0].map(duration), ["7 s", "3 min 05 s", "1 h 02 min"]);
     }
 }

@@ -1,8 +1,9 @@
 //! Progress of reading text, on standard error: nothing about what is done within a second; then a
 //! bar where a person watches, and a line every ten seconds elsewhere.
 
+use super::duration::duration;
 use super::print_line::print_line;
-use super::terminal::duration;
+
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

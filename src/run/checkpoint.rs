@@ -1,4 +1,4 @@
-//! A checkpoint: everything that a run needs to go on as if it had never stopped, in one file.
+//! A checkpoint: everything that a run needs to resume as if it had never stopped, in one file.
 //!
 //! ```text
 //! 16 bytes     "cloze checkpoint"
@@ -8,34 +8,34 @@
 //! 32 bytes     SHA-256 of all bytes before
 //! ```
 //!
-//! Nothing that was read is believed before the digest at the end is found right.
+//! Nothing is used before the digest at the end is found to be right.
 
 use super::metrics::Interval;
-use crate::data::StreamPosition;
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::{self, FileError};
-use crate::train::evaluation::Evaluation;
+use crate::train::Evaluation;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 16] = b"cloze checkpoint";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The longest header that is read: ours have about 600 bytes.
 const LONGEST_HEADER: u64 = 1 << 16;
 /// Floats that are converted at a time.
 const CHUNK: usize = 1 << 14;
 
-/// How far a run has come, beside its weights and moments.
+/// The progress of a run, beside its weights and moments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Steps taken.
     pub step: u64,
     /// Tokens seen, padding not counted.
     pub tokens: u64,
-    /// The next instance.
-    pub position: StreamPosition,
+    /// Where the next step begins in the data, as the job writes it.
+    pub position: Value,
     /// Sums since the last log line.
     pub interval: Interval,
     /// The last evaluation.
@@ -44,9 +44,9 @@ pub struct Progress {
     pub metrics_bytes: u64,
 }
 
-/// What stands before the numbers.
+/// What comes before the numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Header {
+pub struct CheckpointHeader {
     /// The version of the format.
     version: u32,
     /// The version of this crate that wrote it.
@@ -59,11 +59,11 @@ pub struct Header {
     parameters: u64,
     /// Updates that the moments have seen.
     pub optimizer_steps: u64,
-    /// How far the run has come.
+    /// The progress of the run.
     pub progress: Progress,
 }
 
-impl Header {
+impl CheckpointHeader {
     /// The header of a checkpoint of `parameters` parameters, written by this version.
     pub fn new(
         settings: String,
@@ -87,8 +87,8 @@ impl Header {
 /// A checkpoint as read.
 #[derive(Debug)]
 pub struct Checkpoint {
-    /// What stands before the numbers.
-    pub header: Header,
+    /// What comes before the numbers.
+    pub header: CheckpointHeader,
     /// The parameters, in the layout's order.
     pub parameters: Vec<f32>,
     /// Adam's m.
@@ -114,8 +114,8 @@ pub enum CheckpointError {
     },
     /// It is whole, but of another run.
     #[error(
-        "`{}` does not belong to this run: {what}; with what the run began with it can go on, or begin \
-         anew with another --output-dir", path.display()
+        "`{}` does not belong to this run: {what}; resume it with what it began with, or begin another run \
+         with another 'output_dir'", path.display()
     )]
     Foreign {
         /// The file.
@@ -123,7 +123,7 @@ pub enum CheckpointError {
         /// What differs.
         what: String,
     },
-    /// Not one of the checkpoints of a run is whole.
+    /// No checkpoint of a run is whole.
     #[error(
         "no checkpoint in `{}` is whole; remove that directory to begin the run again from its start",
         .0.display()
@@ -138,7 +138,7 @@ pub enum CheckpointError {
 ///
 /// # Panics
 /// When an array is not as long as the header says.
-pub fn save(path: &Path, header: &Header, arrays: [&[f32]; 3]) -> Result<(), FileError> {
+pub fn save(path: &Path, header: &CheckpointHeader, arrays: [&[f32]; 3]) -> Result<(), FileError> {
     assert!(arrays.iter().all(|array| array.len() as u64 == header.parameters));
     files::write_atomically(path, |out| {
         let mut hasher = Sha256::new();
@@ -190,7 +190,7 @@ pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointErro
     }
     let mut text = vec![0; header_length as usize];
     reader.read_exact(&mut text).map_err(failed)?;
-    let header: Result<Header, _> = serde_json::from_slice(&text);
+    let header: Result<CheckpointHeader, _> = serde_json::from_slice(&text);
     // Of another size: look at the digest first, it tells a foreign checkpoint from a damaged one.
     let expected = 24 + header_length + 12 * parameters as u64 + 32;
     let fits = header.as_ref().is_ok_and(|header| header.parameters == parameters as u64);
@@ -233,7 +233,7 @@ pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointErro
 }
 
 impl Progress {
-    /// Whether counting on from here can overflow nothing.
+    /// Whether a run can continue from here without an overflow.
     fn is_sane(&self) -> bool {
         const MOST: u64 = 1 << 48;
         let Self { step, tokens, metrics_bytes, .. } = *self;
@@ -241,7 +241,6 @@ impl Progress {
             && tokens < MOST
             && metrics_bytes < MOST
             && self.interval.is_sane()
-            && self.position.numbers().iter().all(|&number| number < MOST)
     }
 }
 
@@ -275,12 +274,12 @@ pub(super) mod tests {
     use super::*;
     use std::fs;
 
-    pub(crate) fn header(step: u64, parameters: usize) -> Header {
-        let position = StreamPosition::File { epoch: 1, offset: 2 };
+    pub(crate) fn header(step: u64, parameters: usize) -> CheckpointHeader {
+        let position = serde_json::json!({"epoch": 1, "offset": 2});
         let interval = Interval::default();
         let progress =
             Progress { step, tokens: 5, position, interval, evaluation: None, metrics_bytes: 7 };
-        Header::new("a".into(), "b".into(), parameters, step, progress)
+        CheckpointHeader::new("a".into(), "b".into(), parameters, step, progress)
     }
 
     #[test]
@@ -318,16 +317,16 @@ pub(super) mod tests {
     fn whole_checkpoints_of_others_are_told_from_damaged_ones() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("step-000003.ckpt");
-        let refused = |header: Header, array: &[f32], words: &str| {
+        let refused = |header: CheckpointHeader, array: &[f32], words: &str| {
             save(&path, &header, [array; 3]).unwrap();
             let error = load(&path, 3).unwrap_err().to_string();
             assert!(error.contains("does not belong") && error.contains(words), "{error}");
         };
         refused(header(3, 2), &[1.0; 2], "2 parameters, not 3");
-        refused(Header { version: 9, ..header(3, 3) }, &[1.0; 3], "version 9");
+        refused(CheckpointHeader { version: 9, ..header(3, 3) }, &[1.0; 3], "version 9");
         refused(header(3, 3), &[1.0, f32::NAN, 1.0], "numbers that no run writes");
         let mut far = header(3, 3);
-        far.progress.position = StreamPosition::File { epoch: u64::MAX, offset: 0 };
+        far.progress.tokens = u64::MAX;
         refused(far, &[1.0; 3], "numbers that no run writes");
     }
 }

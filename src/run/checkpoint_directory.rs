@@ -1,6 +1,6 @@
 //! `checkpoint/` of a run directory: the last two checkpoints, named by their steps.
 
-use super::checkpoint::{self, Checkpoint, CheckpointError, Header};
+use super::checkpoint::{self, Checkpoint, CheckpointError, CheckpointHeader};
 use crate::system::files::{self, FileError};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ impl CheckpointDirectory {
     ///
     /// # Errors
     /// [`FileError`]; the checkpoints that were there before are as they were then.
-    pub fn save(&self, header: &Header, arrays: [&[f32]; 3]) -> Result<(), FileError> {
+    pub fn save(&self, header: &CheckpointHeader, arrays: [&[f32]; 3]) -> Result<(), FileError> {
         files::create_directory(&self.path)?;
         let path = self.file(header.progress.step);
         checkpoint::save(&path, header, arrays)?;

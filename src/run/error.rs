@@ -10,14 +10,14 @@ use crate::model::{ConfigError, WeightsError};
 use crate::system::files::FileError;
 use crate::system::memory::OutOfMemory;
 use crate::tokenizer::TokenizerError;
-use crate::train::recipe::RecipeError;
+use crate::train::SettingError;
 use crate::train::trainer::Diverged;
 use std::path::PathBuf;
 
-/// What can go wrong in training.
+/// What can go wrong in a run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum TrainError {
+pub enum RunError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
@@ -35,7 +35,7 @@ pub enum TrainError {
     Weights(#[from] WeightsError),
     /// A setting of the run.
     #[error(transparent)]
-    Recipe(#[from] RecipeError),
+    Setting(#[from] SettingError),
     /// The output directory.
     #[error(transparent)]
     RunDirectory(#[from] RunDirectoryError),
@@ -45,19 +45,19 @@ pub enum TrainError {
     /// More memory than there is.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
-    /// A loss that is not finite.
+    /// A loss or a gradient that is not finite.
     #[error(transparent)]
     Diverged(#[from] Diverged),
-    /// A checkpoint to go on from.
+    /// A checkpoint to resume from.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// A `run.json` that is not one.
+    /// A `run.json` that cannot be used.
     #[error(transparent)]
     RunJson(#[from] RunJsonError),
-    /// A run is to go on with other settings than it began with.
+    /// A run cannot be resumed with other settings than it began with.
     #[error(
-        "the run in `{}` began with other settings: {}; leave these options out to go on with it, or \
-         begin another run with another --output-dir (only --num-train-steps can be made larger)",
+        "the run in `{}` began with other settings: {}; leave these settings out to resume it, or begin \
+         another run with another 'output_dir' (only 'num_train_steps' can be made larger)",
         path.display(), list(differ)
     )]
     Settings {
@@ -66,13 +66,19 @@ pub enum TrainError {
         /// What differs.
         differ: Vec<Difference>,
     },
-    /// A run is to go on with another model than it began with.
+    /// A run cannot be resumed with another model than it began with.
     #[error(
-        "the run in `{}` began with another model configuration: run.json's is not the one that its \
-         options give now; the file that --model or --init names, or the text, has changed", .0.display()
+        "the run in `{}` began with another model configuration: the one in run.json is not the one that \
+         its settings give now; the file that 'model' or 'init' names, or the text, has changed", .0.display()
     )]
     OtherConfig(PathBuf),
-    /// Somebody asked the run to stop; it is saved.
+    /// The run was trained from text that a program held in memory.
+    #[error(
+        "the text of this run was given by a program in memory, so run.json holds its digest only: give the \
+         text again from a program"
+    )]
+    TextInMemory,
+    /// The observer asked the run to stop. It is saved if it has a run directory.
     #[error("stopped after step {step} of {num_train_steps}")]
     Stopped {
         /// Steps taken.
@@ -83,9 +89,9 @@ pub enum TrainError {
     /// A run that cannot be verified.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// `--instances` without a vocabulary.
+    /// A file of instances without a vocabulary.
     #[error(
-        "--instances holds ids: say of which vocabulary with --vocab FILE (or start from a model with --init DIR)"
+        "'instances' holds ids: say of which vocabulary with 'vocab' FILE (or start from a model with 'init' DIR)"
     )]
     InstancesNeedVocabulary,
     /// The vocabulary does not fit the model to start from.
@@ -103,13 +109,13 @@ pub enum TrainError {
     },
 }
 
-/// `--seed was 1, now 2, --cased was …`.
+/// `'seed' was 1, now 2; 'cased' was …`.
 fn list(differ: &[Difference]) -> String {
     let value = |value: &serde_json::Value| match value {
         serde_json::Value::Null => "not given".to_string(),
         value => value.to_string(),
     };
     let one =
-        |d: &Difference| format!("{} was {}, now {}", d.option, value(&d.before), value(&d.now));
+        |d: &Difference| format!("'{}' was {}, now {}", d.setting, value(&d.before), value(&d.now));
     differ.iter().map(one).collect::<Vec<_>>().join("; ")
 }

@@ -1,31 +1,29 @@
-//! `metrics.jsonl`: one JSON object a log step, one an evaluation.
+//! `metrics.jsonl`: one JSON object per log step and one per evaluation.
 
-use crate::train::evaluation::Evaluation;
+use crate::train::Evaluation;
+use crate::train::objective::{TermMean, find, total_loss};
 use crate::train::trainer::StepReport;
-use serde::{Deserialize, Serialize};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::{Deserialize, Serialize as DeriveSerialize};
 
-/// A log step: means over the steps since the last one.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// Names of the fields that depend on the clock.
+pub const TIMINGS: [&str; 3] = ["seconds", "tokens_per_second", "eval_seconds"];
+
+/// A log step: means over the steps since the last one. As JSON: `step`, `loss`, `{name}_loss` and
+/// `{name}_accuracy` of each term, then the other fields.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct TrainingMetrics {
     /// The step, counted from 1.
     pub step: u64,
-    /// Masked-LM loss + next-sentence loss.
-    pub loss: f64,
-    /// Mean of −ln p(the masked word).
-    pub masked_lm_loss: f64,
-    /// Share of masked words that were the likeliest.
-    pub masked_lm_accuracy: f64,
-    /// Mean of −ln p(the right answer); absent with `--no-nsp`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_sentence_loss: Option<f64>,
-    /// Share of right answers; absent with `--no-nsp`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_sentence_accuracy: Option<f64>,
-    /// The rate of this step.
+    /// The means of the objective's terms; for pretraining `masked_lm` and, unless left out,
+    /// `next_sentence`.
+    pub terms: Vec<TermMean>,
+    /// The learning rate of this step.
     pub learning_rate: f32,
     /// The gradient's global norm before clipping, of this step.
     pub grad_norm: f32,
-    /// Tokens seen since the start of the run, padding not counted.
+    /// Tokens since the start of the run, padding not counted.
     pub tokens: u64,
     /// Seconds since the start (of this part of the run).
     pub seconds: f64,
@@ -33,107 +31,130 @@ pub struct TrainingMetrics {
     pub tokens_per_second: f64,
 }
 
-/// An evaluation on held-out instances.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct EvaluationMetrics {
-    /// The step after which the model was evaluated, counted from 1; 0 before the first.
-    pub step: u64,
-    /// Masked-LM loss + next-sentence loss.
-    pub eval_loss: f64,
-    /// [`Evaluation::masked_lm_loss`].
-    pub eval_masked_lm_loss: f64,
-    /// [`Evaluation::masked_lm_accuracy`].
-    pub eval_masked_lm_accuracy: f64,
-    /// [`Evaluation::next_sentence_loss`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub eval_next_sentence_loss: Option<f64>,
-    /// [`Evaluation::next_sentence_accuracy`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub eval_next_sentence_accuracy: Option<f64>,
-    /// [`Evaluation::instances`].
-    pub eval_instances: u64,
-    /// [`Evaluation::masked_tokens`].
-    pub eval_masked_tokens: u64,
-    /// Seconds that the evaluation took.
-    pub eval_seconds: f64,
-}
+impl TrainingMetrics {
+    /// The sum of the mean losses.
+    pub fn loss(&self) -> f64 {
+        total_loss(&self.terms)
+    }
 
-impl EvaluationMetrics {
-    /// The line for `evaluation` after `step` steps.
-    pub fn new(step: u64, evaluation: &Evaluation, seconds: f64) -> Self {
-        Self {
-            step,
-            eval_loss: evaluation.masked_lm_loss + evaluation.next_sentence_loss.unwrap_or(0.0),
-            eval_masked_lm_loss: evaluation.masked_lm_loss,
-            eval_masked_lm_accuracy: evaluation.masked_lm_accuracy,
-            eval_next_sentence_loss: evaluation.next_sentence_loss,
-            eval_next_sentence_accuracy: evaluation.next_sentence_accuracy,
-            eval_instances: evaluation.instances,
-            eval_masked_tokens: evaluation.masked_tokens,
-            eval_seconds: seconds,
-        }
+    /// The mean of the term called `name`, if the objective has it.
+    pub fn term(&self, name: &str) -> Option<&TermMean> {
+        find(&self.terms, name)
     }
 }
 
-/// Sums over the steps since the last log step: part of a checkpoint, so that a resumed run logs the
+impl Serialize for TrainingMetrics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("step", &self.step)?;
+        map.serialize_entry("loss", &self.loss())?;
+        for term in &self.terms {
+            map.serialize_entry(&format!("{}_loss", term.name), &term.loss)?;
+            map.serialize_entry(&format!("{}_accuracy", term.name), &term.accuracy)?;
+        }
+        map.serialize_entry("learning_rate", &self.learning_rate)?;
+        map.serialize_entry("grad_norm", &self.grad_norm)?;
+        map.serialize_entry("tokens", &self.tokens)?;
+        map.serialize_entry("seconds", &self.seconds)?;
+        map.serialize_entry("tokens_per_second", &self.tokens_per_second)?;
+        map.end()
+    }
+}
+
+/// An evaluation on held-out instances. As JSON: `step`, `eval_loss`, the fields of [`Evaluation::to_json`] with
+/// the prefix `eval_`, then `eval_seconds`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct EvaluationMetrics {
+    /// The step after which the model was evaluated, counted from 1.
+    pub step: u64,
+    /// What was measured.
+    pub evaluation: Evaluation,
+    /// Seconds that the evaluation took.
+    pub seconds: f64,
+}
+
+impl Serialize for EvaluationMetrics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("step", &self.step)?;
+        map.serialize_entry("eval_loss", &self.evaluation.loss())?;
+        for (name, value) in self.evaluation.to_json("eval_") {
+            map.serialize_entry(&name, &value)?;
+        }
+        map.serialize_entry("eval_seconds", &self.seconds)?;
+        map.end()
+    }
+}
+
+/// One line of `metrics.jsonl`.
+#[derive(Clone, Debug, PartialEq, DeriveSerialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum MetricsLine {
+    /// A log step.
+    Training(TrainingMetrics),
+    /// An evaluation.
+    Evaluation(EvaluationMetrics),
+}
+
+/// Sums over the steps since the last log step. They are part of a checkpoint, so that a resumed run logs the
 /// same means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, DeriveSerialize, Deserialize)]
 pub struct Interval {
     steps: u64,
-    sums: [f64; 4],
+    /// Loss and accuracy of each term.
+    sums: Vec<[f64; 2]>,
     tokens: u64,
 }
 
 impl Interval {
-    /// Whether these can be sums over steps.
+    /// Whether a run can have written these numbers.
     pub(super) fn is_sane(&self) -> bool {
         const MOST: u64 = 1 << 48;
-        self.steps < MOST && self.tokens < MOST && self.sums.iter().all(|sum| sum.is_finite())
+        let finite = self.sums.iter().flatten().all(|sum| sum.is_finite());
+        finite && self.steps < MOST && self.tokens < MOST
     }
 
-    /// Counts a step in.
+    /// Whether these are sums of an objective of `terms` terms.
+    pub(super) fn is_of(&self, terms: usize) -> bool {
+        self.sums.len() == terms || self.steps == 0 && self.sums.is_empty()
+    }
+
+    /// Adds a step.
     pub fn add(&mut self, report: &StepReport) {
-        let losses = report.losses;
-        let values = [
-            losses.masked_lm_loss,
-            losses.masked_lm_accuracy,
-            losses.next_sentence_loss,
-            losses.next_sentence_accuracy,
-        ];
-        for (sum, value) in self.sums.iter_mut().zip(values) {
-            *sum += f64::from(value);
+        self.sums.resize(report.terms.len(), [0.0; 2]);
+        for ([loss, accuracy], term) in self.sums.iter_mut().zip(&report.terms) {
+            *loss += term.loss;
+            *accuracy += term.accuracy;
         }
         self.steps += 1;
         self.tokens += report.tokens;
     }
 
-    /// The log line at `report`, the last step counted in; then starts anew. `total_tokens` is the
-    /// number of tokens since the start of the run, `seconds` of this part of it, `elapsed` since the
-    /// last log step.
+    /// The log line at `report`, the last step that was added; then starts anew. `total_tokens` is the number
+    /// of tokens since the start of the run, `seconds` the time of this part of the run, `elapsed` the time
+    /// since the last log step.
     pub fn finish(
         &mut self,
         report: &StepReport,
-        next_sentence: bool,
         total_tokens: u64,
         seconds: f64,
         elapsed: f64,
     ) -> TrainingMetrics {
-        let [masked_lm_loss, masked_lm_accuracy, ns_loss, ns_accuracy] =
-            self.sums.map(|sum| sum / self.steps.max(1) as f64);
-        let line = TrainingMetrics {
+        let Self { steps, sums, tokens } = std::mem::take(self);
+        let means = report.terms.iter().zip(sums).map(|(term, sums)| {
+            let [loss, accuracy] = sums.map(|sum| sum / steps as f64);
+            TermMean { name: term.name.clone(), loss, accuracy }
+        });
+        TrainingMetrics {
             step: report.step + 1,
-            loss: masked_lm_loss + ns_loss,
-            masked_lm_loss,
-            masked_lm_accuracy,
-            next_sentence_loss: next_sentence.then_some(ns_loss),
-            next_sentence_accuracy: next_sentence.then_some(ns_accuracy),
+            terms: means.collect(),
             learning_rate: report.learning_rate,
             grad_norm: report.grad_norm,
             tokens: total_tokens,
             seconds,
-            tokens_per_second: if elapsed > 0.0 { self.tokens as f64 / elapsed } else { 0.0 },
-        };
-        *self = Self::default();
-        line
+            tokens_per_second: if elapsed > 0.0 { tokens as f64 / elapsed } else { 0.0 },
+        }
     }
 }

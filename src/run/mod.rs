@@ -1,18 +1,27 @@
-//! The life of a run on disk.
+//! The life of a run on disk: settings, run directory, checkpoints, metrics, resuming, verifying. Generic over
+//! what is trained.
+//!
+//! Read in this order:
+//! - [`Job`] and [`RunOptions`]: what a run has to know of what it trains; [`pretraining`] is one job.
+//! - [`begin`] and [`resume`]: a run from its first step to its last.
+//! - [`run_directory`], [`run_json`], [`metrics`], [`checkpoint`], [`checkpoint_directory`]: its files.
+//! - [`mod@verify`]: the same run again, compared bit by bit.
+//! - [`Observer`]: who is told what happens.
+
 pub mod checkpoint;
 pub mod checkpoint_directory;
 mod error;
+mod job;
 pub mod metrics;
 mod observer;
-mod options;
-mod prepare;
-mod pretrain;
+pub mod pretraining;
 pub mod run_directory;
 pub mod run_json;
+mod training_run;
 pub mod verify;
 
-pub use error::TrainError;
-pub use observer::Observer;
-pub use options::{Input, ModelSource, Options, VocabularySource};
-
-pub use pretrain::{Finished, pretrain, resume};
+pub use error::RunError;
+pub use job::{Job, RunOptions};
+pub use observer::{Event, Observer};
+pub use pretraining::{Pretraining, PretrainingJob, PretrainingOptions, pretrain};
+pub use training_run::{Finished, begin, resume};

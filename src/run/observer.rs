@@ -1,43 +1,86 @@
 //! Who watches a run: the terminal, a test, nobody.
 
 use super::metrics::{EvaluationMetrics, TrainingMetrics};
-use crate::data::Batch;
 use crate::model::Bert;
 use crate::tokenizer::Tokenizer;
 use crate::train::trainer::StepReport;
 
-/// Told what happens in a run, as it happens. Every method has a default that does nothing.
+/// What happens in a run, as it happens.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Something worth knowing before or between steps.
+    Note(&'a str),
+    /// Something that may be wrong, although the run goes on.
+    Warning(&'a str),
+    /// Text is read: `done` of `total` bytes. Comes often; the last time with `done` equal to `total`, unless
+    /// reading fails.
+    Progress {
+        /// What is done, for example `tokenizing`.
+        work: &'a str,
+        /// Bytes done.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// A held-out sentence with one word replaced by `[MASK]`, to watch the model learn on.
+    Sample {
+        /// The sentence.
+        text: &'a str,
+        /// The word that was replaced.
+        word: &'a str,
+    },
+    /// Training begins, or continues, at step `step` of `num_train_steps`.
+    Started {
+        /// Steps taken so far.
+        step: u64,
+        /// Steps of the whole run.
+        num_train_steps: u64,
+    },
+    /// A step was taken.
+    Step(&'a StepReport),
+    /// A log line was written.
+    Logged(&'a TrainingMetrics),
+    /// The model was evaluated.
+    Evaluated {
+        /// What was measured.
+        metrics: &'a EvaluationMetrics,
+        /// The model as it is now.
+        bert: &'a Bert,
+        /// Its tokenizer.
+        tokenizer: &'a Tokenizer,
+    },
+    /// The last step was taken.
+    Finished,
+}
+
+/// Receives every [`Event`] of a run.
+///
+/// ```
+/// use cloze::run::{Event, Observer};
+///
+/// struct Losses(Vec<f64>);
+///
+/// impl Observer for Losses {
+///     fn observe(&mut self, event: Event<'_>) {
+///         if let Event::Step(report) = event {
+///             self.0.push(report.loss());
+///         }
+///     }
+/// }
+/// ```
 pub trait Observer {
-    /// Something worth saying before or between steps.
-    fn note(&mut self, _message: &str) {}
-
-    /// Text is read: `done` of `total` bytes of the work called `work`. Comes often; the last time with
-    /// `done` equal to `total`, unless reading fails.
-    fn progress(&mut self, _work: &str, _done: u64, _total: u64) {}
-
-    /// Training is about to begin (or go on) at step `step` of `num_train_steps`.
-    fn started(&mut self, _step: u64, _num_train_steps: u64) {}
-
-    /// The held-out instances that evaluations will look at, drawn once.
-    fn held_out(&mut self, _batches: &[Batch], _tokenizer: &Tokenizer) {}
+    /// Receives an event. One method for all, so that an observer that wraps another cannot forget to forward
+    /// one.
+    fn observe(&mut self, event: Event<'_>);
 
     /// Asked before each step: whether to save and stop here.
     fn should_stop(&mut self) -> bool {
         false
     }
-
-    /// A step was taken.
-    fn stepped(&mut self, _report: &StepReport) {}
-
-    /// A log line was written.
-    fn logged(&mut self, _metrics: &TrainingMetrics) {}
-
-    /// The model, as it is now, was evaluated.
-    fn evaluated(&mut self, _metrics: &EvaluationMetrics, _bert: &Bert, _tokenizer: &Tokenizer) {}
-
-    /// The last step was taken.
-    fn finished(&mut self) {}
 }
 
-/// Nobody.
-impl Observer for () {}
+/// Nobody watches.
+impl Observer for () {
+    fn observe(&mut self, _: Event<'_>) {}
+}

@@ -16,14 +16,14 @@ pub struct RunDirectory {
     lock: Option<Lock>,
 }
 
-/// Why a directory cannot take a run.
+/// A directory that cannot take a run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunDirectoryError {
     /// It holds a run or a model already.
     #[error(
-        "`{}` already holds `{file}`: nothing there is overwritten; go on with that run with --resume, \
-         give another --output-dir, or remove that directory", path.display()
+        "`{}` already holds `{file}`: nothing there is overwritten; resume that run with 'resume', give \
+         another 'output_dir', or remove that directory", path.display()
     )]
     Occupied {
         /// The directory.
@@ -32,12 +32,12 @@ pub enum RunDirectoryError {
         file: &'static str,
     },
     /// It is a file.
-    #[error("`{}` is a file, not a directory; give another --output-dir", .0.display())]
+    #[error("`{}` is a file, not a directory; give another 'output_dir'", .0.display())]
     NotADirectory(PathBuf),
-    /// A run that is to go on was never begun.
+    /// The run to resume was never begun.
     #[error(
-        "`{}` has no run.json: there is no run to go on with; begin one by giving its options, or give \
-         the run's --output-dir", .0.display()
+        "`{}` has no run.json: there is no run to resume; begin one by giving its settings, or give the \
+         run's 'output_dir'", .0.display()
     )]
     NoRun(PathBuf),
     /// Another run is writing there.
@@ -62,7 +62,7 @@ const OWN_FILES: [&str; 9] = [
 ];
 
 impl RunDirectory {
-    /// A directory that is to take a new run; nothing is created yet.
+    /// The directory of a new run; nothing is created yet.
     ///
     /// # Errors
     /// [`RunDirectoryError::Occupied`] when it holds a run or a model,
@@ -85,8 +85,7 @@ impl RunDirectory {
         }
     }
 
-    /// The directory of a run that is to go on: locks it, and clears away what a killed process left
-    /// half-written.
+    /// The directory of a run to resume: locks it, and removes the temporary files of a killed process.
     ///
     /// # Errors
     /// [`RunDirectoryError::NoRun`] when no run was begun there; [`RunDirectoryError::Lock`].
@@ -201,7 +200,7 @@ mod tests {
         drop(run);
         let error = RunDirectory::new(directory.path()).unwrap_err().to_string();
         assert!(
-            error.contains("already holds `config.json`") && error.contains("--resume"),
+            error.contains("already holds `config.json`") && error.contains("'resume'"),
             "{error}"
         );
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub enum LockError {
     /// A living process holds the lock.
     #[error(
-        "another run{holder} is writing into `{}`; wait until it ends, or give another --output-dir",
+        "another run{holder} is writing into `{}`; wait until it ends, or give another 'output_dir'",
         path.display()
     )]
     Held {
@@ -104,7 +104,7 @@ mod tests {
         for result in [Lock::acquire(directory.path()).map(drop), Lock::check(directory.path())] {
             let error = result.unwrap_err().to_string();
             let process = format!("another run (process {})", std::process::id());
-            assert!(error.contains(&process) && error.contains("--output-dir"), "{error}");
+            assert!(error.contains(&process) && error.contains("'output_dir'"), "{error}");
         }
         drop(first);
         Lock::check(directory.path()).unwrap();

@@ -10,7 +10,7 @@ pub struct Pool(rayon::ThreadPool);
 
 /// A pool that the operating system would not start.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot start {threads} threads: {source}; try a smaller --threads")]
+#[error("cannot start {threads} threads: {source}; try a smaller 'threads'")]
 pub struct PoolError {
     threads: usize,
     source: rayon::ThreadPoolBuildError,

@@ -4,7 +4,7 @@ use crate::autodiff::GraphError;
 use crate::data::DataError;
 use crate::model::{ConfigError, WeightsError};
 use crate::tokenizer::TokenizerError;
-use crate::train::recipe::RecipeError;
+use crate::train::SettingError;
 use std::path::PathBuf;
 
 /// What can go wrong when a pretrained model is used.
@@ -22,7 +22,7 @@ pub enum TaskError {
     Weights(#[from] WeightsError),
     /// A setting that makes no sense.
     #[error(transparent)]
-    Recipe(#[from] RecipeError),
+    Setting(#[from] SettingError),
     /// Text that cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -3,9 +3,9 @@
 use super::error::TaskError;
 use super::pretrained::Model;
 use crate::data::{Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore};
-use crate::run::Observer;
-use crate::train::evaluation::{Evaluation, Evaluator};
-use crate::train::recipe::{Recipe, RecipeError};
+use crate::run::pretraining::PretrainingRecipe;
+use crate::train::pretraining::Pretraining;
+use crate::train::{Evaluation, SettingError};
 use std::convert::Infallible;
 use std::env::temp_dir;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ pub struct EvalSettings {
     pub seed: u64,
 }
 
-/// The metrics of `model` on one pass over `corpus`, with pairs and masks fixed by the seed. The tokens
-/// of a large text go to a temporary file. `observer` is told how far reading is.
+/// The metrics of `model` on one pass over `corpus`, with pairs and masks fixed by the seed. The tokens of a
+/// large text go to a temporary file. `progress` receives the name of the work and the bytes done.
 ///
 /// # Errors
 /// [`TaskError`]: settings that make no sense, text that cannot be read.
@@ -32,31 +32,27 @@ pub fn evaluate(
     model: Model<'_>,
     corpus: &Corpus,
     settings: &EvalSettings,
-    observer: &mut dyn Observer,
+    progress: &mut dyn FnMut(&'static str, u64),
 ) -> Result<Evaluation, TaskError> {
     let EvalSettings { pairs, masks, batch_size, seed } = *settings;
-    let recipe = Recipe {
-        max_seq_length: pairs.max_seq_length,
-        max_predictions_per_seq: masks.max_predictions_per_seq,
-        masked_lm_prob: masks.masked_lm_prob,
-        short_seq_prob: pairs.short_seq_prob,
-        train_batch_size: batch_size,
-        ..Recipe::default()
-    };
-    recipe.validate(&model.bert.config).map_err(|error| match error.option {
-        "--train-batch-size" => RecipeError { option: "--eval-batch-size", ..error },
+    let mut recipe = PretrainingRecipe::default();
+    recipe.training.max_seq_length = pairs.max_seq_length;
+    recipe.training.train_batch_size = batch_size;
+    recipe.max_predictions_per_seq = masks.max_predictions_per_seq;
+    recipe.masked_lm_prob = masks.masked_lm_prob;
+    recipe.short_seq_prob = pairs.short_seq_prob;
+    recipe.validate(&model.bert.config).map_err(|error| match error.setting {
+        "train_batch_size" => SettingError { setting: "eval_batch_size", ..error },
         _ => error,
     })?;
     let vocabulary = model.tokenizer.vocabulary();
-    let total = corpus.bytes();
-    let progress = &mut |work: &'static str, done| observer.progress(work, done, total);
     let store = TokenStore::temporary(&temp_dir(), corpus, model.tokenizer, progress)?;
     let documents = (0..store.documents() as u32).collect();
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, seed, &name)?;
     let mut instances = sampler.first_pass();
     let shape = recipe.batch_shape();
-    let mut next_batch = || {
+    let batches = std::iter::from_fn(|| {
         let mut batch =
             Batch::new(shape.batch_size, shape.max_seq_length, shape.max_predictions_per_seq);
         batch.clear(vocabulary.pad_id());
@@ -65,8 +61,9 @@ pub fn evaluate(
         {
             batch.push(&instance);
         }
-        Ok::<_, Infallible>((batch.instances > 0).then_some(batch))
-    };
-    let Ok(evaluation) = Evaluator::new(model.bert, shape)?.evaluate(model.bert, &mut next_batch);
+        (batch.instances > 0).then_some(Ok::<_, Infallible>(batch))
+    });
+    let mut evaluator = Pretraining::evaluator(model.bert, shape)?;
+    let Ok(evaluation) = evaluator.evaluate(&model.bert.parameters, batches);
     Ok(evaluation)
 }

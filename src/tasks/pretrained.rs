@@ -2,7 +2,7 @@
 
 use super::TaskError;
 use crate::autodiff::{Graph, GraphError, Integers, Mode, Plan, Tensor};
-use crate::model::{Bert, Config, EncoderInputs, LoadReport, encoder};
+use crate::model::{Bert, Config, EncoderInputs, Head, LoadReport, Padding, Sequences, encoder};
 use crate::tensor::dropout::DropoutKey;
 use crate::tokenizer::Tokenizer;
 use std::path::Path;
@@ -35,7 +35,7 @@ impl Pretrained {
         let config = Config::from_file(&directory.join("config.json"))?;
         let tokenizer = Tokenizer::from_directory(directory)?;
         check_vocabulary(directory, &tokenizer, &config)?;
-        let (bert, report) = Bert::from_directory(directory, config, 0)?;
+        let (bert, report) = Bert::from_directory(directory, config, Head::Pretraining, 0)?;
         Ok(Self { bert, tokenizer, report })
     }
 
@@ -91,10 +91,9 @@ impl Model<'_> {
         let output = head(&mut g, last, row_input)?;
         g.keep(output);
         let mut plan = Plan::new(g, Mode::Evaluation)?;
-        inputs.fill(&mut plan, |_| input_ids.len());
-        plan.integers_mut(inputs.input_ids).copy_from_slice(input_ids);
-        plan.integers_mut(inputs.token_type_ids).copy_from_slice(token_type_ids);
-        plan.integers_mut(inputs.attention_mask).fill(1);
+        let attention_mask = &vec![1; input_ids.len()];
+        let sequences = Sequences { input_ids, token_type_ids, attention_mask };
+        inputs.load(&mut plan, sequences, Padding::LeftOut);
         plan.integers_mut(row_input).copy_from_slice(rows);
         plan.forward(&self.bert.parameters, DropoutKey { seed: 0, step: 0, first_sequence: 0 });
         Ok(plan.value(output).to_vec())

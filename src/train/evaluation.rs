@@ -1,85 +1,110 @@
-//! Evaluation on held-out instances with fixed masks, under the names that Google's
-//! `run_pretraining.py` prints.
+//! Evaluation on held-out batches: the mean of every term of an objective.
 
-use crate::autodiff::{GraphError, Mode};
-use crate::data::Batch;
-use crate::model::{BatchShape, Bert, PretrainingPlan};
+use super::objective::{Objective, TermMean, find, total_loss};
 use crate::tensor::dropout::DropoutKey;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
 
-/// Means over all masked positions, and all pairs, of the held-out instances.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Means over all targets of the held-out batches.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Evaluation {
-    /// Mean of −ln p(the masked word).
-    pub masked_lm_loss: f64,
-    /// Share of masked words that were the likeliest.
-    pub masked_lm_accuracy: f64,
-    /// Mean of −ln p(the right answer); `None` when no instance is a pair.
-    pub next_sentence_loss: Option<f64>,
-    /// Share of right answers; `None` when no instance is a pair.
-    pub next_sentence_accuracy: Option<f64>,
-    /// Instances seen.
+    /// The terms that have a target.
+    pub terms: Vec<TermMean>,
+    /// The number of examples.
     pub instances: u64,
-    /// Masked positions seen.
-    pub masked_tokens: u64,
+    /// Numbers of targets, by [`Term::count_name`](super::objective::Term::count_name).
+    pub counts: Vec<(Cow<'static, str>, u64)>,
+}
+
+impl Evaluation {
+    /// The mean of the term called `name`; `None` when it has no target.
+    pub fn term(&self, name: &str) -> Option<&TermMean> {
+        find(&self.terms, name)
+    }
+
+    /// The sum of the mean losses.
+    pub fn loss(&self) -> f64 {
+        total_loss(&self.terms)
+    }
+
+    /// The number of targets called `name`, for example `masked_tokens`; 0 when there is none.
+    pub fn count(&self, name: &str) -> u64 {
+        self.counts.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count)
+    }
+
+    /// `{name}_loss` and `{name}_accuracy` of every term, `instances`, and the numbers of targets; each name
+    /// begins with `prefix`. For pretraining these are the names that Google's `run_pretraining.py` prints.
+    pub fn to_json(&self, prefix: &str) -> Map<String, Value> {
+        let mut fields = Map::new();
+        for term in &self.terms {
+            fields.insert(format!("{prefix}{}_loss", term.name), term.loss.into());
+            fields.insert(format!("{prefix}{}_accuracy", term.name), term.accuracy.into());
+        }
+        fields.insert(format!("{prefix}instances"), self.instances.into());
+        for (name, count) in &self.counts {
+            fields.insert(format!("{prefix}{name}"), (*count).into());
+        }
+        fields
+    }
 }
 
 /// Evaluates a model again and again on batches of one shape.
-pub struct Evaluator {
-    plan: PretrainingPlan,
+pub struct Evaluator<O> {
+    objective: O,
 }
 
-impl Evaluator {
-    /// Compiles evaluation for batches of `shape`.
-    ///
-    /// # Errors
-    /// [`GraphError`] when `shape` does not fit the model.
-    pub fn new(bert: &Bert, shape: BatchShape) -> Result<Self, GraphError> {
-        Ok(Self { plan: PretrainingPlan::new(bert, shape, Mode::Evaluation, true, false)? })
+impl<O: Objective> Evaluator<O> {
+    /// An evaluator of `objective`, whose plan was compiled for evaluation.
+    pub fn new(objective: O) -> Self {
+        Self { objective }
     }
 
-    /// Bytes of all buffers.
-    pub fn bytes(&mut self) -> usize {
-        self.plan.plan().bytes()
+    /// Bytes of all buffers of the plan.
+    pub fn bytes(&self) -> usize {
+        self.objective.plan().bytes()
     }
 
-    /// The means over `batches`, which are looked at one at a time.
+    /// The means over `batches`, one batch in memory at a time. `parameters` are flat, in the layout that the
+    /// objective was compiled for.
     ///
     /// # Errors
     /// Those of `batches`.
     pub fn evaluate<E>(
         &mut self,
-        bert: &Bert,
-        mut batches: impl FnMut() -> Result<Option<Batch>, E>,
+        parameters: &[f32],
+        batches: impl IntoIterator<Item = Result<impl std::borrow::Borrow<O::Batch>, E>>,
     ) -> Result<Evaluation, E> {
-        let mut sums = [0.0f64; 4];
-        let (mut instances, mut masked, mut pairs) = (0, 0.0f64, 0.0f64);
-        while let Some(batch) = batches()? {
-            // Weights of 1: sums, not means, so that batches of different fill count fairly.
-            self.plan.load(&batch, 1.0, 1.0);
+        let terms = self.objective.terms();
+        // Per term: Σ loss, Σ accuracy, targets.
+        let mut sums = vec![[0.0f64; 3]; terms.len()];
+        let mut instances = 0;
+        for batch in batches {
+            let batch = batch?;
+            let batch = batch.borrow();
+            // Weights of 1: sums instead of means, so that a batch that is not full counts for what it holds.
+            self.objective.load(batch, &vec![1.0; terms.len()]);
             let dropout_key = DropoutKey { seed: 0, step: 0, first_sequence: 0 };
-            let losses = self.plan.forward(&bert.parameters, dropout_key);
-            for (sum, value) in sums.iter_mut().zip([
-                losses.masked_lm_loss,
-                losses.masked_lm_accuracy,
-                losses.next_sentence_loss,
-                losses.next_sentence_accuracy,
-            ]) {
-                *sum += f64::from(value);
+            let of_batch = self.objective.forward(parameters, dropout_key);
+            let targets = self.objective.targets(batch);
+            for ((sum, term), targets) in sums.iter_mut().zip(of_batch).zip(targets) {
+                for (sum, value) in sum.iter_mut().zip([term.loss, term.accuracy, targets]) {
+                    *sum += f64::from(value);
+                }
             }
-            instances += batch.instances as u64;
-            masked += batch.masked_lm_weights.iter().map(|&w| f64::from(w)).sum::<f64>();
-            pairs += batch.next_sentence_weights.iter().map(|&w| f64::from(w)).sum::<f64>();
+            instances += self.objective.examples(batch);
         }
-        let mean = |sum: f64, count: f64| if count > 0.0 { sum / count } else { 0.0 };
-        let of_pairs = |sum: f64| (pairs > 0.0).then(|| sum / pairs);
-        Ok(Evaluation {
-            masked_lm_loss: mean(sums[0], masked),
-            masked_lm_accuracy: mean(sums[1], masked),
-            next_sentence_loss: of_pairs(sums[2]),
-            next_sentence_accuracy: of_pairs(sums[3]),
-            instances,
-            masked_tokens: masked as u64,
-        })
+        let mut evaluation = Evaluation { instances, ..Evaluation::default() };
+        for (term, [loss, accuracy, targets]) in terms.iter().zip(sums) {
+            if targets > 0.0 {
+                let (loss, accuracy) = (loss / targets, accuracy / targets);
+                evaluation.terms.push(TermMean { name: term.name.into(), loss, accuracy });
+            }
+            if let Some(name) = term.count_name {
+                evaluation.counts.push((name.into(), targets as u64));
+            }
+        }
+        Ok(evaluation)
     }
 }

@@ -1,22 +1,22 @@
 //! AdamW as BERT's (`AdamWeightDecayOptimizer` of Google's `optimization.py`; Loshchilov & Hutter,
-//! 2019), and clipping by the global norm. Loops over flat slices.
+//! 2019). Loops over flat slices.
 //!
 //! ```text
 //! m = β₁·m + (1 − β₁)·g        v = β₂·v + (1 − β₂)·g²
 //! θ −= lr · (m / (√v + ε) + decay·θ)
 //! ```
 //!
-//! BERT's has no bias correction; with it, m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ first. Decay
-//! does not apply to biases and LayerNorm.
+//! BERT's AdamW has no bias correction. With it, m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ first. Decay does
+//! not apply to biases and LayerNorm.
 
 use crate::autodiff::Layout;
 use crate::model::decays;
 use crate::system::threads::{SplitOutput, for_each_range};
-use crate::tensor::kernels::{sum_of_squares, vectorized};
+use crate::tensor::kernels::vectorized;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// Elements of one chunk of the flat buffers: the unit of work, and of the sum of squares.
+/// Elements of one chunk of the flat buffers: the unit of work.
 const CHUNK: usize = 1 << 14;
 
 /// Settings of AdamW.
@@ -30,7 +30,7 @@ pub struct AdamW {
     pub epsilon: f32,
     /// The decay of weights.
     pub weight_decay: f32,
-    /// Whether the moments are corrected for starting at zero. BERT's are not.
+    /// Whether the moments are corrected for their start at zero. BERT's are not.
     pub bias_correction: bool,
 }
 
@@ -53,50 +53,22 @@ pub struct Moments {
     pub first: Vec<f32>,
     /// v, the mean of their squares.
     pub second: Vec<f32>,
-    /// Updates applied so far.
+    /// The number of steps applied so far.
     pub steps: u64,
 }
 
 impl Moments {
-    /// Zero, for `length` parameters.
+    /// Moments of zero for `length` parameters.
     pub fn new(length: usize) -> Self {
         Self { first: vec![0.0; length], second: vec![0.0; length], steps: 0 }
     }
-}
-
-/// g = 0, before a step adds to it.
-pub fn zero(gradients: &mut [f32]) {
-    let chunks = gradients.len().div_ceil(CHUNK);
-    let outputs = [SplitOutput::new(gradients, CHUNK)];
-    for_each_range(chunks, outputs, &mut [], 0, |_, [gradients], _| gradients.fill(0.0));
-}
-
-/// √Σ g², by chunks of 16,384 over 16 fixed lanes, the chunks in order in `f64`. `partials` is
-/// scratch.
-pub fn global_norm(gradients: &[f32], partials: &mut Vec<f32>) -> f32 {
-    let chunks = gradients.len().div_ceil(CHUNK);
-    partials.resize(chunks, 0.0);
-    let outputs = [SplitOutput::new(partials, 1)];
-    for_each_range(chunks, outputs, &mut [], 0, |range, [partials], _| {
-        for (chunk, partial) in range.zip(partials) {
-            let end = gradients.len().min((chunk + 1) * CHUNK);
-            *partial = sum_of_squares(&gradients[chunk * CHUNK..end]);
-        }
-    });
-    partials.iter().map(|&partial| f64::from(partial)).sum::<f64>().sqrt() as f32
-}
-
-/// What gradients are multiplied by so that their global norm is at most `max_norm`
-/// (`tf.clip_by_global_norm`).
-pub fn clip_factor(norm: f32, max_norm: f32) -> f32 {
-    if norm > max_norm { max_norm / norm } else { 1.0 }
 }
 
 vectorized! {
     fn update(
         gradient: &[f32],
         factor: f32,
-        settings: &Update,
+        numbers: &StepNumbers,
         decay: f32,
         first: &mut [f32],
         second: &mut [f32],
@@ -105,17 +77,17 @@ vectorized! {
         let state = first.iter_mut().zip(second).zip(parameters);
         for (g, ((m, v), parameter)) in gradient.iter().zip(state) {
             let g = g * factor;
-            *m = settings.beta_1.mul_add(*m, settings.one_minus_beta_1 * g);
-            *v = settings.beta_2.mul_add(*v, settings.one_minus_beta_2 * (g * g));
-            let root = (*v * settings.second_correction).sqrt() + settings.epsilon;
-            let step = *m * settings.first_correction / root;
-            *parameter -= settings.learning_rate * decay.mul_add(*parameter, step);
+            *m = numbers.beta_1.mul_add(*m, numbers.one_minus_beta_1 * g);
+            *v = numbers.beta_2.mul_add(*v, numbers.one_minus_beta_2 * (g * g));
+            let root = (*v * numbers.second_correction).sqrt() + numbers.epsilon;
+            let step = *m * numbers.first_correction / root;
+            *parameter -= numbers.learning_rate * decay.mul_add(*parameter, step);
         }
     }
 }
 
-/// The numbers of one update.
-struct Update {
+/// The numbers of one step that are the same for every element.
+struct StepNumbers {
     learning_rate: f32,
     beta_1: f32,
     one_minus_beta_1: f32,
@@ -127,8 +99,8 @@ struct Update {
 }
 
 impl AdamW {
-    /// Applies one step. `gradients` are multiplied by `factor` (of clipping) as they are read.
-    /// Parameters outside `trained` (ranges in order) stay as they are.
+    /// Applies one step to the parameters of `groups`; all others stay as they are. `factor` (of clipping)
+    /// multiplies each gradient as it is read. All slices are `[parameters]`.
     pub fn step(
         &self,
         groups: &[Group],
@@ -154,7 +126,7 @@ impl AdamW {
             }
             (1.0 / (1.0 - power)) as f32
         };
-        let settings = Update {
+        let numbers = StepNumbers {
             learning_rate,
             beta_1: self.beta_1,
             one_minus_beta_1: (1.0 - f64::from(self.beta_1)) as f32,
@@ -177,13 +149,13 @@ impl AdamW {
             for_each_range(chunks, outputs, &mut [], 0, |range, outputs, _| {
                 let [first, second, parameters] = outputs;
                 let gradient = &gradients[range.start * CHUNK..][..parameters.len()];
-                update(gradient, factor, &settings, decay, first, second, parameters);
+                update(gradient, factor, &numbers, decay, first, second, parameters);
             });
         }
     }
 }
 
-/// Neighbouring parameters that are updated alike.
+/// Adjacent parameters with the same decay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Elements of the flat buffers.
@@ -192,7 +164,7 @@ pub struct Group {
     pub decays: bool,
 }
 
-/// The parameters of `layout` for which `trained` says yes, in as few groups as there can be.
+/// The parameters of `layout` for which `trained(name)` is true, in as few groups as possible.
 pub fn groups(layout: &Layout, trained: impl Fn(&str) -> bool) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for entry in layout.entries().iter().filter(|entry| trained(&entry.name)) {
@@ -221,14 +193,5 @@ mod tests {
         let expected = [(0..4, true), (4..8, false), (8..10, true)];
         assert_eq!(all, expected.map(|(range, decays)| Group { range, decays }));
         assert_eq!(groups(&layout, |name| name != "b.weight").len(), 3);
-    }
-
-    #[test]
-    fn the_norm_is_that_of_all_chunks() {
-        let gradients = vec![0.5; 3 * CHUNK + 7];
-        let expected = (0.25 * gradients.len() as f64).sqrt() as f32;
-        // Lanes of one chunk add at most 1,024 numbers: 1024·2⁻²⁴ of relative error at the worst.
-        assert!((global_norm(&gradients, &mut Vec::new()) / expected - 1.0).abs() < 6.2e-5);
-        assert_eq!([clip_factor(0.5, 1.0), clip_factor(4.0, 1.0)], [1.0, 0.25]);
     }
 }

@@ -1,39 +1,47 @@
-//! One optimizer step: forward and backward over the batches of the step, clipping, AdamW.
+//! One optimizer step: forward and backward over the micro-batches of the step, clipping, AdamW.
 
-use super::optimizer::{Group, Moments, clip_factor, global_norm, groups, zero};
+use super::gradient_tree::{GradientTree, clip_factor};
+use super::objective::{Objective, TermMean, total_loss};
+use super::optimizer::{Group, Moments, groups};
 use super::recipe::Recipe;
-use crate::autodiff::{GraphError, Mode, Profile};
-use crate::data::Batch;
-use crate::model::{Bert, Losses, PretrainingPlan};
+use crate::autodiff::Profile;
+use crate::model::Bert;
 use crate::tensor::dropout::DropoutKey;
 
-/// A model in training: parameters, gradients, moments, and the plan that replays a step.
-pub struct Trainer {
-    /// The model as it is after [`Trainer::steps`] steps.
+/// A model in training: parameters, gradients, moments, and the objective that replays a step.
+pub struct Trainer<O> {
+    /// The model after [`Trainer::steps`] steps.
     pub bert: Bert,
     /// Adam's moments.
     pub moments: Moments,
     recipe: Recipe,
-    plan: PretrainingPlan,
+    objective: O,
     groups: Vec<Group>,
-    gradients: Vec<f32>,
-    norm_partials: Vec<f32>,
+    gradients: GradientTree,
     steps: u64,
 }
 
-/// What one step was like.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What one step did.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct StepReport {
     /// The step, counted from 0.
     pub step: u64,
-    /// Means over the step's masked positions and pairs.
-    pub losses: Losses,
-    /// The rate that was applied.
+    /// Means over all targets of the step.
+    pub terms: Vec<TermMean>,
+    /// The learning rate of this step.
     pub learning_rate: f32,
     /// The global norm of the gradient before clipping.
     pub grad_norm: f32,
-    /// Tokens that are not padding.
+    /// Tokens, padding not counted.
     pub tokens: u64,
+}
+
+impl StepReport {
+    /// The sum of the mean losses.
+    pub fn loss(&self) -> f64 {
+        total_loss(&self.terms)
+    }
 }
 
 /// A loss or gradient that is not a finite number; the step was not applied. Or weights that are not
@@ -41,7 +49,7 @@ pub struct StepReport {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "step {}: loss {loss}, gradient norm {grad_norm} at learning rate {learning_rate}: training has \
-     diverged; lower --learning-rate, or warm up longer with --num-warmup-steps",
+     diverged; lower 'learning_rate', or warm up longer with 'num_warmup_steps'",
     step + 1
 )]
 pub struct Diverged {
@@ -49,55 +57,48 @@ pub struct Diverged {
     pub step: u64,
     /// Its loss.
     pub loss: f32,
-    /// Its rate.
+    /// Its learning rate.
     pub learning_rate: f32,
     /// Its gradient norm.
     pub grad_norm: f32,
 }
 
-impl Trainer {
-    /// Prepares to train `bert` as `recipe` says.
-    ///
-    /// # Errors
-    /// [`GraphError`] when the recipe's shapes do not fit the model; [`Recipe::validate`] finds that
-    /// first.
-    pub fn new(bert: Bert, recipe: Recipe) -> Result<Self, GraphError> {
-        let next_sentence = !recipe.no_nsp;
-        let plan = PretrainingPlan::new(
-            &bert,
-            recipe.batch_shape(),
-            Mode::Training,
-            next_sentence,
-            false,
-        )?;
-        // What gets no gradient is left alone: decay alone would wear it down.
-        let groups = groups(&bert.layout, |name| {
-            let head =
-                name.starts_with("bert.pooler.") || name.starts_with("cls.seq_relationship.");
-            next_sentence || !head
-        });
+impl From<&StepReport> for Diverged {
+    fn from(report: &StepReport) -> Self {
+        let StepReport { step, learning_rate, grad_norm, .. } = *report;
+        Self { step, loss: report.loss() as f32, learning_rate, grad_norm }
+    }
+}
+
+impl<O: Objective> Trainer<O> {
+    /// Prepares to train `bert` on `objective`, whose plan was compiled for one micro-batch of `recipe`.
+    pub fn new(bert: Bert, objective: O, recipe: Recipe) -> Self {
         let length = bert.layout.len();
-        Ok(Self {
+        Self {
             moments: Moments::new(length),
-            gradients: vec![0.0; length],
-            norm_partials: Vec::new(),
+            groups: groups(&bert.layout, |name| objective.trains(name)),
+            gradients: GradientTree::new(length, recipe.micro_batches().count()),
             steps: 0,
             bert,
             recipe,
-            plan,
-            groups,
-        })
+            objective,
+        }
     }
 
-    /// Steps taken so far.
+    /// The number of steps taken so far.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Goes on from where another trainer of the same recipe stood.
+    /// What is trained.
+    pub fn objective(&self) -> &O {
+        &self.objective
+    }
+
+    /// Continues from the state of another trainer of the same recipe.
     ///
     /// # Panics
-    /// When lengths differ from the model's; whoever reads them from a file has checked that.
+    /// If a length differs from the model's. Whoever reads them from a file has checked that.
     pub fn restore(&mut self, parameters: Vec<f32>, moments: Moments, steps: u64) {
         let length = self.bert.layout.len();
         assert!([&parameters, &moments.first, &moments.second].iter().all(|x| x.len() == length));
@@ -107,18 +108,27 @@ impl Trainer {
     }
 
     /// Bytes of parameters, gradients, moments and all buffers of the plan.
-    pub fn bytes(&mut self) -> usize {
-        4 * 4 * self.bert.layout.len() + self.plan.plan().bytes()
+    pub fn bytes(&self) -> usize {
+        3 * 4 * self.bert.layout.len() + self.gradients.bytes() + self.objective.plan().bytes()
     }
 
-    /// The compiled graph, one line an operation.
-    pub fn describe(&mut self) -> String {
-        self.plan.plan().to_string()
+    /// The compiled graph, one line an operation, then the memory beside it.
+    pub fn describe(&self) -> String {
+        let parameters = self.bert.layout.len();
+        let micro_batches = self.recipe.micro_batches().count();
+        format!(
+            "{}{} bytes of parameters, as much for each of Adam's two moments\n\
+             {} bytes of gradients: {} partial sums for {micro_batches} micro-batches\n",
+            self.objective.plan(),
+            4 * parameters,
+            self.gradients.bytes(),
+            GradientTree::buffers(micro_batches),
+        )
     }
 
-    /// Where the time of the steps went, operation by operation.
+    /// The time of the steps by operation.
     pub fn profile(&mut self) -> &mut Profile {
-        self.plan.plan().profile()
+        self.objective.profile()
     }
 
     /// Whether every parameter and moment is a finite number. A step with a finite gradient can still
@@ -128,47 +138,62 @@ impl Trainer {
         arrays.into_iter().flatten().all(|value| value.is_finite())
     }
 
-    /// Takes one step over `batches`, its [micro-batches](Recipe::micro_batches) in order. Losses are
-    /// means over all masked positions, and all pairs, of the batches together; gradients are added
-    /// up batch by batch.
+    /// Takes one step over `batches`, its [micro-batches](Recipe::micro_batches) in order. Losses are means
+    /// over all targets of the batches together; the gradient is a
+    /// [tree](GradientTree) over those of the batches.
     ///
     /// # Errors
-    /// [`Diverged`] when loss or gradient are not finite; nothing is changed then.
-    pub fn step(&mut self, batches: &[Batch]) -> Result<StepReport, Diverged> {
-        let seed = self.recipe.seed;
-        let mean = |count: f32| if count > 0.0 { 1.0 / count } else { 0.0 };
-        let total = |sum: fn(&Batch) -> f32| mean(batches.iter().map(sum).sum());
-        let masked_lm_scale = total(|batch| batch.masked_lm_weights.iter().sum());
-        let next_sentence_scale = total(|batch| batch.next_sentence_weights.iter().sum());
-        let mut losses = Losses::default();
-        zero(&mut self.gradients);
+    /// [`Diverged`] if the loss or the gradient is not finite; nothing is changed then.
+    ///
+    /// # Panics
+    /// If there are no batches, or more than the recipe has micro-batches.
+    pub fn step(&mut self, batches: &[O::Batch]) -> Result<StepReport, Diverged> {
+        let Self { bert, objective, gradients, .. } = self;
+        let terms = objective.terms();
+        let mut targets = vec![0.0f32; terms.len()];
+        for batch in batches {
+            targets.iter_mut().zip(objective.targets(batch)).for_each(|(sum, n)| *sum += n);
+        }
+        let mean = |count: &f32| if *count > 0.0 { 1.0 / count } else { 0.0 };
+        let scales: Vec<f32> = targets.iter().map(mean).collect();
+        let mut sums = vec![[0.0f32; 2]; terms.len()];
         for (index, batch) in batches.iter().enumerate() {
             let dropout_key = DropoutKey {
-                seed,
+                seed: self.recipe.seed,
                 step: self.steps as u32,
-                first_sequence: index * self.recipe.batch_shape().batch_size,
+                first_sequence: index * self.recipe.micro_batch_size(),
             };
-            self.plan.load(batch, masked_lm_scale, next_sentence_scale);
-            losses.add(&self.plan.forward(&self.bert.parameters, dropout_key));
-            self.plan.backward(&self.bert.parameters, &mut self.gradients, dropout_key);
+            objective.load(batch, &scales);
+            let of_batch = objective.forward(&bert.parameters, dropout_key);
+            for ([loss, accuracy], term) in sums.iter_mut().zip(of_batch) {
+                *loss += term.loss;
+                *accuracy += term.accuracy;
+            }
+            objective.backward(&bert.parameters, gradients.next_gradient(), dropout_key);
         }
-        let grad_norm = global_norm(&self.gradients, &mut self.norm_partials);
-        let learning_rate = self.recipe.schedule.learning_rate(self.steps);
-        let loss = losses.masked_lm_loss + losses.next_sentence_loss;
-        if !loss.is_finite() || !grad_norm.is_finite() {
-            return Err(Diverged { step: self.steps, loss, learning_rate, grad_norm });
+        let (gradient, grad_norm) = gradients.finish();
+        let terms = terms.iter().zip(sums).map(|(term, sums)| {
+            let [loss, accuracy] = sums.map(f64::from);
+            TermMean { name: term.name.into(), loss, accuracy }
+        });
+        let report = StepReport {
+            step: self.steps,
+            terms: terms.collect(),
+            learning_rate: self.recipe.schedule.learning_rate(self.steps),
+            grad_norm,
+            tokens: batches.iter().map(|batch| objective.tokens(batch)).sum(),
+        };
+        if !report.loss().is_finite() || !grad_norm.is_finite() {
+            return Err(Diverged::from(&report));
         }
         self.recipe.optimizer.step(
             &self.groups,
-            &self.gradients,
+            gradient,
             clip_factor(grad_norm, self.recipe.max_grad_norm),
-            learning_rate,
+            report.learning_rate,
             &mut self.moments,
-            &mut self.bert.parameters,
+            &mut bert.parameters,
         );
-        let real = |batch: &Batch| batch.attention_mask.iter().map(|&m| u64::from(m)).sum::<u64>();
-        let tokens = batches.iter().map(real).sum();
-        let report = StepReport { step: self.steps, losses, learning_rate, grad_norm, tokens };
         self.steps += 1;
         Ok(report)
     }

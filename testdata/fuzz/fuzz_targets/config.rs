@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     if let Ok(config) = Config::from_file(&place::write("config.json", data)) {
         if config.validate("the file").is_ok() && config.num_hidden_layers < 1000 {
-            assert!(layout(&config).len() > 0);
+            assert!(layout(&config, config.head()).len() > 0);
         }
     }
 });

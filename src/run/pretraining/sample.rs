@@ -3,12 +3,12 @@
 use crate::data::Batch;
 use crate::tokenizer::Tokenizer;
 
-/// Tokens of a sample, at most: what fits a line.
+/// Tokens of a sample, at most, so that it fits a line.
 const LONGEST: usize = 20;
 
 /// The beginning of the first sentence A of `batches` that is long enough, with a whole word near its
 /// middle replaced by `[MASK]`; and that word.
-pub fn sample(batches: &[Batch], tokenizer: &Tokenizer) -> Option<(String, String)> {
+pub(super) fn sample(batches: &[Batch], tokenizer: &Tokenizer) -> Option<(String, String)> {
     let vocabulary = tokenizer.vocabulary();
     let continues = |id: &u32| vocabulary.token(*id).is_some_and(|token| token.starts_with("##"));
     let is_word = |id: u32| {

@@ -1,0 +1,100 @@
+//! What a run trains, as far as the run has to know it: settings, batches with their position, evaluation.
+
+use super::error::RunError;
+use super::observer::Observer;
+use crate::autodiff::GraphError;
+use crate::model::Bert;
+use crate::system::digest::Digest;
+use crate::tokenizer::Tokenizer;
+use crate::train::{Evaluation, Objective, Recipe};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::path::Path;
+
+/// The settings of a run. `run.json` holds them.
+pub trait RunOptions: Clone + PartialEq + Serialize + DeserializeOwned + Sync {
+    /// Batches, optimizer, schedule, seed.
+    fn recipe(&self) -> &Recipe;
+
+    /// Steps between log lines, at least 1.
+    fn log_every(&self) -> u64;
+
+    /// Steps between evaluations; 0 for one at the end only.
+    fn eval_every(&self) -> u64;
+
+    /// Steps between checkpoints; 0 for none but the one at the end, or when the run is stopped.
+    fn save_checkpoints_steps(&self) -> u64;
+
+    /// The run directory; `None` for a run in memory.
+    fn output_dir(&self) -> Option<&Path>;
+
+    /// The same settings for a run in memory.
+    #[must_use]
+    fn in_memory(self) -> Self;
+
+    /// Every setting that changes the result or `metrics.jsonl`, by its name.
+    fn settings(&self) -> Vec<(String, Value)>;
+}
+
+/// Something that can be trained in a run: [`Pretraining`](super::Pretraining) is one.
+pub trait Job: Sized {
+    /// Its settings.
+    type Options: RunOptions;
+    /// What a step computes.
+    type Objective: Objective;
+    /// The name of the job in `run.json`.
+    const NAME: &'static str;
+
+    /// Reads and checks everything that `options` name. Writes nothing but the tokens of a large text. Returns
+    /// the model with its first weights beside the job.
+    ///
+    /// # Errors
+    /// [`RunError`], naming what is at fault.
+    fn prepare(
+        options: &Self::Options,
+        observer: &mut dyn Observer,
+    ) -> Result<(Self, Bert), RunError>;
+
+    /// Compiles a training step for one micro-batch.
+    ///
+    /// # Errors
+    /// [`GraphError`].
+    fn objective(&self, bert: &Bert) -> Result<Self::Objective, GraphError>;
+
+    /// The tokenizer that is saved beside the model.
+    fn tokenizer(&self) -> &Tokenizer;
+
+    /// The same, when nothing else of the job is needed any more.
+    fn into_tokenizer(self) -> Tokenizer;
+
+    /// Digest of vocabulary and data: a run that is resumed must find the same.
+    fn data(&self) -> Digest;
+
+    /// Empty micro-batches of one step.
+    fn batches(&self) -> Vec<<Self::Objective as Objective>::Batch>;
+
+    /// Fills the micro-batches of the next step.
+    ///
+    /// # Errors
+    /// [`RunError`] when a file has changed.
+    fn fill(
+        &mut self,
+        batches: &mut [<Self::Objective as Objective>::Batch],
+    ) -> Result<(), RunError>;
+
+    /// Where the next step begins in the data.
+    fn position(&self) -> Value;
+
+    /// Goes to a position that [`Job::position`] gave; false when there is no such position.
+    fn seek(&mut self, position: &Value) -> bool;
+
+    /// Bytes of the buffers that evaluation needs, and of the batches.
+    fn bytes(&self) -> usize;
+
+    /// Evaluates the model on the held-out data; `None` when there is none.
+    fn evaluate(&mut self, bert: &Bert) -> Option<Evaluation>;
+
+    /// A held-out sentence with one word replaced by `[MASK]`, and that word.
+    fn sample(&self) -> Option<(String, String)>;
+}

@@ -1,0 +1,231 @@
+//! Pretraining as a [`Job`]: what it reads, what a step consumes, what it is evaluated on.
+
+use super::model::model;
+use super::options::{InstanceSource, PretrainingOptions};
+use super::recipe::PretrainingRecipe;
+use super::sample::sample;
+use super::text::{add_store, sampler, store_path, tokenize};
+use crate::autodiff::{GraphError, Mode};
+use crate::data::stories::STORIES;
+use crate::data::{
+    Batch, Corpus, DataError, InstanceFile, InstanceStream, Sampler, split_documents,
+};
+use crate::model::Bert;
+use crate::run::error::RunError;
+use crate::run::job::Job;
+use crate::run::observer::{Event, Observer};
+use crate::system::digest::{Digest, Sha256};
+use crate::system::files::FileError;
+use crate::tokenizer::Tokenizer;
+use crate::train::evaluation::{Evaluation, Evaluator};
+use crate::train::pretraining::Pretraining;
+use serde_json::Value;
+use std::convert::Infallible;
+use std::fs::File;
+use std::sync::Arc;
+
+/// Everything that a pretraining run reads.
+pub struct PretrainingJob {
+    recipe: PretrainingRecipe,
+    tokenizer: Tokenizer,
+    stream: InstanceStream,
+    /// Held-out instances, drawn once.
+    held_out: Vec<Batch>,
+    evaluator: Option<Evaluator<Pretraining>>,
+    data: Digest,
+}
+
+impl Job for PretrainingJob {
+    type Options = PretrainingOptions;
+    type Objective = Pretraining;
+    const NAME: &'static str = "pretraining";
+
+    fn prepare(
+        options: &PretrainingOptions,
+        observer: &mut dyn Observer,
+    ) -> Result<(Self, Bert), RunError> {
+        let corpus = training_corpus(options)?;
+        let eval_corpus = match options.eval_input.as_slice() {
+            [] => None,
+            inputs => Some(read(inputs, options)?),
+        };
+        let (bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
+        let mut data = Sha256::new();
+        tokenizer.vocabulary().write(&mut data).expect("a digest takes every byte");
+        let holds_out = eval_corpus.is_none();
+        let (stream, mut held_out) = match corpus {
+            Some(corpus) => {
+                from_text(options, &corpus, holds_out, &tokenizer, &mut data, observer)?
+            }
+            None => (from_instances(options, &tokenizer, &mut data, observer)?, None),
+        };
+        if let Some(corpus) = eval_corpus {
+            let store = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
+            add_store(&store, &mut data);
+            let all = (0..store.documents() as u32).collect();
+            held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
+        }
+        let pad_id = tokenizer.vocabulary().pad_id();
+        let held_out = held_out.map(|sampler| first_instances(options, sampler, pad_id));
+        let held_out = held_out.unwrap_or_default();
+        let recipe = options.recipe.clone();
+        let evaluator = match held_out.as_slice() {
+            [] => None,
+            _ => Some(Pretraining::evaluator(&bert, recipe.batch_shape())?),
+        };
+        let data = data.finish();
+        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data }, bert))
+    }
+
+    fn objective(&self, bert: &Bert) -> Result<Pretraining, GraphError> {
+        let next_sentence = !self.recipe.no_nsp;
+        Pretraining::new(bert, self.recipe.batch_shape(), Mode::Training, next_sentence)
+    }
+
+    fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    fn into_tokenizer(self) -> Tokenizer {
+        self.tokenizer
+    }
+
+    fn data(&self) -> Digest {
+        self.data
+    }
+
+    fn batches(&self) -> Vec<Batch> {
+        self.recipe.training.micro_batches().map(|_| empty_batch(&self.recipe)).collect()
+    }
+
+    fn fill(&mut self, batches: &mut [Batch]) -> Result<(), RunError> {
+        let pad_id = self.tokenizer.vocabulary().pad_id();
+        for (batch, instances) in batches.iter_mut().zip(self.recipe.training.micro_batches()) {
+            self.stream.fill(batch, instances, pad_id)?;
+        }
+        Ok(())
+    }
+
+    fn position(&self) -> Value {
+        serde_json::to_value(self.stream.position()).expect("numbers")
+    }
+
+    fn seek(&mut self, position: &Value) -> bool {
+        serde_json::from_value(position.clone()).is_ok_and(|position| self.stream.seek(position))
+    }
+
+    fn bytes(&self) -> usize {
+        let training = &self.recipe.training;
+        // Ids, segments and mask of each token; position, id and weight of each masked one.
+        let sequence = 3 * (training.max_seq_length + self.recipe.max_predictions_per_seq);
+        let batches = training.sequences_per_step().saturating_mul(4 * sequence);
+        self.evaluator.as_ref().map_or(0, Evaluator::bytes).saturating_add(batches)
+    }
+
+    fn evaluate(&mut self, bert: &Bert) -> Option<Evaluation> {
+        let batches = self.held_out.iter().map(Ok::<_, Infallible>);
+        let Ok(evaluation) = self.evaluator.as_mut()?.evaluate(&bert.parameters, batches);
+        Some(evaluation)
+    }
+
+    fn sample(&self) -> Option<(String, String)> {
+        sample(&self.held_out, &self.tokenizer)
+    }
+}
+
+/// The text to train on; `None` when instances are read from a file.
+fn training_corpus(options: &PretrainingOptions) -> Result<Option<Corpus>, RunError> {
+    Ok(match &options.input {
+        InstanceSource::Stories => Some(Corpus::from_text("the built-in corpus", STORIES)),
+        InstanceSource::Text(inputs) => Some(read(inputs, options)?),
+        InstanceSource::InMemory(given) if given.text.is_empty() => {
+            return Err(RunError::TextInMemory);
+        }
+        InstanceSource::InMemory(given) => {
+            Some(Corpus::from_text("the text in memory", given.text.to_string()))
+        }
+        InstanceSource::Instances { .. } => None,
+    })
+}
+
+fn read(inputs: &[String], options: &PretrainingOptions) -> Result<Corpus, DataError> {
+    Ok(Corpus::from_inputs(inputs)?.with_invalid_utf8(options.invalid_utf8))
+}
+
+/// The stream of a file of instances.
+fn from_instances(
+    options: &PretrainingOptions,
+    tokenizer: &Tokenizer,
+    data: &mut Sha256,
+    observer: &mut dyn Observer,
+) -> Result<InstanceStream, RunError> {
+    let InstanceSource::Instances { file, shuffle } = &options.input else {
+        unreachable!("everything else is text")
+    };
+    let recipe = &options.recipe;
+    let mut bytes = File::open(file).map_err(|error| FileError::io("open", file, error))?;
+    std::io::copy(&mut bytes, data).map_err(|error| FileError::io("read", file, error))?;
+    let instances = InstanceFile::open(
+        file,
+        tokenizer.vocabulary(),
+        recipe.training.max_seq_length,
+        recipe.max_predictions_per_seq,
+        *shuffle,
+        recipe.training.seed,
+    )?;
+    observer.observe(Event::Note(&format!("{} instances", instances.len())));
+    Ok(InstanceStream::File(Box::new(instances)))
+}
+
+/// The stream drawn from text, and a sampler over the documents that are held out, if any.
+fn from_text(
+    options: &PretrainingOptions,
+    corpus: &Corpus,
+    holds_out: bool,
+    tokenizer: &Tokenizer,
+    data: &mut Sha256,
+    observer: &mut dyn Observer,
+) -> Result<(InstanceStream, Option<Sampler>), RunError> {
+    let (recipe, name) = (&options.recipe, corpus.name());
+    let store = tokenize(corpus, tokenizer, store_path(options, "train"), observer)?;
+    add_store(&store, data);
+    let (training, evaluation) = if holds_out && options.eval_fraction > 0.0 {
+        let (documents, fraction) = (store.documents(), options.eval_fraction);
+        split_documents(documents, fraction, recipe.no_nsp, recipe.training.seed, &name)?
+    } else {
+        ((0..store.documents() as u32).collect(), Vec::new())
+    };
+    let mut held_out = None;
+    if !evaluation.is_empty() {
+        let note = format!("{} of its documents are held out", evaluation.len());
+        observer.observe(Event::Note(&note));
+        held_out = Some(sampler(options, Arc::clone(&store), evaluation, tokenizer, &name)?);
+    }
+    let sampler = sampler(options, store, training, tokenizer, &name)?;
+    if let Some(warning) = sampler.warning() {
+        observer.observe(Event::Warning(&warning));
+    }
+    Ok((InstanceStream::Sampler(Box::new(sampler)), held_out))
+}
+
+/// The instances of the first pass over held-out text, as many as an evaluation looks at.
+fn first_instances(options: &PretrainingOptions, mut sampler: Sampler, pad_id: u32) -> Vec<Batch> {
+    let recipe = &options.recipe;
+    let most = options.max_eval_steps.saturating_mul(recipe.training.train_batch_size);
+    let mut batches: Vec<Batch> = Vec::new();
+    for instance in sampler.first_pass().take(most) {
+        if batches.last().is_none_or(Batch::is_full) {
+            let mut batch = empty_batch(recipe);
+            batch.clear(pad_id);
+            batches.push(batch);
+        }
+        batches.last_mut().expect("pushed above").push(&instance);
+    }
+    batches
+}
+
+/// A batch of the shape of a micro-batch.
+fn empty_batch(recipe: &PretrainingRecipe) -> Batch {
+    let shape = recipe.batch_shape();
+    Batch::new(shape.batch_size, shape.max_seq_length, shape.max_predictions_per_seq)
+}

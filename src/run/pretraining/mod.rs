@@ -1,0 +1,20 @@
+//! Pretraining as a run: settings, preparation, the call in one line.
+//!
+//! - [`PretrainingOptions`]: every setting; [`PretrainingRecipe`] those that change the weights.
+//! - [`Pretraining`]: the builder, from text to model in one call.
+//! - [`PretrainingJob`]: what [`begin`](super::begin) and [`resume`](super::resume) work on.
+
+mod builder;
+mod job;
+mod model;
+mod options;
+mod recipe;
+mod sample;
+mod text;
+
+pub use builder::{Pretraining, pretrain};
+pub use job::PretrainingJob;
+pub use options::{
+    InMemoryText, InstanceSource, ModelSource, PretrainingOptions, VocabularySource,
+};
+pub use recipe::{PretrainingRecipe, check_shares};

@@ -1,0 +1,116 @@
+//! The model with its first weights, its vocabulary and its tokenizer.
+
+use super::options::{ModelSource, PretrainingOptions, VocabularySource};
+use crate::data::{Corpus, count_words};
+use crate::model::{Bert, Config, Head, layout};
+use crate::run::error::RunError;
+use crate::run::observer::{Event, Observer};
+use crate::system::memory;
+use crate::tokenizer::{Tokenizer, TokenizerOptions, TrainerOptions, Vocabulary, learn};
+
+/// The model with its first weights, and its tokenizer.
+pub(super) fn model(
+    options: &PretrainingOptions,
+    corpus: Option<&Corpus>,
+    observer: &mut dyn Observer,
+) -> Result<(Bert, Tokenizer), RunError> {
+    let seed = options.recipe.training.seed;
+    let adjust = |mut config: Config| {
+        config.hidden_dropout_prob =
+            options.hidden_dropout_prob.unwrap_or(config.hidden_dropout_prob);
+        config.attention_probs_dropout_prob =
+            options.attention_probs_dropout_prob.unwrap_or(config.attention_probs_dropout_prob);
+        config
+    };
+    match &options.model {
+        ModelSource::Init(directory) => {
+            let file = directory.join("config.json");
+            let config = adjust(Config::from_file(&file)?);
+            config.validate("the settings")?;
+            options.recipe.validate(&config)?;
+            let tokenizer = Tokenizer::from_directory(directory)?;
+            let (tokens, vocab_size) = (tokenizer.vocabulary().len(), config.vocab_size);
+            if tokens > vocab_size {
+                let directory = directory.display().to_string();
+                return Err(RunError::Vocabulary { directory, tokens, vocab_size });
+            }
+            let (bert, report) = Bert::from_directory(directory, config, Head::Pretraining, seed)?;
+            observer.observe(Event::Note(&format!("weights from `{}`", directory.display())));
+            if !report.initialized.is_empty() {
+                let names = report.initialized.join(", ");
+                observer
+                    .observe(Event::Note(&format!("not there, so drawn from the seed: {names}")));
+            }
+            if !report.ignored.is_empty() {
+                observer.observe(Event::Note(&format!(
+                    "not of pretraining, so left out: {}",
+                    report.ignored.join(", ")
+                )));
+            }
+            Ok((bert, tokenizer))
+        }
+        ModelSource::New { model, vocabulary, cased } => {
+            // The settings are checked before the text is read: the size of the vocabulary comes last.
+            let config = adjust(Config::named_or_file(model, 1 << 20)?);
+            config.validate("the settings")?;
+            options.recipe.validate(&config)?;
+            let tokenizer_options =
+                TokenizerOptions { do_lower_case: !cased, ..TokenizerOptions::default() };
+            let tokenizer = match (vocabulary, corpus) {
+                (VocabularySource::File(path), _) => {
+                    Tokenizer::new(Vocabulary::from_file(path)?, tokenizer_options)
+                }
+                (VocabularySource::Learn { .. }, None) => {
+                    return Err(RunError::InstancesNeedVocabulary);
+                }
+                (&VocabularySource::Learn { vocab_size, limit_alphabet }, Some(corpus)) => {
+                    let trainer_options =
+                        TrainerOptions { vocab_size, limit_alphabet, ..TrainerOptions::default() };
+                    learn_vocabulary(corpus, tokenizer_options, &trainer_options, observer)?
+                }
+            };
+            let config = Config {
+                vocab_size: tokenizer.vocabulary().len(),
+                pad_token_id: tokenizer.vocabulary().pad_id(),
+                ..config
+            };
+            config.validate(&format!("`{model}` with this vocabulary"))?;
+            // Parameters, gradients and both moments.
+            memory::check(layout(&config, Head::Pretraining).len().saturating_mul(4))?;
+            Ok((Bert::new(config, seed), tokenizer))
+        }
+    }
+}
+
+fn learn_vocabulary(
+    corpus: &Corpus,
+    tokenizer_options: TokenizerOptions,
+    options: &TrainerOptions,
+    observer: &mut dyn Observer,
+) -> Result<Tokenizer, RunError> {
+    let total = corpus.bytes();
+    let progress = &mut |done| {
+        observer.observe(Event::Progress { work: "counting words", done, total });
+    };
+    let words = count_words(corpus, tokenizer_options.normalizer(), progress)?;
+    let vocabulary = learn(&words, options)?;
+    observer.observe(Event::Note(&format!(
+        "learned a vocabulary of {} word pieces from {} words ({} different)",
+        vocabulary.len(),
+        words.total(),
+        words.distinct()
+    )));
+    let tokenizer = Tokenizer::new(vocabulary, tokenizer_options);
+    let unknown_id = tokenizer.vocabulary().unk_id();
+    let is_unknown = |word: &str| tokenizer.encode_text(word).contains(&unknown_id);
+    let share = words.total_of(is_unknown) as f64 / words.total() as f64;
+    if share > 0.01 {
+        observer.observe(Event::Warning(&format!(
+            "{:.0} % of the words hold a character outside the alphabet of {} and become [UNK]; a larger \
+             'limit_alphabet', with a 'vocab_size' that has room for it, keeps them",
+            100.0 * share,
+            options.limit_alphabet
+        )));
+    }
+    Ok(tokenizer)
+}

@@ -1,0 +1,261 @@
+//! The settings of a pretraining run.
+
+use super::recipe::PretrainingRecipe;
+use crate::data::InvalidUtf8;
+use crate::run::job::RunOptions;
+use crate::run::run_json::{as_written, leaves};
+use crate::system::digest::Digest;
+use crate::train::Recipe;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where the instances come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum InstanceSource {
+    /// The built-in stories.
+    Stories,
+    /// Text: files, directories, patterns.
+    Text(Vec<String>),
+    /// Text in memory.
+    InMemory(InMemoryText),
+    /// A file of instances, as `cloze instances` writes them.
+    Instances {
+        /// The file.
+        file: PathBuf,
+        /// Whether each pass has its own order (else the file's).
+        shuffle: bool,
+    },
+}
+
+/// Text that a program holds in memory. `run.json` records its digest only, so such a run can be resumed and
+/// verified only by a program that gives the text again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InMemoryText {
+    /// The text; empty when read from a `run.json`.
+    #[serde(skip)]
+    pub text: Arc<str>,
+    /// SHA-256 of the text.
+    pub sha256: String,
+}
+
+impl InMemoryText {
+    /// The text with its digest.
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        let text = text.into();
+        Self { sha256: Digest::of(text.as_bytes()).to_string(), text }
+    }
+}
+
+/// Where the vocabulary comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum VocabularySource {
+    /// A `vocab.txt`.
+    File(PathBuf),
+    /// Learned from the text.
+    Learn {
+        /// Entries, at most.
+        vocab_size: usize,
+        /// Characters of the alphabet, at most; the most frequent ones are kept.
+        limit_alphabet: usize,
+    },
+}
+
+impl Default for VocabularySource {
+    /// 30,522 entries, the size of BERT's, over an alphabet of 1,000.
+    fn default() -> Self {
+        Self::Learn { vocab_size: 30_522, limit_alphabet: 1000 }
+    }
+}
+
+/// Where the model comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ModelSource {
+    /// A size by name, or the path of a `config.json`. First weights are drawn from the seed.
+    New {
+        /// `tiny`, `mini`, `small`, `medium`, `base`, or a path.
+        model: String,
+        /// The vocabulary.
+        vocabulary: VocabularySource,
+        /// Whether case and accents are kept.
+        cased: bool,
+    },
+    /// A Hugging Face directory: configuration, vocabulary and weights.
+    Init(PathBuf),
+}
+
+impl Default for ModelSource {
+    /// A new `tiny` with a learned vocabulary.
+    fn default() -> Self {
+        Self::New { model: "tiny".into(), vocabulary: VocabularySource::default(), cased: false }
+    }
+}
+
+impl ModelSource {
+    /// The parts of a new model: size, vocabulary, cased. Replaces [`ModelSource::Init`] by the default.
+    pub fn as_new(&mut self) -> (&mut String, &mut VocabularySource, &mut bool) {
+        if let Self::Init(_) = self {
+            *self = Self::default();
+        }
+        let Self::New { model, vocabulary, cased } = self else { unreachable!("replaced above") };
+        (model, vocabulary, cased)
+    }
+
+    /// The limits of a vocabulary to learn: entries, characters. Replaces any other source.
+    pub fn as_learned(&mut self) -> (&mut usize, &mut usize) {
+        let (_, vocabulary, _) = self.as_new();
+        if let VocabularySource::File(_) = vocabulary {
+            *vocabulary = VocabularySource::default();
+        }
+        let VocabularySource::Learn { vocab_size, limit_alphabet } = vocabulary else {
+            unreachable!("replaced above")
+        };
+        (vocab_size, limit_alphabet)
+    }
+}
+
+/// Every setting of a pretraining run; `run.json` holds it. The default is Google's recipe on the built-in
+/// stories, in memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PretrainingOptions {
+    /// Where the instances come from.
+    pub input: InstanceSource,
+    /// What happens to text that is not UTF-8.
+    #[serde(default)]
+    pub invalid_utf8: InvalidUtf8,
+    /// Held-out text for evaluation: files, directories, patterns.
+    pub eval_input: Vec<String>,
+    /// Share of the documents that are held out when `eval_input` is empty; 0 for none.
+    pub eval_fraction: f64,
+    /// Batches of one evaluation, at most.
+    pub max_eval_steps: usize,
+    /// Where the model comes from.
+    pub model: ModelSource,
+    /// Replaces the value of the model's configuration.
+    pub hidden_dropout_prob: Option<f32>,
+    /// Replaces the value of the model's configuration.
+    pub attention_probs_dropout_prob: Option<f32>,
+    /// Instances, batches, optimizer, schedule, seed.
+    pub recipe: PretrainingRecipe,
+    /// Steps between log lines.
+    pub log_every: u64,
+    /// Steps between evaluations; 0 for one at the end only.
+    pub eval_every: u64,
+    /// Steps between checkpoints; 0 for none but the one at the end, or when the run is stopped.
+    pub save_checkpoints_steps: u64,
+    /// The run directory; `None` for a run in memory.
+    pub output_dir: Option<PathBuf>,
+}
+
+impl Default for PretrainingOptions {
+    fn default() -> Self {
+        let recipe = PretrainingRecipe::default();
+        Self {
+            input: InstanceSource::Stories,
+            invalid_utf8: InvalidUtf8::default(),
+            eval_input: Vec::new(),
+            eval_fraction: 0.05,
+            max_eval_steps: 100,
+            model: ModelSource::default(),
+            hidden_dropout_prob: None,
+            attention_probs_dropout_prob: None,
+            log_every: 100,
+            eval_every: recipe.training.schedule.num_train_steps / 10,
+            save_checkpoints_steps: 1000,
+            recipe,
+            output_dir: None,
+        }
+    }
+}
+
+impl PretrainingOptions {
+    /// The settings of the built-in run: two minutes over a small world. They differ from Google's in length,
+    /// vocabulary, learning rate, bias correction and dropout, which so short a run does not need.
+    pub fn stories() -> Self {
+        let mut options = Self::default();
+        *options.model.as_learned().0 = 1024;
+        options.hidden_dropout_prob = Some(0.0);
+        options.attention_probs_dropout_prob = Some(0.0);
+        options.set_num_train_steps(3600);
+        options.set_max_seq_length(48);
+        options.recipe.max_predictions_per_seq = 10;
+        options.recipe.training.schedule.learning_rate = 2e-3;
+        options.recipe.training.optimizer.bias_correction = true;
+        options
+    }
+
+    /// Sets `num_train_steps`, and what follows from it unless set afterwards: a tenth of the steps as warm-up,
+    /// and ten evaluations.
+    pub fn set_num_train_steps(&mut self, num_train_steps: u64) {
+        let schedule = &mut self.recipe.training.schedule;
+        schedule.num_train_steps = num_train_steps;
+        schedule.num_warmup_steps = num_train_steps / 10;
+        self.eval_every = (num_train_steps / 10).max(1);
+    }
+
+    /// Sets `max_seq_length`; `max_predictions_per_seq` is lowered to it where it is larger.
+    pub fn set_max_seq_length(&mut self, max_seq_length: usize) {
+        self.recipe.training.max_seq_length = max_seq_length;
+        let predictions = &mut self.recipe.max_predictions_per_seq;
+        *predictions = max_seq_length.min(*predictions);
+    }
+}
+
+impl RunOptions for PretrainingOptions {
+    fn recipe(&self) -> &Recipe {
+        &self.recipe.training
+    }
+
+    fn log_every(&self) -> u64 {
+        self.log_every.max(1)
+    }
+
+    fn eval_every(&self) -> u64 {
+        self.eval_every
+    }
+
+    fn save_checkpoints_steps(&self) -> u64 {
+        self.save_checkpoints_steps
+    }
+
+    fn output_dir(&self) -> Option<&Path> {
+        self.output_dir.as_deref()
+    }
+
+    fn in_memory(self) -> Self {
+        Self { output_dir: None, ..self }
+    }
+
+    fn settings(&self) -> Vec<(String, Value)> {
+        let mut settings = Vec::new();
+        if self.input == InstanceSource::Stories {
+            settings.push(("input".into(), "the built-in stories".into()));
+        }
+        for (name, value) in leaves(&as_written(self)) {
+            let setting = match name {
+                "output_dir" | "save_checkpoints_steps" => continue,
+                // The variant without a value: named above.
+                "input" => continue,
+                "Text" | "sha256" => "input",
+                "file" => "instances",
+                "Init" => "init",
+                "File" => "vocab",
+                "bias_correction" => "adam_bias_correction",
+                name => name,
+            };
+            // The setting is the opposite of what is stored.
+            match (setting, value.as_bool()) {
+                ("shuffle", Some(shuffle)) => {
+                    settings.push(("no_shuffle".into(), (!shuffle).into()));
+                }
+                _ => settings.push((setting.into(), value.clone())),
+            }
+        }
+        settings
+    }
+}

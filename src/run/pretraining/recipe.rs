@@ -1,0 +1,121 @@
+//! Every setting of pretraining that changes the weights.
+
+use crate::data::{MaskSettings, PairSettings};
+use crate::model::{BatchShape, Config};
+use crate::train::{Recipe, SettingError, check_setting};
+use serde::{Deserialize, Serialize};
+
+/// The settings of pretraining. Defaults are Google's (`create_pretraining_data.py`,
+/// `run_pretraining.py`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PretrainingRecipe {
+    /// What every training has: batches, optimizer, schedule, seed.
+    #[serde(flatten)]
+    pub training: Recipe,
+    /// Masked positions of a sequence, at most.
+    pub max_predictions_per_seq: usize,
+    /// Share of positions that are masked.
+    pub masked_lm_prob: f64,
+    /// Share of instances whose target length is drawn at random.
+    pub short_seq_prob: f64,
+    /// Whether the pieces of a word are masked together.
+    pub whole_word_mask: bool,
+    /// Whether next-sentence prediction is left out: one segment, no pairs.
+    pub no_nsp: bool,
+}
+
+impl Default for PretrainingRecipe {
+    fn default() -> Self {
+        Self {
+            training: Recipe::default(),
+            max_predictions_per_seq: 20,
+            masked_lm_prob: 0.15,
+            short_seq_prob: 0.1,
+            whole_word_mask: false,
+            no_nsp: false,
+        }
+    }
+}
+
+impl PretrainingRecipe {
+    /// The shape of one forward pass: of a micro-batch.
+    pub fn batch_shape(&self) -> BatchShape {
+        BatchShape {
+            batch_size: self.training.micro_batch_size(),
+            max_seq_length: self.training.max_seq_length,
+            max_predictions_per_seq: self.max_predictions_per_seq,
+        }
+    }
+
+    /// How sentence pairs are made.
+    pub fn pairs(&self) -> PairSettings {
+        PairSettings {
+            max_seq_length: self.training.max_seq_length,
+            short_seq_prob: self.short_seq_prob,
+            no_nsp: self.no_nsp,
+        }
+    }
+
+    /// How tokens are masked.
+    pub fn masks(&self) -> MaskSettings {
+        MaskSettings {
+            masked_lm_prob: self.masked_lm_prob,
+            max_predictions_per_seq: self.max_predictions_per_seq,
+            whole_word_mask: self.whole_word_mask,
+        }
+    }
+
+    /// Checks every setting, and that `config` can hold the sequences.
+    ///
+    /// # Errors
+    /// [`SettingError`], naming the setting and its value.
+    pub fn validate(&self, config: &Config) -> Result<(), SettingError> {
+        let Recipe { max_seq_length: seq, .. } = self.training;
+        check_setting(seq >= 5, "max_seq_length", seq, "[CLS] A [SEP] B [SEP] takes at least 5")?;
+        self.training.validate(config)?;
+        let predictions = self.max_predictions_per_seq;
+        let needed = "it must be from 1 to 'max_seq_length'";
+        let fits = (1..=seq).contains(&predictions);
+        check_setting(fits, "max_predictions_per_seq", predictions, needed)?;
+        check_shares(self.masked_lm_prob, self.short_seq_prob)
+    }
+}
+
+/// Checks the two shares that decide how text becomes instances, where there is no whole recipe.
+///
+/// # Errors
+/// [`SettingError`], naming the setting and its value.
+pub fn check_shares(masked_lm_prob: f64, short_seq_prob: f64) -> Result<(), SettingError> {
+    for (setting, share) in [("masked_lm_prob", masked_lm_prob), ("short_seq_prob", short_seq_prob)]
+    {
+        check_setting((0.0..=1.0).contains(&share), setting, share, "it must be from 0 to 1")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bad_setting_is_named() {
+        let config = Config::named("tiny", 100).unwrap();
+        let good = PretrainingRecipe::default();
+        good.validate(&config).unwrap();
+        type Change = fn(&mut PretrainingRecipe);
+        let bad: [(&str, Change); 5] = [
+            ("'max_seq_length' is 4", |r| r.training.max_seq_length = 4),
+            ("'max_predictions_per_seq' is 0", |r| r.max_predictions_per_seq = 0),
+            ("'masked_lm_prob' is 1.5", |r| r.masked_lm_prob = 1.5),
+            ("'short_seq_prob' is NaN", |r| r.short_seq_prob = f64::NAN),
+            ("'train_batch_size' is 0", |r| r.training.train_batch_size = 0),
+        ];
+        for (message, change) in bad {
+            let mut recipe = good.clone();
+            change(&mut recipe);
+            let error = recipe.validate(&config).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

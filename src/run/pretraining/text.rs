@@ -1,0 +1,82 @@
+//! From text to token stores and samplers, with some documents held out.
+
+use super::options::PretrainingOptions;
+use crate::data::{Corpus, DataError, SMALL_TEXT_BYTES, Sampler, TokenStore};
+use crate::run::error::RunError;
+use crate::run::observer::{Event, Observer};
+use crate::system::digest::Sha256;
+use crate::tokenizer::Tokenizer;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where the tokens of a large text go: a file of the run directory called `name`.
+pub(super) fn store_path(options: &PretrainingOptions, name: &str) -> Option<PathBuf> {
+    Some(options.output_dir.as_ref()?.join("tokens").join(format!("{name}.tokens")))
+}
+
+/// The tokens of `corpus`: in memory when the text is small, else in the file `path`, which another run on the same
+/// text uses again. Without a path, a temporary file takes its place.
+pub(super) fn tokenize(
+    corpus: &Corpus,
+    tokenizer: &Tokenizer,
+    path: Option<PathBuf>,
+    observer: &mut dyn Observer,
+) -> Result<Arc<TokenStore>, RunError> {
+    let total = corpus.bytes();
+    let progress = &mut |work: &'static str, done| {
+        observer.observe(Event::Progress { work, done, total });
+    };
+    let store = match path.filter(|_| total > SMALL_TEXT_BYTES) {
+        Some(path) => TokenStore::open_or_create(&path, corpus, tokenizer, progress)?,
+        None => TokenStore::temporary(&std::env::temp_dir(), corpus, tokenizer, progress)?,
+    };
+    if let Some(error) = store.replaced() {
+        observer.observe(Event::Warning(&format!("{error}; it was made anew from the text")));
+    }
+    observer.observe(Event::Note(&format!(
+        "{}: {} documents, {} sentences, {} tokens",
+        corpus.name(),
+        store.documents(),
+        store.sentences(),
+        store.tokens()
+    )));
+    Ok(Arc::new(store))
+}
+
+/// A sampler over `documents` of `store`. `origin` is named in errors.
+pub(super) fn sampler(
+    options: &PretrainingOptions,
+    store: Arc<TokenStore>,
+    documents: Vec<u32>,
+    tokenizer: &Tokenizer,
+    origin: &str,
+) -> Result<Sampler, DataError> {
+    let recipe = &options.recipe;
+    let (pairs, masks) = (recipe.pairs(), recipe.masks());
+    let vocabulary = tokenizer.vocabulary();
+    Sampler::new(store, documents, pairs, masks, vocabulary, recipe.training.seed, origin)
+}
+
+/// Adds all tokens of `store`, and the bounds of its sentences and documents, to a digest.
+pub(super) fn add_store(store: &TokenStore, data: &mut Sha256) {
+    const RELEASED_AT_ONCE: usize = 1 << 24;
+    let (mut ids, mut bytes, mut read) = (Vec::new(), Vec::new(), 0);
+    for document in 0..store.documents() {
+        for sentence in store.document(document) {
+            let range = store.sentence(sentence);
+            ids.clear();
+            ids.push((range.end - range.start) as u32);
+            store.extend(range, &mut ids);
+            bytes.clear();
+            bytes.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+            data.update(&bytes);
+            read += bytes.len();
+            if read >= RELEASED_AT_ONCE {
+                store.release();
+                read = 0;
+            }
+        }
+        // No id is this large, so that documents cannot run into each other.
+        data.update(&u32::MAX.to_le_bytes());
+    }
+}

@@ -1,0 +1,92 @@
+//! What a training step computes: a compiled plan with its kind of batch and its named losses.
+//!
+//! [`Trainer`](super::Trainer) and [`Evaluator`](super::Evaluator) work on any [`Objective`]; pretraining is one
+//! (`pretraining.rs` beside this file).
+
+use crate::autodiff::{Plan, Profile};
+use crate::tensor::dropout::DropoutKey;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// One loss of an objective. `name` gives the names `{name}_loss` and `{name}_accuracy` in metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// The name, for example `masked_lm`.
+    pub name: &'static str,
+    /// The name under which an evaluation gives the number of targets, for example `masked_tokens`.
+    pub count_name: Option<&'static str>,
+}
+
+/// Weighted sums of one term over the targets of one forward pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TermSums {
+    /// Σ weight · loss.
+    pub loss: f32,
+    /// Σ weight · [the likeliest answer is right].
+    pub accuracy: f32,
+}
+
+/// Forward and backward of one kind of batch, compiled for one shape.
+pub trait Objective {
+    /// The examples of one forward pass.
+    type Batch;
+
+    /// The losses, in a fixed order. Their sum is what training minimises.
+    fn terms(&self) -> &'static [Term];
+
+    /// For each term, the number of targets in `batch`: what a mean divides by.
+    fn targets(&self, batch: &Self::Batch) -> Vec<f32>;
+
+    /// The number of examples in `batch`.
+    fn examples(&self, batch: &Self::Batch) -> u64;
+
+    /// The number of tokens in `batch`, padding not counted.
+    fn tokens(&self, batch: &Self::Batch) -> u64;
+
+    /// Copies `batch` into the plan. The weight of every target of term `t` is `scales[t]`.
+    ///
+    /// # Panics
+    /// If the batch has another shape than the plan.
+    fn load(&mut self, batch: &Self::Batch, scales: &[f32]);
+
+    /// Computes the losses of the loaded batch, one entry per term.
+    fn forward(&mut self, parameters: &[f32], dropout_key: DropoutKey) -> Vec<TermSums>;
+
+    /// Writes the gradient of the summed losses into `gradients`, computed from zero. Elements of
+    /// parameters that the objective does not use stay as they are.
+    ///
+    /// # Panics
+    /// If the plan was compiled for evaluation.
+    fn backward(&mut self, parameters: &[f32], gradients: &mut [f32], dropout_key: DropoutKey);
+
+    /// Whether the parameter called `name` receives a gradient. The optimizer leaves the others alone:
+    /// weight decay by itself would shrink them.
+    fn trains(&self, name: &str) -> bool;
+
+    /// The compiled graph, to print it and to ask for its memory.
+    fn plan(&self) -> &Plan;
+
+    /// The time that each operation has taken.
+    fn profile(&mut self) -> &mut Profile;
+}
+
+/// The mean of one term over all its targets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TermMean {
+    /// [`Term::name`].
+    pub name: Cow<'static, str>,
+    /// Mean loss.
+    pub loss: f64,
+    /// Share of targets whose likeliest answer is right.
+    pub accuracy: f64,
+}
+
+/// The sum of the mean losses.
+pub fn total_loss(terms: &[TermMean]) -> f64 {
+    terms.iter().map(|term| term.loss).sum()
+}
+
+/// The mean of the term called `name`, if there is one.
+pub fn find<'t>(terms: &'t [TermMean], name: &str) -> Option<&'t TermMean> {
+    terms.iter().find(|term| term.name == name)
+}
