@@ -124,8 +124,8 @@ impl Tokenizer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::special_tokens::SPECIAL_TOKENS;
     use super::*;
-    use crate::tokenizer::SPECIAL_TOKENS;
     use std::fs;
 
     fn tokenizer(options: TokenizerOptions) -> Tokenizer {

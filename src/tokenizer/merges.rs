@@ -4,16 +4,13 @@
 //! candidates. Its entries may be out of date; one that is is put back with the present count when it
 //! comes to the top (Sennrich et al., 2016, and `BpeTrainer` of `tokenizers`).
 
-use super::long_word::LongWord;
-use super::number_map::NumberMap;
+use super::fast::{LongWord, NumberMap};
+use super::merge_word::{Pair, merge_word};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// A word of more symbols is a [`LongWord`].
 const SHORT_SYMBOLS: usize = 256;
-
-/// Two neighbouring symbols.
-pub(super) type Pair = (u32, u32);
 
 /// A pair that could be merged. The most frequent first; of equally frequent ones the pair with the
 /// smaller ids.
@@ -151,37 +148,6 @@ impl Merges {
     }
 }
 
-/// Replaces `pair` by `replacement` in one word, from the left, and reports each pair of neighbours
-/// that is gone (`false`) or new (`true`). The new length of the word.
-pub(super) fn merge_word(
-    symbols: &mut [u32],
-    pair: Pair,
-    replacement: u32,
-    mut changed: impl FnMut(Pair, bool),
-) -> usize {
-    let (mut read, mut written) = (0, 0);
-    while read < symbols.len() {
-        if symbols[read..].starts_with(&[pair.0, pair.1]) {
-            if written > 0 {
-                let before = symbols[written - 1];
-                changed((before, pair.0), false);
-                changed((before, replacement), true);
-            }
-            if let Some(&after) = symbols.get(read + 2) {
-                changed((pair.1, after), false);
-                changed((replacement, after), true);
-            }
-            symbols[written] = replacement;
-            read += 2;
-        } else {
-            symbols[written] = symbols[read];
-            read += 1;
-        }
-        written += 1;
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,15 +158,6 @@ mod tests {
         let mut merges = Merges::new();
         words.into_iter().for_each(|(symbols, count)| merges.add_word(symbols, count));
         merges
-    }
-
-    #[test]
-    fn overlapping_pairs_merge_from_the_left() {
-        let mut word = [1, 1, 1, 2];
-        let mut changes = Vec::new();
-        let length = merge_word(&mut word, (1, 1), 9, |pair, is_new| changes.push((pair, is_new)));
-        assert_eq!(word[..length], [9, 1, 2]);
-        assert_eq!(changes, [((1, 1), false), ((9, 1), true)]);
     }
 
     #[test]

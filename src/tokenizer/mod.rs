@@ -21,12 +21,11 @@
 //! This room uses nothing above it: of this crate only [`files`](crate::system::files).
 
 mod error;
+mod fast;
 mod files;
-mod long_word;
+mod merge_word;
 mod merges;
 mod normalizer;
-mod number_map;
-mod piece_trie;
 mod pre_tokenizer;
 mod special_tokens;
 #[allow(clippy::module_inception)] // The tokenizer itself.
@@ -35,10 +34,7 @@ mod tokenizer_json;
 mod trainer;
 mod unicode_tables;
 mod vocabulary;
-mod word;
-mod word_cache;
 mod word_counts;
-mod word_splitter;
 mod wordpiece;
 
 pub use error::TokenizerError;

@@ -1,12 +1,10 @@
 //! The whole tokenizer: text to ids, and ids back to text.
 
+use super::fast::FastEncoder;
 use super::normalizer::Normalizer;
-use super::piece_trie::PieceTrie;
 use super::pre_tokenizer::for_each_word;
-use super::special_tokens::{SPECIAL_TOKENS, Segment, SpecialTokens};
+use super::special_tokens::{SPECIAL_TOKENS, Segment, SpecialTokens, UNK};
 use super::vocabulary::Vocabulary;
-use super::word_cache::{self, WordCache};
-use super::word_splitter::WordSplitter;
 use super::wordpiece::{CONTINUATION_PREFIX, Piece, WordPiece};
 use std::ops::Range;
 
@@ -67,9 +65,8 @@ pub struct Tokenizer {
     options: TokenizerOptions,
     wordpiece: WordPiece,
     special_tokens: SpecialTokens,
-    splitter: &'static WordSplitter,
-    trie: Option<PieceTrie>,
-    cache_owner: u64,
+    /// `None` for a vocabulary too large for it; then the plain way does all the work.
+    fast: Option<FastEncoder>,
 }
 
 impl Tokenizer {
@@ -87,10 +84,9 @@ impl Tokenizer {
         wordpiece: WordPiece,
         special_tokens: SpecialTokens,
     ) -> Self {
-        let splitter = WordSplitter::of(options.normalizer());
-        let trie = PieceTrie::new(&vocabulary, wordpiece.max_characters_per_word());
-        let cache_owner = word_cache::new_owner();
-        Self { vocabulary, options, wordpiece, special_tokens, splitter, trie, cache_owner }
+        let limit = wordpiece.max_characters_per_word();
+        let fast = FastEncoder::new(&vocabulary, options.normalizer(), limit);
+        Self { vocabulary, options, wordpiece, special_tokens, fast }
     }
 
     /// The ids of `text`, without `[CLS]` and `[SEP]`. Special tokens written in the text (`[MASK]`, in
@@ -106,10 +102,8 @@ impl Tokenizer {
     /// nothing.
     pub fn encode_text(&self, text: &str) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 4);
-        match &self.trie {
-            Some(trie) => WordCache::with(self.cache_owner, |cache| {
-                self.encode_words(text, trie, cache, &mut ids);
-            }),
+        match &self.fast {
+            Some(fast) => fast.encode(text, &mut ids),
             None => self.for_each_token_of_text(text, &mut Vec::new(), &mut |id, _| ids.push(id)),
         }
         ids
@@ -117,29 +111,12 @@ impl Tokenizer {
 
     /// As [`encode`](Self::encode), appending to `ids`.
     pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) {
-        let Some(trie) = &self.trie else {
+        let Some(fast) = &self.fast else {
             return self.for_each_token(text, |id, _| ids.push(id));
         };
-        WordCache::with(self.cache_owner, |cache| {
-            self.special_tokens.for_each_segment(text, |segment| match segment {
-                Segment::Special(_, _, id) => ids.push(id),
-                Segment::Text(start, end) => {
-                    self.encode_words(&text[start..end], trie, cache, ids);
-                }
-            });
-        });
-    }
-
-    /// Appends the ids of text without special tokens, the fast way.
-    fn encode_words(
-        &self,
-        text: &str,
-        trie: &PieceTrie,
-        cache: &mut WordCache,
-        ids: &mut Vec<u32>,
-    ) {
-        self.splitter.for_each_word(text, |word| {
-            cache.encode(word, ids, |word, ids| trie.encode_word(word, ids));
+        self.special_tokens.for_each_segment(text, |segment| match segment {
+            Segment::Special(_, _, id) => ids.push(id),
+            Segment::Text(start, end) => fast.encode(&text[start..end], ids),
         });
     }
 
@@ -184,7 +161,7 @@ impl Tokenizer {
 
     /// The tokens of these ids; `[UNK]` for an id that is not in the vocabulary.
     pub fn tokens(&self, ids: &[u32]) -> Vec<&str> {
-        ids.iter().map(|&id| self.vocabulary.token(id).unwrap_or(super::UNK)).collect()
+        ids.iter().map(|&id| self.vocabulary.token(id).unwrap_or(UNK)).collect()
     }
 
     /// These ids as text to read: pieces joined, spaces before punctuation and in English
@@ -276,7 +253,7 @@ mod tests {
     fn text_to_learn_from_holds_no_special_token() {
         let tokenizer = tokenizer(TokenizerOptions::default());
         assert_eq!(tokenizer.tokens(&tokenizer.encode("a [MASK]!")), ["a", "[MASK]", "!"]);
-        let plain = Tokenizer { trie: None, ..tokenizer.clone() };
+        let plain = Tokenizer { fast: None, ..tokenizer.clone() };
         for tokenizer in [&tokenizer, &plain] {
             let tokens = tokenizer.encode_text("a [MASK]!");
             assert_eq!(tokenizer.tokens(&tokens), ["a", "[", "mask", "]", "!"]);

@@ -16,8 +16,8 @@
 //! When the limit leaves no choice, all runs and ours are the same 8,192 entries.
 
 use super::error::TokenizerError;
+use super::fast::NumberMap;
 use super::merges::Merges;
-use super::number_map::NumberMap;
 use super::special_tokens::SPECIAL_TOKENS;
 use super::vocabulary::Vocabulary;
 use super::word_counts::WordCounts;

@@ -1,9 +1,7 @@
 //! How often each word occurs: all that learning a vocabulary needs to know of a text.
 
+use super::fast::{NumberMap, Word, WordSplitter};
 use super::normalizer::Normalizer;
-use super::number_map::NumberMap;
-use super::word::Word;
-use super::word_splitter::WordSplitter;
 use std::collections::HashMap;
 
 /// Words and how often each occurs. Memory grows with the distinct words, not with the text, and the

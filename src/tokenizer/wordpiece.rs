@@ -97,8 +97,8 @@ impl WordPiece {
 
 #[cfg(test)]
 mod tests {
+    use super::super::special_tokens::SPECIAL_TOKENS;
     use super::*;
-    use crate::tokenizer::SPECIAL_TOKENS;
 
     fn encode(word: &str) -> Vec<(u32, Range<usize>)> {
         let own = ["un", "##aff", "##able", "##a", "una", "é", "##é"];

@@ -1,9 +1,9 @@
 //! A word of very many symbols, such as a million letters without a space: a merge goes straight to the
 //! places of its pair, where a short word is just read from end to end (`merge_word` in
-//! [`merges`](super::merges), the oracle).
+//! [`merge_word`](super::super::merge_word), the oracle).
 
-use super::merges::Pair;
 use super::number_map::NumberMap;
+use crate::tokenizer::merge_word::Pair;
 
 /// In place of a symbol that has become part of the one before it.
 const GONE: u32 = u32::MAX;
@@ -13,7 +13,7 @@ const NO_PLACE: u32 = u32::MAX;
 
 /// Symbols, each linked to its neighbours, and the places of every pair.
 #[derive(Debug)]
-pub(super) struct LongWord {
+pub(in crate::tokenizer) struct LongWord {
     symbols: Vec<u32>,
     before: Vec<u32>,
     after: Vec<u32>,
@@ -23,7 +23,7 @@ pub(super) struct LongWord {
 
 impl LongWord {
     /// The word of these symbols, fewer than 2³² − 1.
-    pub(super) fn new(symbols: Vec<u32>) -> Self {
+    pub(in crate::tokenizer) fn new(symbols: Vec<u32>) -> Self {
         let length = u32::try_from(symbols.len()).expect("a line is shorter than 4 GB");
         let mut places: NumberMap<Pair, Vec<u32>> = NumberMap::default();
         for (place, window) in (0..).zip(symbols.windows(2)) {
@@ -37,7 +37,7 @@ impl LongWord {
 
     /// Replaces `pair` by `replacement`, from the left, and reports each pair of neighbours that is
     /// gone (`false`) or new (`true`), in the order that `merge_word` does.
-    pub(super) fn merge(
+    pub(in crate::tokenizer) fn merge(
         &mut self,
         pair: Pair,
         replacement: u32,
@@ -71,15 +71,15 @@ impl LongWord {
 
     /// The symbols that are left.
     #[cfg(test)]
-    pub(super) fn symbols(&self) -> Vec<u32> {
+    pub(in crate::tokenizer) fn symbols(&self) -> Vec<u32> {
         self.symbols.iter().copied().filter(|&symbol| symbol != GONE).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::merges::merge_word;
     use super::*;
+    use crate::tokenizer::merge_word::merge_word;
     use proptest::prelude::*;
 
     proptest! {

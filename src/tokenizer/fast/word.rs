@@ -2,11 +2,11 @@
 //! fit in one number, which is compared, hashed and copied in one step.
 
 /// The longest short word, in bytes.
-pub(super) const SHORT_BYTES: usize = 16;
+pub(in crate::tokenizer) const SHORT_BYTES: usize = 16;
 
 /// A word, not empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word<'w> {
+pub(in crate::tokenizer) enum Word<'w> {
     /// Its bytes, the first one lowest, and zeros above: no word holds U+0000.
     Short(u128),
     /// A longer one.
@@ -15,7 +15,7 @@ pub(super) enum Word<'w> {
 
 impl<'w> Word<'w> {
     /// The word `text`.
-    pub(super) fn of(text: &'w str) -> Self {
+    pub(in crate::tokenizer) fn of(text: &'w str) -> Self {
         if text.len() > SHORT_BYTES {
             return Self::Long(text);
         }
@@ -25,14 +25,14 @@ impl<'w> Word<'w> {
     }
 
     /// The word that is one character.
-    pub(super) fn of_character(character: char) -> Self {
+    pub(in crate::tokenizer) fn of_character(character: char) -> Self {
         let mut bytes = [0; SHORT_BYTES];
         character.encode_utf8(&mut bytes);
         Self::Short(u128::from_le_bytes(bytes))
     }
 
     /// Runs `work` with the text of the word.
-    pub(super) fn with_text<T>(self, work: impl FnOnce(&str) -> T) -> T {
+    pub(in crate::tokenizer) fn with_text<T>(self, work: impl FnOnce(&str) -> T) -> T {
         match self {
             Self::Long(text) => work(text),
             Self::Short(number) => {
@@ -48,7 +48,7 @@ impl<'w> Word<'w> {
 /// for, and how many there are. All 16 bytes are looked at at once; each step works on every byte by
 /// itself, since nothing carries over from one to the next.
 #[inline]
-pub(super) fn leading_letters(block: u128, lower_case: bool) -> (u128, usize) {
+pub(in crate::tokenizer) fn leading_letters(block: u128, lower_case: bool) -> (u128, usize) {
     const ONES: u128 = u128::MAX / 0xff;
     const HIGH_BITS: u128 = 0x80 * ONES;
     // The high bit of each byte that is `least` or more; bytes are below 0x80.

@@ -6,14 +6,14 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A map from numbers, characters, or pairs of them.
-pub(super) type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
+pub(in crate::tokenizer) type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
 
 /// The multiplier: 2⁶⁴ ÷ golden ratio, made odd (Knuth, TAOCP vol. 3, 6.4).
 const MULTIPLIER: u128 = 0x9e37_79b9_7f4a_7c15;
 
 /// Hashes numbers.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct NumberHasher(u64);
+pub(in crate::tokenizer) struct NumberHasher(u64);
 
 impl Hasher for NumberHasher {
     fn write(&mut self, bytes: &[u8]) {

@@ -1,10 +1,10 @@
 //! The pieces of a vocabulary as a trie of bytes: the longest piece at a place in one walk.
 //!
-//! The same ids as [`WordPiece::encode_word`](super::wordpiece::WordPiece::encode_word), its plain
+//! The same ids as [`WordPiece::encode_word`](super::super::wordpiece::WordPiece::encode_word), its plain
 //! twin. An edge is one slot of a hash table: parent, byte and child in 64 bits.
 
-use super::vocabulary::Vocabulary;
-use super::wordpiece::CONTINUATION_PREFIX;
+use crate::tokenizer::vocabulary::Vocabulary;
+use crate::tokenizer::wordpiece::CONTINUATION_PREFIX;
 
 /// Bits of a node's number; 2²⁸ bytes of tokens are the most.
 const NODE_BITS: u32 = 28;
@@ -132,9 +132,9 @@ impl PieceTrie {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wordpiece::WordPiece;
     use super::*;
-    use crate::tokenizer::SPECIAL_TOKENS;
+    use crate::tokenizer::special_tokens::SPECIAL_TOKENS;
+    use crate::tokenizer::wordpiece::WordPiece;
     use proptest::prelude::*;
 
     proptest! {

@@ -1,5 +1,5 @@
 //! Normalising and splitting at once, fast: the same words as
-//! [`for_each_word`](super::pre_tokenizer::for_each_word), without where they came from.
+//! [`for_each_word`](super::super::pre_tokenizer::for_each_word), without where they came from.
 //!
 //! What normalisation makes of a character depends on the character alone, but for combining marks
 //! that stay and may change places with each other. So a table says what becomes of each character of
@@ -7,9 +7,9 @@
 //! space. Of most text, a word is 16 bytes or less of ASCII letters and digits, and is found in one
 //! step.
 
-use super::normalizer::{Normalizer, is_punctuation, may_change_places};
-use super::pre_tokenizer;
 use super::word::{SHORT_BYTES, Word, leading_letters};
+use crate::tokenizer::normalizer::{Normalizer, is_punctuation, may_change_places};
+use crate::tokenizer::pre_tokenizer;
 use std::sync::OnceLock;
 
 /// What becomes of a character.
@@ -30,7 +30,7 @@ enum CharClass {
 }
 
 /// Splits text into normalised words.
-pub struct WordSplitter {
+pub(in crate::tokenizer) struct WordSplitter {
     normalizer: Normalizer,
     ascii: [CharClass; 128],
     basic_plane: Vec<CharClass>,
@@ -44,7 +44,7 @@ impl std::fmt::Debug for WordSplitter {
 
 impl WordSplitter {
     /// The splitter that normalises so. Its table is made when it is first asked for.
-    pub fn of(normalizer: Normalizer) -> &'static Self {
+    pub(in crate::tokenizer) fn of(normalizer: Normalizer) -> &'static Self {
         static SPLITTERS: [OnceLock<WordSplitter>; 8] = [const { OnceLock::new() }; 8];
         let Normalizer { tokenize_chinese_chars, strip_accents, lower_case } = normalizer;
         let settings = [tokenize_chinese_chars, strip_accents, lower_case];
@@ -68,7 +68,7 @@ impl WordSplitter {
     }
 
     /// Calls `visit` for each word of `text` in order.
-    pub fn for_each_word(&self, text: &str, mut visit: impl FnMut(Word<'_>)) {
+    pub(in crate::tokenizer) fn for_each_word(&self, text: &str, mut visit: impl FnMut(Word<'_>)) {
         let bytes = text.as_bytes();
         // The word that has begun at `start`, as far as it has been put together.
         let (mut word, mut start) = (String::new(), 0);
