@@ -377,3 +377,65 @@ fn the_stories_train_a_model_of_few_positions() {
     let answer = place.pretrain(&format!("{options} --max-eval-steps 1 --output-dir out")).ok();
     assert!(answer.stderr.contains("The model is in `out`"), "{}", answer.stderr);
 }
+
+#[test]
+fn a_golden_test_from_the_shell() {
+    let place = Place::with_vocab();
+    let train = |options: &str| {
+        place.pretrain(&format!("--input text.txt --vocab vocab.txt --log-every 2 {options}"))
+    };
+    let answer = train("--eval-fraction 0.2 --output-dir first --json --quiet").ok();
+    assert_eq!(answer.stderr, "", "--quiet says nothing");
+    let json = json_lines(&answer.stdout).remove(0);
+    let names = [
+        "output_dir",
+        "model",
+        "run_json",
+        "metrics_jsonl",
+        "num_train_steps",
+        "model_sha256",
+        "metrics",
+        "evaluation",
+    ];
+    assert_eq!(keys(&json), names);
+    let sha256 = json["model_sha256"].as_str().unwrap().to_string();
+    assert_eq!(place.read_json("first/run.json")["model_sha256"], sha256);
+    assert_eq!(json["model"], "first/model.safetensors");
+    let lines = place.metrics("first");
+    assert_eq!(json["metrics"]["step"], 4);
+    assert_eq!(json["metrics"]["masked_lm_loss"], lines[lines.len() - 2]["masked_lm_loss"]);
+    assert_eq!(json["evaluation"]["eval_loss"], lines[lines.len() - 1]["eval_loss"]);
+
+    // The expected digest, in either case; another one; none at all.
+    let expect = |hex: &str, run: &str| {
+        train(&format!("--eval-fraction 0.2 --output-dir {run} --quiet --expect-sha256 {hex}"))
+    };
+    expect(&sha256.to_uppercase(), "second").ok();
+    let other = "0".repeat(64);
+    let answer = expect(&other, "third").refused(1, &["differs", &sha256, &other]);
+    assert_eq!(answer.stdout, "");
+    assert!(place.path("third/model.safetensors").exists(), "the run is there to look at");
+    expect("abc", "fourth").refused(2, &["64 hexadecimal digits"]);
+
+    // verify, likewise; of the preparation it says nothing.
+    let verify = |hex: &str| place.cloze(&format!("verify first --expect-sha256 {hex}"));
+    let answer = verify(&sha256).ok();
+    assert!(answer.stdout.contains("the same again") && !answer.stderr.contains("documents"));
+    let answer = verify(&other);
+    assert!(answer.status == 1 && answer.stderr.contains("differs"), "{}", answer.stderr);
+    let answer = place.cloze("verify first --quiet --json").ok();
+    assert_eq!(answer.stderr, "");
+}
+
+#[test]
+fn a_size_is_layers_and_width() {
+    let place = Place::with_vocab();
+    let options = "--vocab vocab.txt --model 3/24 --output-dir run";
+    let arguments = format!(
+        "pretrain --input text.txt {options} --max-seq-length 16 --train-batch-size 2 --num-train-steps 1"
+    );
+    place.cloze(&arguments).ok();
+    let config = place.read_json("run/config.json");
+    assert_eq!((&config["num_hidden_layers"], &config["hidden_size"]), (&3.into(), &24.into()));
+    assert_eq!(config["intermediate_size"], 96);
+}
