@@ -119,7 +119,7 @@ fn hidden_states_logits_and_losses() {
         let check = |name: &str, got: &[f32]| {
             let distance = distance(got, &expected.floats(name));
             println!("{name}: {distance:.1e}");
-            // The bound; torch's own f32 is at 3e-7 to 8e-7.
+            // torch's own f32 is at 3e-7 to 8e-7.
             assert!(distance < 1e-5, "{name}: {distance:e}");
         };
         for (layer, tensor) in hidden_states.into_iter().enumerate() {
@@ -156,7 +156,7 @@ fn masked_lm_logits_at_every_position() {
     let expected = Arrays::open("expected.safetensors").floats("prediction_logits");
     let distance = distance(plan.value(logits), &expected);
     println!("prediction_logits: {distance:.1e}");
-    // The bound; torch's own f32 is at 5.9e-7.
+    // torch's own f32 is at 5.9e-7.
     assert!(distance < 1e-5, "prediction_logits: {distance:e}");
 }
 
