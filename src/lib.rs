@@ -27,7 +27,8 @@
 //!
 //! ```
 //! use cloze::data::{
-//!     Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore, count_words,
+//!     Batch, Corpus, Encoding, MaskSettings, PairSettings, Sampler, Storage, TokenStore,
+//!     count_words,
 //! };
 //! use cloze::model::{Bert, Config};
 //! use cloze::tokenizer::{TokenizerOptions, Tokenizer, TrainerOptions, learn};
@@ -35,15 +36,16 @@
 //! use std::sync::Arc;
 //!
 //! let text = "The fox ran.\nIt was quick.\n\nThe dog slept.\nIt was lazy.\n\nThe cat sat.\nIt sat still.";
-//! let corpus = Corpus::Text("three tiny documents", text);
+//! let corpus = Corpus::from_text("three tiny documents", text);
 //!
 //! // Text to word pieces.
 //! let words = count_words(&corpus, TokenizerOptions::default().normalizer(), &mut |_| ())?;
 //! let vocabulary = learn(&words, &TrainerOptions { vocab_size: 100, ..Default::default() })?;
 //! let tokenizer = Tokenizer::new(vocabulary, TokenizerOptions::default());
 //! let vocabulary = tokenizer.vocabulary();
-//! let encode = |sentence: &str| tokenizer.encode(sentence);
-//! let store = Arc::new(TokenStore::build(&corpus, vocabulary.len(), encode, |_| {})?);
+//! let encoding = Encoding::of(&tokenizer);
+//! let store = TokenStore::build(&corpus, &encoding, Storage::Memory, &mut |_, _| {})?;
+//! let store = Arc::new(store);
 //!
 //! // Word pieces to instances.
 //! let pairs = PairSettings { max_seq_length: 16, short_seq_prob: 0.1, no_nsp: false };
