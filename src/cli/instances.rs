@@ -2,7 +2,7 @@
 
 use super::instance_options::InstanceOptions;
 use super::output::{check_place, write_or_print};
-use cloze::data::{Corpus, Sampler, TokenStore, to_json};
+use cloze::data::{Corpus, Encoding, Sampler, Storage, TokenStore, to_json};
 use cloze::report::{Terminal, print_line};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,7 +52,8 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let place = place.unwrap_or_else(std::env::temp_dir);
     let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
-    let store = TokenStore::temporary(&place, &corpus, &tokenizer, progress)?;
+    let storage = Storage::TemporaryFile(place).unless_small(&corpus);
+    let store = TokenStore::build(&corpus, &Encoding::of(&tokenizer), storage, progress)?;
     let documents = (0..store.documents() as u32).collect();
     let pairs = args.instance_options.pairs(args.max_seq_length as usize);
     let masks = args.instance_options.masks(args.max_predictions_per_seq as usize);

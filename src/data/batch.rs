@@ -1,6 +1,6 @@
 //! A batch: instances padded to one length, as flat arrays ready for the model.
 
-use super::Instance;
+use super::instance::Instance;
 
 /// Instances side by side, padded to `max_seq_length`. Filled again and again without allocating.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,60 +1,21 @@
-//! Writing a token store (its form is in [`store`](super::store)): the corpus is read once, encoded by
-//! all threads, and written as it comes. Memory does not grow with the corpus: boundaries, which
-//! belong behind the tokens, wait in files of their own.
+//! Writing a token store; [`store`](super::store) describes the layout.
+//!
+//! The corpus is read once, encoded on all threads and written in order. Memory does not grow with
+//! the corpus: sentence and document starts, which follow the tokens in the file, are collected in
+//! temporary files of their own.
 
 use super::corpus::Corpus;
+use super::encoding::Encoding;
 use super::error::DataError;
-use super::fingerprint::Fingerprint;
 use super::reader::{Chunk, Part};
-use super::store::{MAGIC, VERSION};
+use super::store_format::{MAGIC, VERSION};
+use crate::system::digest::{Digest, Sha256};
 use crate::system::files::{self, FileError};
-use crate::tokenizer::Tokenizer;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
-type Encode<'t> = dyn Fn(&str) -> Vec<u32> + Sync + Send + 't;
-
-/// Sentences to tokens, as the store needs it.
-pub(super) struct Encoding<'t> {
-    /// Every id is below it.
-    pub vocab_size: usize,
-    /// Changes when `encode` would give other ids.
-    pub fingerprint: u64,
-    /// The ids of a sentence.
-    pub encode: Box<Encode<'t>>,
-}
-
-impl<'t> Encoding<'t> {
-    /// The encoding of `tokenizer`. The fingerprint is of its vocabulary, its special tokens and its
-    /// settings.
-    pub fn of(tokenizer: &'t Tokenizer) -> Self {
-        let (vocabulary, normalizer) = (tokenizer.vocabulary(), tokenizer.options().normalizer());
-        let mut fingerprint = Fingerprint::new();
-        for (id, token) in vocabulary.iter() {
-            fingerprint.update_text(token);
-            fingerprint.update(&[tokenizer.is_special_token(id).into()]);
-        }
-        fingerprint.update(&[
-            normalizer.lower_case.into(),
-            normalizer.strip_accents.into(),
-            normalizer.tokenize_chinese_chars.into(),
-        ]);
-        fingerprint.update(&tokenizer.max_characters_per_word().to_le_bytes());
-        Self {
-            vocab_size: vocabulary.len(),
-            fingerprint: fingerprint.finish(),
-            encode: Box::new(|sentence| tokenizer.encode_text(sentence)),
-        }
-    }
-
-    /// Bytes of a token.
-    fn token_bytes(&self) -> u32 {
-        if self.vocab_size > 1 << 16 { 4 } else { 2 }
-    }
-}
-
-/// The store of `corpus`, in memory.
+/// Builds the store of `corpus` in memory. `progress` receives the number of bytes of text read so far.
 pub(super) fn in_memory(
     corpus: &Corpus,
     encoding: &Encoding<'_>,
@@ -69,7 +30,7 @@ pub(super) fn in_memory(
     Ok(bytes)
 }
 
-/// The store of `corpus`, in a file that is written whole or not at all.
+/// Builds the store of `corpus` in the file `path`, which is written whole or not at all.
 pub(super) fn into_file(
     path: &Path,
     corpus: &Corpus,
@@ -93,6 +54,7 @@ pub(super) fn into_file(
     }
 }
 
+/// A corpus that cannot be read, or a store that cannot be written.
 enum Failure {
     Data(DataError),
     Io(io::Error),
@@ -110,6 +72,7 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Writes the whole store to `out`.
 fn write(
     corpus: &Corpus,
     encoding: &Encoding<'_>,
@@ -117,12 +80,12 @@ fn write(
     [sentence_starts, document_starts]: [Spill; 2],
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), Failure> {
-    let mut out = Checked { out, checksum: Fingerprint::new(), written: 0 };
+    let mut out = Checked { out, checksum: Sha256::new(), written: 0 };
     out.write_all(MAGIC)?;
     out.write_all(&VERSION.to_le_bytes())?;
     out.write_all(&encoding.token_bytes().to_le_bytes())?;
     out.write_all(&(encoding.vocab_size as u64).to_le_bytes())?;
-    out.write_all(&encoding.fingerprint.to_le_bytes())?;
+    out.write_all(&encoding.digest.0)?;
 
     let (tokens, sentences, documents) = (0, 0, 0);
     let starts_document = true;
@@ -135,7 +98,7 @@ fn write(
         documents,
         starts_document,
     };
-    let text_fingerprint = corpus.map_chunks(
+    let text_digest = corpus.map_chunks(
         |chunk| Ok::<_, Failure>(Encoded::of(chunk, encoding)?),
         |encoded| Ok(builder.add(&encoded)?),
         progress,
@@ -143,17 +106,18 @@ fn write(
     if builder.documents == 0 {
         return Err(DataError::NoSentence(corpus.name()).into());
     }
-    Ok(builder.finish(text_fingerprint)?)
+    Ok(builder.finish(text_digest)?)
 }
 
-/// An encoded chunk. Sentences without a token are left out.
+/// The tokens of one chunk. Sentences without a token are left out.
 #[derive(Default)]
 struct Encoded {
-    /// The tokens as they stand in the file.
+    /// The tokens, encoded as in the file.
     tokens: Vec<u8>,
-    /// Tokens of each sentence.
+    /// Number of tokens of each sentence.
     lengths: Vec<u32>,
-    /// The sentences that a document boundary stands before; their number, when at the end.
+    /// Document boundaries: boundary `b` lies before sentence `b` of the chunk, or at the chunk's end
+    /// when there is no such sentence.
     boundaries: Vec<usize>,
 }
 
@@ -175,7 +139,7 @@ impl Encoded {
             if wide {
                 ids.iter().for_each(|id| tokens.extend(id.to_le_bytes()));
             } else {
-                // Every id is below the vocabulary's size.
+                // Ids are below the vocabulary size, which fits.
                 ids.iter().for_each(|&id| tokens.extend((id as u16).to_le_bytes()));
             }
         })?;
@@ -183,6 +147,7 @@ impl Encoded {
     }
 }
 
+/// The state of writing: the output, the later sections and the counts so far.
 struct Builder<'w> {
     out: Checked<'w>,
     sentence_starts: Spill,
@@ -190,12 +155,12 @@ struct Builder<'w> {
     tokens: u64,
     sentences: u64,
     documents: u64,
-    /// Whether the next sentence begins a document.
+    /// Whether the next sentence starts a document.
     starts_document: bool,
 }
 
 impl Builder<'_> {
-    /// Adds a chunk. Documents without a sentence are passed over.
+    /// Appends the tokens of a chunk. Documents without a sentence are left out.
     fn add(&mut self, encoded: &Encoded) -> io::Result<()> {
         let mut boundaries = encoded.boundaries.iter().peekable();
         for (number, &length) in encoded.lengths.iter().enumerate() {
@@ -214,25 +179,27 @@ impl Builder<'_> {
         self.out.write_all(&encoded.tokens)
     }
 
-    fn finish(mut self, text_fingerprint: u64) -> io::Result<()> {
+    /// Writes everything that follows the tokens.
+    fn finish(mut self, text_digest: Digest) -> io::Result<()> {
         let padding = self.out.written.next_multiple_of(8) - self.out.written;
         self.out.write_all(&[0; 8][..padding as usize])?;
         self.sentence_starts.push(self.tokens)?;
         self.document_starts.push(self.sentences)?;
         self.sentence_starts.copy_to(&mut self.out)?;
         self.document_starts.copy_to(&mut self.out)?;
-        for number in [self.tokens, self.sentences, self.documents, text_fingerprint] {
+        for number in [self.tokens, self.sentences, self.documents] {
             self.out.write_all(&number.to_le_bytes())?;
         }
+        self.out.write_all(&text_digest.0)?;
         let checksum = self.out.checksum.finish();
-        self.out.write_all(&checksum.to_le_bytes())
+        self.out.out.write_all(&checksum.0)
     }
 }
 
-/// A writer that takes the checksum of what passes.
+/// A writer that computes the checksum of all bytes written.
 struct Checked<'w> {
     out: &'w mut dyn Write,
-    checksum: Fingerprint,
+    checksum: Sha256,
     written: u64,
 }
 
@@ -249,14 +216,15 @@ impl Write for Checked<'_> {
     }
 }
 
-/// Numbers kept aside until their section's turn comes; a file of its own goes with it.
+/// The numbers of a later section, collected in memory or in a temporary file that is removed on
+/// drop.
 enum Spill {
     Memory(Vec<u8>),
     File { path: PathBuf, file: BufWriter<File> },
 }
 
 impl Spill {
-    /// A spill in a file beside `store`.
+    /// Creates the file, beside `store`.
     fn file(store: &Path, section: &str) -> Result<Self, FileError> {
         let name = store.file_name().unwrap_or_default().to_string_lossy();
         let path = store.with_file_name(format!(".{name}.{}.{section}.tmp", std::process::id()));
@@ -265,6 +233,7 @@ impl Spill {
         Ok(Self::File { path, file: BufWriter::with_capacity(1 << 16, file) })
     }
 
+    /// Appends a number.
     fn push(&mut self, number: u64) -> io::Result<()> {
         match self {
             Self::Memory(bytes) => bytes.write_all(&number.to_le_bytes()),
@@ -272,6 +241,7 @@ impl Spill {
         }
     }
 
+    /// Writes all numbers to `out`.
     fn copy_to(&mut self, out: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Memory(bytes) => out.write_all(bytes),

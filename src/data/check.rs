@@ -1,42 +1,31 @@
-//! Whether a token store can be believed: every number in it is looked at before it is used.
+//! Validating a token store: every number is checked before any is used.
 
 use super::error::DataError;
-use super::fingerprint::Fingerprint;
-use super::store::{HEADER_BYTES, MAGIC, TRAILER_BYTES, VERSION};
+use super::store_format::{
+    HEADER_BYTES, MAGIC, StoreHeader, TRAILER_BYTES, VERSION, digest_at, u64_at,
+};
+use crate::system::digest::Sha256;
 use crate::system::files::FileError;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
-/// What header and trailer of a store say.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Header {
-    /// 2 or 4.
-    pub token_bytes: usize,
-    pub tokens: usize,
-    pub sentences: usize,
-    pub documents: usize,
-    /// Where the sentence starts begin in the file.
-    pub sentence_starts: usize,
-    /// Where the document starts begin in the file.
-    pub document_starts: usize,
-    pub vocab_size: u64,
-    pub vocabulary_fingerprint: u64,
-    pub text_fingerprint: u64,
-}
-
-/// Checks sizes, checksum, order of the boundaries and range of the tokens; reads everything once, a
-/// part at a time.
+/// Checks the sizes, the checksum, the order of the starts and the range of the token ids. Reads the
+/// source once, in blocks. `path` is named in errors.
 ///
 /// # Errors
-/// [`DataError::File`] when it cannot be read, [`DataError::Store`] when it cannot be believed.
-pub(super) fn check(source: &mut (impl Read + Seek), path: &Path) -> Result<Header, DataError> {
+/// [`DataError::File`] when the source cannot be read; [`DataError::Store`] when it is not a valid
+/// store of this version.
+pub(super) fn check(
+    source: &mut (impl Read + Seek),
+    path: &Path,
+) -> Result<StoreHeader, DataError> {
     let result = checked(source).map_err(|error| FileError::io("read", path, error))?;
     result.map_err(|reason| DataError::Store { path: path.to_path_buf(), reason })
 }
 
-/// The outer error is of reading, the inner one says what is wrong.
-fn checked(source: &mut (impl Read + Seek)) -> io::Result<Result<Header, &'static str>> {
+/// The outer error is a read error; the inner one says why the store is invalid.
+fn checked(source: &mut (impl Read + Seek)) -> io::Result<Result<StoreHeader, &'static str>> {
     let length = source.seek(SeekFrom::End(0))?;
     let Some(trailer) = usize::try_from(length).ok().and_then(|l| l.checked_sub(TRAILER_BYTES))
     else {
@@ -54,20 +43,20 @@ fn checked(source: &mut (impl Read + Seek)) -> io::Result<Result<Header, &'stati
         return Ok(Err("it is no token store"));
     }
     if u32_at(&head, 8) != VERSION {
-        return Ok(Err("it is of another version"));
+        return Ok(Err("it was written by another version"));
     }
     let token_bytes = match u32_at(&head, 12) {
         2 => 2,
         4 => 4,
-        _ => return Ok(Err("its tokens are of an unknown size")),
+        _ => return Ok(Err("the size of its tokens is unknown")),
     };
     let counts = [0, 8, 16].map(|offset| u64_at(&tail, offset));
     let Some((sentence_starts, document_starts)) = sections(counts, token_bytes, trailer) else {
-        return Ok(Err("its size does not fit its counts: it is cut short or altered"));
+        return Ok(Err("its size does not match its counts: it is cut short or damaged"));
     };
-    // The counts fit in memory addresses, now that they fit the file.
+    // The counts match the size of the file, so they fit in usize.
     let [tokens, sentences, documents] = counts.map(|count| count as usize);
-    let header = Header {
+    let header = StoreHeader {
         token_bytes,
         tokens,
         sentences,
@@ -75,28 +64,28 @@ fn checked(source: &mut (impl Read + Seek)) -> io::Result<Result<Header, &'stati
         sentence_starts,
         document_starts,
         vocab_size: u64_at(&head, 16),
-        vocabulary_fingerprint: u64_at(&head, 24),
-        text_fingerprint: u64_at(&tail, 24),
+        vocabulary_digest: digest_at(&head, 24),
+        text_digest: digest_at(&tail, 24),
     };
     let reason = scan(source, &header, &head, trailer)?;
     Ok(reason.map_or(Ok(header), Err))
 }
 
-/// Reads all that lies between header and trailer, and the trailer. What is wrong with it, if
-/// anything.
+/// Reads everything from the end of the header to the end of the trailer. Returns what is wrong with
+/// it, or `None`.
 fn scan(
     source: &mut impl Read,
-    header: &Header,
+    header: &StoreHeader,
     head: &[u8],
     trailer: usize,
 ) -> io::Result<Option<&'static str>> {
-    let mut checksum = Fingerprint::new();
+    let mut checksum = Sha256::new();
     checksum.update(head);
     let token_end = HEADER_BYTES + header.tokens * header.token_bytes;
     let mut sentences = Ascending::default();
     let mut documents = Ascending::default();
     let mut largest = None;
-    // A multiple of 8, as the sections are: no number is torn.
+    // Sections and blocks begin at multiples of 8, so no number lies across two blocks.
     let mut buffer = vec![0; 1 << 20];
     let mut at = HEADER_BYTES;
     while at < trailer {
@@ -115,22 +104,23 @@ fn scan(
     }
     let mut tail = [0; TRAILER_BYTES];
     source.read_exact(&mut tail)?;
-    let (rest, sum) = tail.split_at(TRAILER_BYTES - 8);
+    let (rest, sum) = tail.split_at(TRAILER_BYTES - 32);
     checksum.update(rest);
-    Ok(if checksum.finish() != u64_at(sum, 0) {
-        Some("its checksum is wrong: it was altered")
+    Ok(if checksum.finish() != digest_at(sum, 0) {
+        Some("its checksum is wrong: it is damaged")
     } else if header.documents == 0
         || !sentences.ends_at(header.tokens)
         || !documents.ends_at(header.sentences)
     {
-        Some("its boundaries are out of order")
+        Some("its sentence or document boundaries are out of order")
     } else if largest.is_some_and(|id| u64::from(id) >= header.vocab_size) {
-        Some("it holds tokens that its vocabulary has not")
+        Some("it contains token ids that its vocabulary does not have")
     } else {
         None
     })
 }
 
+/// The largest id of little-endian `tokens`; `None` when there are none.
 fn largest_id(tokens: &[u8], token_bytes: usize) -> Option<u32> {
     if token_bytes == 2 {
         tokens.as_chunks::<2>().0.iter().map(|id| u16::from_le_bytes(*id)).max().map(u32::from)
@@ -139,7 +129,7 @@ fn largest_id(tokens: &[u8], token_bytes: usize) -> Option<u32> {
     }
 }
 
-/// Whether numbers begin with 0 and ascend.
+/// Checks that numbers start at 0 and strictly ascend.
 #[derive(Default)]
 struct Ascending {
     last: Option<u64>,
@@ -147,6 +137,7 @@ struct Ascending {
 }
 
 impl Ascending {
+    /// Takes the next numbers, little-endian `u64`.
     fn add(&mut self, numbers: &[u8]) {
         for number in numbers.as_chunks::<8>().0 {
             let number = u64::from_le_bytes(*number);
@@ -155,13 +146,14 @@ impl Ascending {
         }
     }
 
+    /// Whether all was in order and the last number is `end`.
     fn ends_at(&self, end: usize) -> bool {
         !self.broken && self.last == Some(end as u64)
     }
 }
 
-/// Where the sentence starts and document starts begin, if the counts fill the file exactly up to
-/// the trailer.
+/// The byte offsets of the sentence starts and the document starts; `None` unless the counts (tokens,
+/// sentences, documents) fill the file exactly up to the trailer.
 fn sections(counts: [u64; 3], token_bytes: usize, trailer: usize) -> Option<(usize, usize)> {
     let [tokens, sentences, documents] = counts;
     let token_bytes = usize::try_from(tokens).ok()?.checked_mul(token_bytes)?;
@@ -174,9 +166,4 @@ fn sections(counts: [u64; 3], token_bytes: usize, trailer: usize) -> Option<(usi
 
 fn u32_at(bytes: &[u8], offset: usize) -> u32 {
     u32::from_le_bytes(bytes[offset..offset + 4].try_into().expect("four bytes"))
-}
-
-/// The number at `offset`.
-pub(super) fn u64_at(bytes: &[u8], offset: usize) -> u64 {
-    u64::from_le_bytes(bytes[offset..offset + 8].try_into().expect("eight bytes"))
 }

@@ -5,33 +5,36 @@
 //!          corpus    reader   sentences    store         pairs    masking    sampler      batch
 //! ```
 //!
-//! A corpus is tokenized once, on all threads, into a store that is a file as soon as the text is
-//! large: memory does not grow with the corpus.
+//! A corpus is tokenized once, on all threads, into a [`TokenStore`]. The store of a large text is a
+//! file, so memory does not grow with the corpus.
 //!
-//! The recipe is Google's `create_pretraining_data.py`, function by function: [`create_pairs`] is its
-//! `create_instances_from_document`, [`Masking`] its `create_masked_lm_predictions`. What differs:
-//! pairs and masks are drawn anew at every pass instead of once, and nothing is written in between.
+//! The recipe is that of Google's `create_pretraining_data.py`: [`create_pairs`] is its
+//! `create_instances_from_document`, [`Masking`] its `create_masked_lm_predictions`. There is one
+//! difference: Google's script draws pairs and masks once and writes them to a file; here they are
+//! drawn anew in every pass over the text.
 
 mod batch;
 mod builder;
 mod check;
 mod corpus;
+mod encoding;
 mod error;
-mod fingerprint;
 mod instance;
 mod json_lines;
-mod masking;
-mod pairs;
+pub mod masking;
+pub mod pairs;
 mod reader;
-mod sampler;
-mod sentences;
-mod store;
+pub mod sampler;
+pub mod sentences;
+pub mod store;
+mod store_format;
 pub mod stories;
 mod stream;
 mod words;
 
 pub use batch::Batch;
 pub use corpus::{Corpus, InvalidUtf8};
+pub use encoding::Encoding;
 pub use error::DataError;
 pub use instance::Instance;
 pub use json_lines::{InstanceFile, to_json};
@@ -40,6 +43,6 @@ pub use pairs::{Pair, PairSettings, create_pairs};
 pub use reader::{Chunk, Part};
 pub use sampler::{Sampler, SamplerPosition, split_documents};
 pub use sentences::Lines;
-pub use store::{Progress, SMALL_TEXT_BYTES, TokenStore};
+pub use store::{Progress, Storage, TokenStore};
 pub use stream::{InstanceStream, StreamPosition};
 pub use words::count_words;

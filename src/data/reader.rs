@@ -1,60 +1,59 @@
-//! Text files in chunks: one thread cuts, all threads make sentences of what was cut.
+//! Reading text in chunks: one thread reads the files and all threads split the chunks into sentences.
 //!
-//! A chunk is some whole lines of one file. Where it is cut depends on the text alone, so neither the
-//! threads nor the size of the corpus reaches the sentences. What is in memory: two groups of chunks
-//! (one in work, the next being read), and never less than the longest line.
+//! A chunk is a number of whole lines of one file. The text alone decides where a chunk ends, so the
+//! sentences do not depend on the number of threads. Memory holds two groups of chunks: one being
+//! processed, the next being read. A chunk is at least as long as its longest line.
 
-use super::corpus::{Corpus, InvalidUtf8};
+use super::corpus::{Corpus, InvalidUtf8, TextReader, is_json_lines};
 use super::error::DataError;
-use super::fingerprint::Fingerprint;
 use super::sentences::{Lines, SAMPLE_BYTES};
+use crate::system::digest::{Digest, Sha256};
 use crate::system::files::FileError;
 use crate::system::threads;
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::path::Path;
 
-/// A chunk ends with the first line that reaches this size.
+/// A chunk ends with the first line at which it has this many bytes.
 pub(super) const CHUNK_BYTES: usize = 1 << 17;
 
-type Input<'c> = Box<dyn BufRead + Send + 'c>;
-
-/// Some whole lines of one file, as they were read.
+/// A number of whole lines of one file, not decoded yet.
 pub struct Chunk<'c> {
     path: &'c Path,
     bytes: Vec<u8>,
-    /// Bytes and lines of the file before this chunk.
+    /// Bytes of the file before this chunk.
     offset: usize,
+    /// Lines of the file before this chunk.
     lines_before: usize,
-    /// What the lines are; `None` when the chunk is a whole file that nobody has looked at yet.
+    /// What the lines are; `None` for a chunk that is a whole file, which is judged when it is split.
     lines: Option<Lines>,
     invalid_utf8: InvalidUtf8,
 }
 
-/// What a [`Chunk`] is made of.
+/// A part of a [`Chunk`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'t> {
-    /// A document, if one is open, ends here. Sentences up to the next boundary belong together, also
-    /// across chunks.
+    /// The end of a document. Sentences between two boundaries belong to one document, also across
+    /// chunks.
     Boundary,
-    /// A sentence: trimmed, not empty.
+    /// A sentence, trimmed and not empty.
     Sentence(&'t str),
 }
 
 impl Corpus {
-    /// Runs `map` on every chunk of the text, on all threads, and hands the results to `each` in
-    /// order, while the next chunks are read. `progress` is told how many bytes are done. Returns the
-    /// fingerprint of what was read ([`Corpus::fingerprint`]).
+    /// Runs `map` on every chunk of the text, on all threads, and passes the results to `each` in the
+    /// order of the text. `progress` receives the number of bytes done. Returns the digest of the
+    /// text, equal to [`Corpus::digest`].
     ///
     /// # Errors
-    /// [`DataError`] of reading; those of `map` and `each`. The first one in the order of the text.
+    /// The first error in the order of the text: a [`DataError`] of reading, or an error of `map` or
+    /// `each`.
     pub fn map_chunks<T: Send, E: From<DataError> + Send>(
         &self,
         map: impl Fn(&Chunk<'_>) -> Result<T, E> + Sync + Send,
         mut each: impl FnMut(T) -> Result<(), E>,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<u64, E> {
+    ) -> Result<Digest, E> {
         let mut reader = Reader::new(self);
         let mut done = 0;
         let mut group = reader.group()?;
@@ -65,15 +64,15 @@ impl Corpus {
             progress(done);
             group = next?;
         }
-        Ok(reader.fingerprint.finish())
+        Ok(reader.digest.finish())
     }
 }
 
 impl Chunk<'_> {
-    /// Hands the sentences and document boundaries of this chunk to `visit`, in order.
+    /// Calls `visit` for each sentence and each document boundary of this chunk, in order.
     ///
     /// # Errors
-    /// [`DataError`], naming file and line.
+    /// [`DataError::NotUtf8`] or [`DataError::Line`], which name the file and the line.
     pub fn for_each_part(&self, mut visit: impl FnMut(Part<'_>)) -> Result<(), DataError> {
         let mut text = self.text()?;
         if self.offset == 0 {
@@ -107,6 +106,7 @@ impl Chunk<'_> {
         Ok(())
     }
 
+    /// The text of the chunk.
     fn text(&self) -> Result<Cow<'_, str>, DataError> {
         match (std::str::from_utf8(&self.bytes), self.invalid_utf8) {
             (Ok(text), _) => Ok(text.into()),
@@ -123,15 +123,16 @@ impl Chunk<'_> {
 /// Cuts the files of a corpus into chunks.
 struct Reader<'c> {
     corpus: &'c Corpus,
-    /// The file after the open one.
+    /// The number of the file after the open one.
     next_file: usize,
     open: Option<OpenFile<'c>>,
-    fingerprint: Fingerprint,
+    digest: Sha256,
 }
 
+/// A file being read; the fields are those of the next [`Chunk`].
 struct OpenFile<'c> {
     path: &'c Path,
-    reader: Input<'c>,
+    reader: TextReader<'c>,
     offset: usize,
     lines_before: usize,
     lines: Option<Lines>,
@@ -139,12 +140,10 @@ struct OpenFile<'c> {
 
 impl<'c> Reader<'c> {
     fn new(corpus: &'c Corpus) -> Self {
-        let mut fingerprint = Fingerprint::new();
-        corpus.start_fingerprint(&mut fingerprint);
-        Self { corpus, next_file: 0, open: None, fingerprint }
+        Self { corpus, next_file: 0, open: None, digest: corpus.new_digest() }
     }
 
-    /// The next chunks, enough to keep every thread busy; none at the end.
+    /// The next chunks, enough to keep every thread busy; empty at the end of the corpus.
     fn group(&mut self) -> Result<Vec<Chunk<'c>>, DataError> {
         let enough = 8 * threads::count();
         let (mut chunks, mut bytes) = (Vec::new(), 0);
@@ -156,6 +155,7 @@ impl<'c> Reader<'c> {
         Ok(chunks)
     }
 
+    /// The next chunk; `None` at the end of the corpus.
     fn chunk(&mut self) -> Result<Option<Chunk<'c>>, DataError> {
         loop {
             let mut file = match self.open.take() {
@@ -168,36 +168,20 @@ impl<'c> Reader<'c> {
             let read = file.chunk(self.corpus.invalid_utf8());
             let chunk = read.map_err(|error| FileError::io("read", file.path, error))?;
             if chunk.bytes.is_empty() {
-                Corpus::end_file(&mut self.fingerprint, file.path, file.offset as u64);
+                Corpus::end_file(&mut self.digest, file.path, file.offset as u64);
                 continue;
             }
-            self.fingerprint.update(&chunk.bytes);
+            self.digest.update(&chunk.bytes);
             self.open = Some(file);
             return Ok(Some(chunk));
         }
     }
 
+    /// Opens the next file; `None` after the last.
     fn open_next(&mut self) -> Result<Option<OpenFile<'c>>, FileError> {
         let Some((path, reader)) = self.corpus.open(self.next_file)? else { return Ok(None) };
         self.next_file += 1;
         Ok(Some(OpenFile { path, reader, offset: 0, lines_before: 0, lines: None }))
-    }
-}
-
-impl Corpus {
-    /// File number `index` and its name; `None` behind the last.
-    pub(super) fn open(&self, index: usize) -> Result<Option<(&Path, Input<'_>)>, FileError> {
-        match self {
-            Self::Text(name, text) if index == 0 => {
-                Ok(Some((Path::new(name), Box::new(text.as_bytes()))))
-            }
-            Self::Text(..) => Ok(None),
-            Self::Files(files, _) => {
-                let Some(path) = files.get(index) else { return Ok(None) };
-                let file = File::open(path).map_err(|error| FileError::io("open", path, error))?;
-                Ok(Some((path, Box::new(BufReader::with_capacity(1 << 18, file)))))
-            }
-        }
     }
 }
 
@@ -208,7 +192,7 @@ impl<'c> OpenFile<'c> {
         self.reader.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut bytes)?;
         self.reader.read_until(b'\n', &mut bytes)?;
         let at_end = self.reader.fill_buf()?.is_empty();
-        // A whole file is judged by the thread that splits it.
+        // A file of one chunk is judged by the thread that splits it.
         if self.lines.is_none() && !at_end {
             self.lines = Some(judge(self.path, &bytes));
         }
@@ -222,8 +206,8 @@ impl<'c> OpenFile<'c> {
         Ok(Chunk { path, bytes, offset, lines_before, lines, invalid_utf8 })
     }
 
-    /// Goes on to a blank line, so that no sentence is torn; in a paragraph that will not end, to a
-    /// line that ends a sentence; and if there is none either, to where another chunk is full.
+    /// Extends `bytes` to the next blank line, so that no sentence is cut. A paragraph of more than two
+    /// chunks is cut after a line that ends a sentence; one of more than four after any line.
     fn finish_paragraph(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let mut line = last_line(bytes).to_vec();
         while !line.is_empty() && !line.trim_ascii().is_empty() {
@@ -241,23 +225,24 @@ impl<'c> OpenFile<'c> {
     }
 }
 
-/// The last line with its line end.
+/// The last line, with its line end.
 fn last_line(bytes: &[u8]) -> &[u8] {
     let before = bytes.len().saturating_sub(1);
     let start = bytes[..before].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
     &bytes[start..]
 }
 
+/// The number of line feeds.
 fn line_ends(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte == b'\n').count()
 }
 
-/// Looks at the beginning of a file to see what its lines are.
+/// Decides from the beginning of a file what its lines are.
 fn judge(path: &Path, bytes: &[u8]) -> Lines {
     if !is_json_lines(path) {
         return Lines::judge(&sample(bytes));
     }
-    // What cannot be parsed is reported when its turn comes.
+    // A line that cannot be parsed is reported when its chunk is split.
     let mut text = String::new();
     for line in bytes.split(|&byte| byte == b'\n') {
         if text.len() >= SAMPLE_BYTES {
@@ -269,18 +254,14 @@ fn judge(path: &Path, bytes: &[u8]) -> Lines {
     Lines::judge(&sample(text.as_bytes()))
 }
 
-/// The first [`SAMPLE_BYTES`], without a line that is cut short, unless that is most of it.
+/// The first [`SAMPLE_BYTES`], without the incomplete last line unless that line is most of them.
 fn sample(bytes: &[u8]) -> Cow<'_, str> {
     let Some(sample) = bytes.get(..SAMPLE_BYTES) else { return String::from_utf8_lossy(bytes) };
     let end = sample.iter().rposition(|&byte| byte == b'\n').unwrap_or_default();
     String::from_utf8_lossy(if end > SAMPLE_BYTES / 2 { &sample[..end] } else { sample })
 }
 
-/// Whether each line of the file is an object with a text.
-pub(super) fn is_json_lines(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "jsonl")
-}
-
+/// The field `text` of a line of JSON Lines; the error says what is wrong.
 fn text_field(line: &str) -> Result<String, String> {
     let line = line.trim_start_matches('\u{feff}');
     let value: serde_json::Value = serde_json::from_str(line).map_err(|error| {

@@ -21,9 +21,9 @@ fn parts(corpus: &Corpus) -> Result<Vec<String>, DataError> {
         all.extend(parts);
         Ok(())
     };
-    let fingerprint = corpus.map_chunks(map, collect, progress)?;
+    let digest = corpus.map_chunks(map, collect, progress)?;
     assert_eq!(done, bytes);
-    assert_eq!(fingerprint, corpus.fingerprint(&mut |_| {}).unwrap());
+    assert_eq!(digest, corpus.digest(&mut |_| {}).unwrap());
     Ok(all)
 }
 
@@ -143,4 +143,83 @@ fn odd_text_is_read_to_its_end() {
         let found = parts.iter().filter(|part| *part != "|").count();
         assert_eq!(found, sentences, "{:?}…", text.chars().take(20).collect::<String>());
     }
+}
+
+fn documents(corpus: &Corpus) -> Result<Vec<Vec<String>>, DataError> {
+    let mut documents = vec![Vec::new()];
+    let map = |chunk: &Chunk<'_>| {
+        let mut parts = Vec::new();
+        chunk.for_each_part(|part| {
+            parts.push(match part {
+                Part::Boundary => None,
+                Part::Sentence(text) => Some(text.to_owned()),
+            });
+        })?;
+        Ok::<_, DataError>(parts)
+    };
+    let collect = |parts: Vec<Option<String>>| {
+        for part in parts {
+            match part {
+                None => documents.push(Vec::new()),
+                Some(text) => documents.last_mut().unwrap().push(text),
+            }
+        }
+        Ok(())
+    };
+    corpus.map_chunks(map, collect, &mut |_| {})?;
+    documents.retain(|document| !document.is_empty());
+    Ok(documents)
+}
+
+fn corpus_of(
+    files: &[(&str, &[u8])],
+    input: &str,
+) -> (tempfile::TempDir, Result<Corpus, DataError>) {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        let path = directory.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let input = directory.path().join(input).display().to_string();
+    let corpus = Corpus::from_inputs(&[input]);
+    (directory, corpus)
+}
+
+#[test]
+fn blank_lines_separate_documents_whatever_the_line_ends() {
+    let text = "\u{feff}A cat sat.\r\nA dog ran.\r\n\r\n \r\nA hen slept.".as_bytes();
+    let (_directory, corpus) = corpus_of(&[("a.txt", text)], "a.txt");
+    let expected = [vec!["A cat sat.", "A dog ran."], vec!["A hen slept."]];
+    assert_eq!(documents(&corpus.unwrap()).unwrap(), expected);
+}
+
+#[test]
+fn directories_and_patterns_are_read_by_name() {
+    let files: [(&str, &[u8]); 4] = [
+        ("b/2.txt", b"Two."),
+        ("a.jsonl", b"{\"text\": \"One.\\n\\nAnd a half.\"}\n\n{\"text\": \"\"}\n"),
+        ("b/1.txt", b"Three."),
+        ("c.csv", b"not text"),
+    ];
+    let (_directory, all) = corpus_of(&files, "");
+    let all = documents(&all.unwrap()).unwrap();
+    assert_eq!(all, [vec!["One.", "And a half."], vec!["Three."], vec!["Two."]]);
+    let (_directory, some) = corpus_of(&files, "b/*.txt");
+    assert_eq!(documents(&some.unwrap()).unwrap(), [vec!["Three."], vec!["Two."]]);
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let error = |files: &[(&str, &[u8])], input: &str| {
+        let (_directory, corpus) = corpus_of(files, input);
+        corpus.and_then(|corpus| documents(&corpus)).unwrap_err().to_string()
+    };
+    assert!(error(&[], "none.txt").contains("none.txt` matches no file"));
+    assert!(error(&[("d/x.csv", b"")], "d").contains("matches no file"));
+    assert!(error(&[], "a[").contains("is not a pattern"));
+    assert!(error(&[("x.txt", b"one\ntw\xffo\n")], "x.txt").contains("line 2, byte 6"));
+    let message = error(&[("x.jsonl", b"{\"text\": \"a\"}\n{\"body\": 1}\n")], "x.jsonl");
+    assert!(message.contains("x.jsonl`, line 2: there is no field"), "{message}");
+    assert!(error(&[("x.jsonl", b"nonsense")], "x.jsonl").contains("line 1: not JSON"));
 }

@@ -1,55 +1,74 @@
-//! The token store: a corpus tokenized once, sampled from ever after.
+//! The token store: a corpus tokenized once and then sampled any number of times.
 //!
-//! Little-endian, in memory when the text is small, else one file, mapped rather than read, so that
-//! memory does not grow with the corpus:
+//! A store lies in memory when the text is small, else in one memory-mapped file, so that memory does
+//! not grow with the corpus. All numbers are little-endian:
 //!
 //! ```text
-//! header           magic "CLOZETOK", version u32, bytes a token u32 (2 or 4),
-//!                  vocabulary size u64, vocabulary fingerprint u64             32 bytes
-//! tokens           u16 (u32 if the vocabulary is larger than 65,536), all sentences end to end,
-//!                  then zeros up to a multiple of 8 bytes
-//! sentence starts  u64 each: number of its first token; one more, past the end
-//! document starts  u64 each: number of its first sentence; one more, past the end
-//! trailer          tokens u64, sentences u64, documents u64, text fingerprint u64,
-//!                  checksum u64 (of all bytes before it)                       40 bytes
+//! header           magic "CLOZETOK", version u32, bytes per token u32 (2 or 4),
+//!                  vocabulary size u64, digest of the tokenizer (32 bytes)      56 bytes
+//! tokens           u16 (u32 if the vocabulary has more than 65,536 entries), all sentences in
+//!                  order, then zeros up to a multiple of 8 bytes
+//! sentence starts  u64 for each sentence: the number of its first token; then the number of tokens
+//! document starts  u64 for each document: the number of its first sentence; then the number of
+//!                  sentences
+//! trailer          tokens u64, sentences u64, documents u64, digest of the text (32 bytes),
+//!                  SHA-256 of all bytes before it (32 bytes)                    88 bytes
 //! ```
-//! Counts stand at the end because they are known only there: the file is written in one go. A file is
-//! believed only after all of it has been checked. Sentences without a token and documents without a
-//! sentence are dropped (as Google's script drops them).
+//!
+//! The counts are in the trailer because they are known only after the whole text has been read, and
+//! the file is written sequentially. A file is used only after all of it has been checked. Sentences
+//! without a token and documents without a sentence are left out, as Google's script does.
 
-use super::builder::{self, Encoding};
-use super::check::{Header, check};
+use super::builder;
+use super::check::check;
 use super::corpus::Corpus;
+use super::encoding::Encoding;
 use super::error::DataError;
+use super::store_format::{HEADER_BYTES, StoreHeader};
 use crate::system::files::{self, FileError};
 use crate::system::mapped_file::MappedFile;
-use crate::tokenizer::Tokenizer;
 use std::fs::File;
 use std::io::Cursor;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-pub(super) const MAGIC: &[u8; 8] = b"CLOZETOK";
-pub(super) const VERSION: u32 = 2;
-pub(super) const HEADER_BYTES: usize = 32;
-pub(super) const TRAILER_BYTES: usize = 40;
+/// The largest text, in bytes, whose store [`Storage::unless_small`] keeps in memory: 64 MiB.
+const SMALL_TEXT_BYTES: u64 = 64 << 20;
 
-/// The store of a text of this size or less stays in memory.
-pub const SMALL_TEXT_BYTES: u64 = 64 << 20;
-
-/// Told what is being done, and how many bytes of the text are done.
+/// A callback that receives the current work ("tokenizing" …) and the number of bytes of text done.
 pub type Progress<'p> = dyn FnMut(&'static str, u64) + 'p;
 
-/// A tokenized corpus: documents of sentences of tokens. Neither a document nor a sentence is empty.
+/// Where the bytes of a [`TokenStore`] are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In memory.
+    Memory,
+    /// In this file. The file stays; if it already holds the store of the same text and tokenizer, it
+    /// is used instead of tokenizing again. Missing directories are created.
+    File(PathBuf),
+    /// In a temporary file in this directory, removed when the store is dropped.
+    TemporaryFile(PathBuf),
+}
+
+impl Storage {
+    /// This storage, or [`Storage::Memory`] when `corpus` has at most 64 MiB of text.
+    #[must_use]
+    pub fn unless_small(self, corpus: &Corpus) -> Self {
+        if corpus.bytes() <= SMALL_TEXT_BYTES { Self::Memory } else { self }
+    }
+}
+
+/// A tokenized corpus: documents of sentences of tokens, none of them empty.
 pub struct TokenStore {
-    header: Header,
-    // Before the guard: not every system removes a mapped file.
+    header: StoreHeader,
+    // Dropped before the file is removed: some systems do not remove a mapped file.
     bytes: Bytes,
     replaced: Option<DataError>,
     _temporary: Option<TemporaryFile>,
 }
 
+/// The whole store, header and trailer included.
 enum Bytes {
     Memory(Vec<u8>),
     Mapped(MappedFile),
@@ -66,7 +85,7 @@ impl std::ops::Deref for Bytes {
     }
 }
 
-/// A file that goes with this value.
+/// Removes the file when dropped.
 struct TemporaryFile(PathBuf);
 
 impl Drop for TemporaryFile {
@@ -76,87 +95,44 @@ impl Drop for TemporaryFile {
 }
 
 impl TokenStore {
-    /// Tokenizes `corpus` into memory with `encode`, whose ids are below `vocab_size`. `progress` is
-    /// told the bytes of text done so far.
+    /// Tokenizes `corpus` with `encoding` on all threads and keeps the result in `storage`. `progress`
+    /// receives the number of bytes of text done. A damaged file is replaced; see
+    /// [`TokenStore::replaced`].
     ///
     /// # Errors
-    /// [`DataError`] of reading; [`DataError::NoSentence`] when nothing is left.
+    /// [`DataError`] when the text cannot be read or the store cannot be written;
+    /// [`DataError::NoSentence`] when no sentence has a token.
     pub fn build(
         corpus: &Corpus,
-        vocab_size: usize,
-        encode: impl Fn(&str) -> Vec<u32> + Sync + Send,
-        mut progress: impl FnMut(u64),
-    ) -> Result<Self, DataError> {
-        let encoding = Encoding { vocab_size, fingerprint: 0, encode: Box::new(encode) };
-        Self::encode(corpus, &encoding, &mut progress)
-    }
-
-    /// Tokenizes `corpus` into memory.
-    ///
-    /// # Errors
-    /// As [`build`](Self::build).
-    pub fn in_memory(
-        corpus: &Corpus,
-        tokenizer: &Tokenizer,
+        encoding: &Encoding<'_>,
+        storage: Storage,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
-        Self::encode(corpus, &Encoding::of(tokenizer), &mut |done| progress("tokenizing", done))
+        match storage {
+            Storage::Memory => Self::in_memory(corpus, encoding, progress),
+            Storage::File(path) => Self::in_file(&path, corpus, encoding, progress),
+            Storage::TemporaryFile(directory) => {
+                Self::in_temporary_file(&directory, corpus, encoding, progress)
+            }
+        }
     }
 
-    /// The store in the file `path` if it was made from this text by this tokenizer. Otherwise (and
-    /// when it is damaged or not there) it is made anew, whole or not at all. Directories that are
-    /// missing are created.
-    ///
-    /// # Errors
-    /// [`DataError`] of reading and writing; [`DataError::NoSentence`] when nothing is left.
-    pub fn open_or_create(
-        path: &Path,
-        corpus: &Corpus,
-        tokenizer: &Tokenizer,
-        progress: &mut Progress<'_>,
-    ) -> Result<Self, DataError> {
-        Self::open_or_encode(path, corpus, &Encoding::of(tokenizer), progress)
-    }
-
-    /// A store for as long as this value lives: in memory if the text is small, else in a temporary
-    /// file in `directory`.
-    ///
-    /// # Errors
-    /// As [`open_or_create`](Self::open_or_create).
-    pub fn temporary(
-        directory: &Path,
-        corpus: &Corpus,
-        tokenizer: &Tokenizer,
-        progress: &mut Progress<'_>,
-    ) -> Result<Self, DataError> {
-        let small = corpus.bytes() <= SMALL_TEXT_BYTES;
-        Self::encode_temporary(
-            (!small).then_some(directory),
-            corpus,
-            &Encoding::of(tokenizer),
-            progress,
-        )
-    }
-
-    fn encode(
+    fn in_memory(
         corpus: &Corpus,
         encoding: &Encoding<'_>,
-        progress: &mut dyn FnMut(u64),
+        progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
-        let bytes = builder::in_memory(corpus, encoding, progress)?;
+        let bytes = builder::in_memory(corpus, encoding, &mut |done| progress("tokenizing", done))?;
         let header = check(&mut Cursor::new(&bytes), Path::new("memory"))?;
         Ok(Self { header, bytes: Bytes::Memory(bytes), replaced: None, _temporary: None })
     }
 
-    fn encode_temporary(
-        directory: Option<&Path>,
+    fn in_temporary_file(
+        directory: &Path,
         corpus: &Corpus,
         encoding: &Encoding<'_>,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
-        let Some(directory) = directory else {
-            return Self::encode(corpus, encoding, &mut |done| progress("tokenizing", done));
-        };
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Relaxed);
         let path = directory.join(format!(".cloze.{}.{number}.tokens", std::process::id()));
@@ -166,7 +142,7 @@ impl TokenStore {
         Ok(Self { _temporary: Some(temporary), ..store })
     }
 
-    fn open_or_encode(
+    fn in_file(
         path: &Path,
         corpus: &Corpus,
         encoding: &Encoding<'_>,
@@ -177,9 +153,9 @@ impl TokenStore {
             Ok(store) => {
                 let header = &store.header;
                 if header.vocab_size == encoding.vocab_size as u64
-                    && header.vocabulary_fingerprint == encoding.fingerprint
-                    && header.text_fingerprint
-                        == corpus.fingerprint(&mut |done| progress("checking the text", done))?
+                    && header.vocabulary_digest == encoding.digest
+                    && header.text_digest
+                        == corpus.digest(&mut |done| progress("checking the text", done))?
                 {
                     return Ok(store);
                 }
@@ -194,17 +170,17 @@ impl TokenStore {
         Ok(Self { replaced, ..Self::open(path)? })
     }
 
-    /// Opens a store and checks all of it.
+    /// Opens the store in the file `path` and checks all of it.
     fn open(path: &Path) -> Result<Self, DataError> {
         let failed = |error| FileError::io("read", path, error);
         let mut file = File::open(path).map_err(failed)?;
-        // Read, not mapped: what was read once for the check need not stay.
+        // Checking reads the file in blocks; through the map, all of it would count as memory.
         let header = check(&mut file, path)?;
         let bytes = Bytes::Mapped(MappedFile::new(&file).map_err(failed)?);
         Ok(Self { header, bytes, replaced: None, _temporary: None })
     }
 
-    /// What was wrong with the file that was there, when this store was made anew because of it.
+    /// Why the store found in the file could not be used, when this one replaced it.
     pub fn replaced(&self) -> Option<&DataError> {
         self.replaced.as_ref()
     }
@@ -224,38 +200,38 @@ impl TokenStore {
         self.header.tokens as u64
     }
 
-    /// Says that what was read so far is not needed for now, so that the pages of the file do not add
-    /// up to all of it in memory.
+    /// Lets the operating system drop the pages read so far, so that they do not add up to the whole
+    /// file in memory. Nothing happens for a store in memory.
     pub fn release(&self) {
         if let Bytes::Mapped(bytes) = &self.bytes {
             bytes.release();
         }
     }
 
-    /// The sentences of document `document`.
+    /// The range of sentence numbers of document `document`.
     ///
     /// # Panics
-    /// When there is no such document.
+    /// When `document` is not below [`documents`](Self::documents).
     pub fn document(&self, document: usize) -> Range<usize> {
         assert!(document < self.documents(), "document {document} of {}", self.documents());
         let start = |number| self.start(self.header.document_starts, number) as usize;
         start(document)..start(document + 1)
     }
 
-    /// The tokens of sentence `sentence`, as a range of the store.
+    /// The range of token numbers of sentence `sentence`.
     ///
     /// # Panics
-    /// When there is no such sentence.
+    /// When `sentence` is not below [`sentences`](Self::sentences).
     pub fn sentence(&self, sentence: usize) -> Range<u64> {
         assert!(sentence < self.sentences(), "sentence {sentence} of {}", self.sentences());
         let start = |number| self.start(self.header.sentence_starts, number);
         start(sentence)..start(sentence + 1)
     }
 
-    /// Appends the ids of a range of tokens to `ids`.
+    /// Appends the ids of the tokens with the numbers `range` to `ids`.
     ///
     /// # Panics
-    /// When the range is not inside the store.
+    /// When `range` does not lie within `0 .. tokens()`.
     pub fn extend(&self, range: Range<u64>, ids: &mut Vec<u32>) {
         assert!(range.start <= range.end && range.end <= self.tokens(), "tokens {range:?}");
         let width = self.header.token_bytes;
@@ -270,7 +246,7 @@ impl TokenStore {
         }
     }
 
-    /// Number `number` of the starts that begin at `section`.
+    /// Entry `number` of the section of starts at byte `section`.
     fn start(&self, section: usize, number: usize) -> u64 {
         let start = section + 8 * number;
         u64::from_le_bytes(self.bytes[start..start + 8].try_into().expect("eight bytes"))

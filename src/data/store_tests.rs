@@ -1,7 +1,7 @@
-use super::super::check::u64_at;
-use super::super::fingerprint::Fingerprint;
 use super::*;
-use crate::tokenizer::{TokenizerOptions, Vocabulary};
+use crate::data::store_format::{TRAILER_BYTES, VERSION, u64_at};
+use crate::system::digest::Digest;
+use crate::tokenizer::{Tokenizer, TokenizerOptions, Vocabulary};
 use std::fs;
 
 /// A store of text, one id a distinct word, from 5 on.
@@ -13,20 +13,24 @@ pub fn store(text: &'static str) -> TokenStore {
         let id = |word: &str| 5 + words.binary_search(&word).unwrap() as u32;
         sentence.split_whitespace().filter(|word| *word != "-").map(id).collect()
     };
-    TokenStore::build(&Corpus::Text("test", text), 1000, encode, |_| {}).unwrap()
+    let encoding = Encoding::from_fn("words", 1000, encode);
+    TokenStore::build(&Corpus::from_text("test", text), &encoding, Storage::Memory, &mut |_, _| {})
+        .unwrap()
 }
 
-const TEXT: Corpus = Corpus::Text("the text", "t5 t6 t7\nt8\n\n-\n\n-\nt9 t10\n");
+fn text() -> Corpus {
+    Corpus::from_text("the text", "t5 t6 t7\nt8\n\n-\n\n-\nt9 t10\n")
+}
 
 /// `t<id>` is an id; other words have no token.
 fn encoding(vocab_size: usize) -> Encoding<'static> {
     let id = |word: &str| word.strip_prefix('t').and_then(|id| id.parse().ok());
     let encode = move |text: &str| text.split_whitespace().filter_map(id).collect();
-    Encoding { vocab_size, fingerprint: vocab_size as u64, encode: Box::new(encode) }
+    Encoding::from_fn(&vocab_size.to_string(), vocab_size, encode)
 }
 
 fn create(path: &Path, corpus: &Corpus, encoding: &Encoding<'_>) -> Result<TokenStore, DataError> {
-    TokenStore::open_or_encode(path, corpus, encoding, &mut |_, _| {})
+    TokenStore::build(corpus, encoding, Storage::File(path.into()), &mut |_, _| {})
 }
 
 fn documents(store: &TokenStore) -> Vec<Vec<Vec<u32>>> {
@@ -49,9 +53,9 @@ fn a_store_holds_the_documents() {
     let expected = vec![vec![vec![5, 6, 7], vec![8]], vec![vec![9, 10]]];
     for (vocab_size, bytes) in [(11, 16), (1 << 16, 16), ((1 << 16) + 1, 24)] {
         let encoding = encoding(vocab_size);
-        let store = TokenStore::encode(&TEXT, &encoding, &mut |_| {}).unwrap();
+        let store = TokenStore::build(&text(), &encoding, Storage::Memory, &mut |_, _| {}).unwrap();
         assert_eq!(documents(&store), expected);
-        let store = create(&path, &TEXT, &encoding).unwrap();
+        let store = create(&path, &text(), &encoding).unwrap();
         assert_eq!(documents(&store), expected);
         assert_eq!((store.documents(), store.sentences(), store.tokens()), (2, 3, 6));
         assert_eq!((store.document(0), store.document(1)), (0..2, 2..3));
@@ -76,7 +80,8 @@ fn chunks_do_not_show() {
     let ids = |text: &String| (encoding(99).encode)(text);
     assert!(documents[0].iter().eq(&sentences.iter().map(ids).collect::<Vec<_>>()));
     assert!(documents[1..].iter().flatten().eq(&documents[0]));
-    let memory = TokenStore::encode(&corpus, &encoding(99), &mut |_| {}).unwrap();
+    let memory =
+        TokenStore::build(&corpus, &encoding(99), Storage::Memory, &mut |_, _| {}).unwrap();
     assert!(memory.bytes[..] == file.bytes[..]);
 }
 
@@ -84,7 +89,7 @@ fn chunks_do_not_show() {
 fn every_cut_and_every_changed_bit_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tokens");
-    let bytes = create(&path, &TEXT, &encoding(11)).unwrap().bytes.to_vec();
+    let bytes = create(&path, &text(), &encoding(11)).unwrap().bytes.to_vec();
     let refused = |bytes: &[u8]| {
         let error = check(&mut Cursor::new(bytes), &path).expect_err("a damaged store is believed");
         error.to_string()
@@ -106,16 +111,15 @@ fn every_cut_and_every_changed_bit_is_found() {
 fn forged(bytes: &[u8], offset: usize, value: u64) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     bytes[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
-    let end = bytes.len() - 8;
-    let mut checksum = Fingerprint::new();
-    checksum.update(&bytes[..end]);
-    bytes[end..].copy_from_slice(&checksum.finish().to_le_bytes());
+    let end = bytes.len() - 32;
+    let checksum = Digest::of(&bytes[..end]);
+    bytes[end..].copy_from_slice(&checksum.0);
     bytes
 }
 
 #[test]
 fn a_forged_store_with_a_right_checksum_is_refused() {
-    let bytes = builder::in_memory(&TEXT, &encoding(11), &mut |_| {}).unwrap();
+    let bytes = builder::in_memory(&text(), &encoding(11), &mut |_| {}).unwrap();
     let check = |bytes: Vec<u8>| {
         let header = check(&mut Cursor::new(&bytes), Path::new("x"))?;
         let bytes = Bytes::Memory(bytes);
@@ -141,7 +145,7 @@ fn a_forged_store_with_a_right_checksum_is_refused() {
     assert!(refused(sections, 1).contains("boundaries"));
     assert!(refused(sections + 8, 4).contains("boundaries"), "an empty sentence");
     assert!(refused(8, 2 << 32 | 1).contains("version"));
-    assert!(refused(8, 3 << 32 | 2).contains("size"));
+    assert!(refused(8, 3 << 32 | u64::from(VERSION)).contains("size"));
     assert!(refused(0, 0).contains("no token store"));
 }
 
@@ -150,13 +154,13 @@ fn nothing_to_learn_from_is_an_error_and_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tokens");
     for text in ["", "\n\n", "nothing\n\nnothing"] {
-        let error = create(&path, &Corpus::Text("x.txt", text), &encoding(6));
+        let error = create(&path, &Corpus::from_text("x.txt", text), &encoding(6));
         let error = error.err().unwrap().to_string();
         assert!(error.contains("x.txt holds no usable sentence"), "{error}");
     }
     assert_eq!(files_in(&directory), 0);
     fs::write(directory.path().join("file"), "").unwrap();
-    let error = create(&directory.path().join("file/tokens"), &TEXT, &encoding(11));
+    let error = create(&directory.path().join("file/tokens"), &text(), &encoding(11));
     assert!(error.err().unwrap().to_string().contains("cannot create"));
 }
 
@@ -170,8 +174,8 @@ fn a_store_is_reused_only_for_the_same_text_and_vocabulary() {
     let made = |vocab_size| {
         let mut tokenized = false;
         let mut progress = |work: &str, _| tokenized |= work == "tokenizing";
-        let store =
-            TokenStore::open_or_encode(&path, &corpus, &encoding(vocab_size), &mut progress);
+        let storage = Storage::File(path.clone());
+        let store = TokenStore::build(&corpus, &encoding(vocab_size), storage, &mut progress);
         (tokenized, store.unwrap().replaced().map(ToString::to_string))
     };
     let (anew, kept) = ((true, None), (false, None));
@@ -194,12 +198,12 @@ fn a_store_is_reused_only_for_the_same_text_and_vocabulary() {
 }
 
 #[test]
-fn the_fingerprint_of_a_tokenizer_is_of_all_that_decides_ids() {
+fn the_digest_of_a_tokenizer_is_of_all_that_decides_ids() {
     let vocabulary = |last: &str| {
         let tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", last];
         Vocabulary::from_tokens(tokens.map(String::from).to_vec()).unwrap()
     };
-    let of = |last, options| Encoding::of(&Tokenizer::new(vocabulary(last), options)).fingerprint;
+    let of = |last, options| Encoding::of(&Tokenizer::new(vocabulary(last), options)).digest;
     let default = TokenizerOptions::default();
     let all = [
         of("b", default),
@@ -218,11 +222,13 @@ fn the_fingerprint_of_a_tokenizer_is_of_all_that_decides_ids() {
 #[test]
 fn a_temporary_store_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    for place in [None, Some(directory.path())] {
+    let temporary = Storage::TemporaryFile(directory.path().into());
+    assert_eq!(temporary.clone().unless_small(&text()), Storage::Memory);
+    for (storage, files) in [(Storage::Memory, 0), (temporary, 1)] {
         let progress = &mut |_, _| {};
-        let store = TokenStore::encode_temporary(place, &TEXT, &encoding(11), progress).unwrap();
+        let store = TokenStore::build(&text(), &encoding(11), storage, progress).unwrap();
         assert_eq!(store.documents(), 2);
-        assert_eq!(files_in(&directory), usize::from(place.is_some()));
+        assert_eq!(files_in(&directory), files);
         drop(store);
         assert_eq!(files_in(&directory), 0);
     }

@@ -3,7 +3,9 @@
 
 use super::error::TaskError;
 use super::model::Model;
-use crate::data::{Batch, Corpus, MaskSettings, PairSettings, Sampler, TokenStore};
+use crate::data::{
+    Batch, Corpus, Encoding, MaskSettings, PairSettings, Sampler, Storage, TokenStore,
+};
 use crate::run::pretraining::PretrainingRecipe;
 use crate::train::pretraining::Pretraining;
 use crate::train::{Evaluation, SettingError};
@@ -96,7 +98,8 @@ pub fn evaluate(
         _ => error,
     })?;
     let vocabulary = model.tokenizer().vocabulary();
-    let store = TokenStore::temporary(&temp_dir(), corpus, model.tokenizer(), progress)?;
+    let storage = Storage::TemporaryFile(temp_dir()).unless_small(corpus);
+    let store = TokenStore::build(corpus, &Encoding::of(model.tokenizer()), storage, progress)?;
     let documents = (0..store.documents() as u32).collect();
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, seed, &name)?;

@@ -1,7 +1,7 @@
 //! From text to token stores and samplers, with some documents held out.
 
 use super::options::PretrainingOptions;
-use crate::data::{Corpus, DataError, SMALL_TEXT_BYTES, Sampler, TokenStore};
+use crate::data::{Corpus, DataError, Encoding, Sampler, Storage, TokenStore};
 use crate::run::error::RunError;
 use crate::run::observer::{Event, Observer};
 use crate::system::digest::Sha256;
@@ -26,10 +26,12 @@ pub(super) fn tokenize(
     let progress = &mut |work: &'static str, done| {
         observer.observe(Event::Progress { work, done, total });
     };
-    let store = match path.filter(|_| total > SMALL_TEXT_BYTES) {
-        Some(path) => TokenStore::open_or_create(&path, corpus, tokenizer, progress)?,
-        None => TokenStore::temporary(&std::env::temp_dir(), corpus, tokenizer, progress)?,
+    let storage = match path {
+        Some(path) => Storage::File(path),
+        None => Storage::TemporaryFile(std::env::temp_dir()),
     };
+    let storage = storage.unless_small(corpus);
+    let store = TokenStore::build(corpus, &Encoding::of(tokenizer), storage, progress)?;
     if let Some(error) = store.replaced() {
         observer.observe(Event::Warning(&format!("{error}; it was made anew from the text")));
     }

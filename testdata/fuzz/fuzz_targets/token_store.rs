@@ -2,14 +2,13 @@
 //! and gone to.
 #![no_main]
 
-#[allow(dead_code)]
-#[path = "../../../src/data/fingerprint.rs"]
-mod fingerprint;
 mod place;
 
-use cloze::data::{Corpus, MaskSettings, PairSettings, SamplerPosition, Sampler, TokenStore};
+use cloze::data::{
+    Corpus, Encoding, MaskSettings, PairSettings, Sampler, SamplerPosition, Storage, TokenStore,
+};
+use cloze::system::digest::Digest;
 use cloze::tokenizer::{TokenizerOptions, Tokenizer, Vocabulary};
-use fingerprint::Fingerprint;
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Arc, OnceLock};
 
@@ -24,15 +23,15 @@ fuzz_target!(|data: &[u8]| {
     // The first bytes are a place to go to.
     let Some((numbers, store)) = data.split_at_checked(32) else { return };
     let mut forged = store.to_vec();
-    if let Some(end) = forged.len().checked_sub(8) {
-        let mut checksum = Fingerprint::new();
-        checksum.update(&forged[..end]);
-        forged[end..].copy_from_slice(&checksum.finish().to_le_bytes());
+    if let Some(end) = forged.len().checked_sub(32) {
+        let checksum = Digest::of(&forged[..end]);
+        forged[end..].copy_from_slice(&checksum.0);
     }
-    let corpus = Corpus::Text("the text", TEXT);
+    let corpus = Corpus::from_text("the text", TEXT);
     for bytes in [store, &forged] {
         let path = place::write("x.tokens", bytes);
-        let store = TokenStore::open_or_create(&path, &corpus, tokenizer, &mut |_, _| ());
+        let encoding = Encoding::of(tokenizer);
+        let store = TokenStore::build(&corpus, &encoding, Storage::File(path), &mut |_, _| ());
         let store = Arc::new(store.expect("the text is good"));
         let mut ids = Vec::new();
         for document in 0..store.documents() {
