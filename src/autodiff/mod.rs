@@ -18,8 +18,8 @@ mod profile;
 
 pub use graph::{Floats, Graph, GraphError, Integers, Operand, Parameter, RowCount, Tensor};
 pub use operation::{
-    Backward, Case, CaseInput, Forward, Gradient, Gradients, Input, Input64, Inputs, MAX_OPERANDS,
-    Operation, Shape,
+    Backward, Case, CaseInput, Forward, Gradient, Gradients, MAX_OPERANDS, OperandValue,
+    OperandValues, Operation, Reference, ReferenceOperand, Shape,
 };
 pub use parameters::{Entry, Layout};
 pub use plan::{Mode, Plan};

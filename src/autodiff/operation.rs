@@ -66,7 +66,7 @@ impl fmt::Debug for Shape {
 
 /// The value of one operand.
 #[derive(Clone, Copy, Debug)]
-pub enum Input<'a> {
+pub enum OperandValue<'a> {
     /// A tensor, a parameter, or numbers from outside such as weights.
     Floats(&'a [f32]),
     /// Ids, positions, labels, masks.
@@ -75,24 +75,24 @@ pub enum Input<'a> {
 
 /// The values of all operands, by their place.
 #[derive(Clone, Copy, Debug)]
-pub struct Inputs<'a> {
-    pub(crate) items: [Input<'a>; MAX_OPERANDS],
+pub struct OperandValues<'a> {
+    pub(crate) items: [OperandValue<'a>; MAX_OPERANDS],
 }
 
-impl<'a> Inputs<'a> {
+impl<'a> OperandValues<'a> {
     /// The floats of operand `place` (empty when the operation said that backward does not read it).
     pub fn floats(&self, place: usize) -> &'a [f32] {
         match self.items[place] {
-            Input::Floats(values) => values,
-            Input::Integers(_) => &[],
+            OperandValue::Floats(values) => values,
+            OperandValue::Integers(_) => &[],
         }
     }
 
     /// The integers of operand `place`.
     pub fn integers(&self, place: usize) -> &'a [u32] {
         match self.items[place] {
-            Input::Integers(values) => values,
-            Input::Floats(_) => &[],
+            OperandValue::Integers(values) => values,
+            OperandValue::Floats(_) => &[],
         }
     }
 }
@@ -101,7 +101,7 @@ impl<'a> Inputs<'a> {
 #[derive(Debug)]
 pub struct Forward<'a> {
     /// The operands' values.
-    pub inputs: Inputs<'a>,
+    pub inputs: OperandValues<'a>,
     /// The result; its content before is undefined.
     pub output: &'a mut [f32],
     /// Kept for the backward pass: [`Operation::saved`] elements, content before undefined; where none
@@ -138,7 +138,7 @@ impl<'a> Gradient<'a> {
 #[derive(Debug)]
 pub struct Backward<'a> {
     /// The operands' values.
-    pub inputs: Inputs<'a>,
+    pub inputs: OperandValues<'a>,
     /// The gradient of the loss with respect to the output. May be overwritten: nobody reads it
     /// after this.
     pub output_gradient: &'a mut [f32],
@@ -168,14 +168,14 @@ impl<'a> Gradients<'a> {
 
 /// The operands of the `f64` reference, by their place.
 #[derive(Clone, Debug)]
-pub enum Input64 {
+pub enum ReferenceOperand {
     /// Floats, in double precision.
     Floats(Vec<f64>),
     /// Integers.
     Integers(Vec<u32>),
 }
 
-impl Input64 {
+impl ReferenceOperand {
     /// The floats.
     ///
     /// # Panics
@@ -218,13 +218,29 @@ pub struct Case {
     pub inputs: Vec<CaseInput>,
 }
 
+/// An operation in `f64` and plain loops: the definition to read first, and the oracle of the checks.
+pub trait Reference {
+    /// The output, computed from the inputs. It may be shorter than [`Operation::output`] where a
+    /// [`Case`] leaves rows out.
+    fn reference_forward(&self, inputs: &[ReferenceOperand], dropout_key: &DropoutKey) -> Vec<f64>;
+
+    /// The gradient of every operand in its shape, given the gradient of the output; empty for
+    /// operands without a gradient.
+    fn reference_backward(
+        &self,
+        inputs: &[ReferenceOperand],
+        output_gradient: &[f64],
+        dropout_key: &DropoutKey,
+    ) -> Vec<Vec<f64>>;
+}
+
 /// An operation of the graph, with its sizes fixed: equations, forward and backward.
 ///
 /// Matrices are `[rows, columns]`, row-major; leading dimensions of tensors are multiplied into
 /// rows. A pass may compute fewer rows than there is room for: how many, the slices say. A task owns its
 /// outputs and folds its inputs in index order, so that the number of threads
 /// never shows.
-pub trait Operation: Send + Sync {
+pub trait Operation: Reference + Send + Sync {
     /// The name that people read in a printed plan.
     fn name(&self) -> &'static str;
 
@@ -263,9 +279,6 @@ pub trait Operation: Send + Sync {
 
     /// Adds to (or stores) the gradients of the operands, given the gradient of the output.
     fn backward(&self, pass: Backward<'_>);
-
-    /// Forward once more in `f64` and plain loops: the definition, and the oracle of the checks.
-    fn reference(&self, inputs: &[Input64], dropout_key: &DropoutKey) -> Vec<f64>;
 
     /// Cases to check on: odd sizes and size 1 among them.
     fn cases() -> Vec<Case>

@@ -6,7 +6,9 @@
 //! they take is known before the first.
 
 use super::graph::{Floats, Graph, GraphError, Integers, Node, Operand, RowCount, Tensor};
-use super::operation::{Backward, Forward, Gradient, Gradients, Input, Inputs, MAX_OPERANDS};
+use super::operation::{
+    Backward, Forward, Gradient, Gradients, MAX_OPERANDS, OperandValue, OperandValues,
+};
 use super::profile::{Costs, Profile};
 use crate::system::{memory, threads};
 use crate::tensor::dropout::DropoutKey;
@@ -194,24 +196,31 @@ impl Plan {
         &self.blocks[place.block][..place.length]
     }
 
-    fn inputs<'a>(&'a self, node: usize, parameters: &'a [f32], backward: bool) -> Inputs<'a> {
-        let mut items = [Input::Floats(&[]); MAX_OPERANDS];
+    fn inputs<'a>(
+        &'a self,
+        node: usize,
+        parameters: &'a [f32],
+        backward: bool,
+    ) -> OperandValues<'a> {
+        let mut items = [OperandValue::Floats(&[]); MAX_OPERANDS];
         let node = &self.nodes[node];
         for (place, (item, operand)) in items.iter_mut().zip(&node.operands).enumerate() {
             *item = match operand {
                 Operand::Tensor(_) if backward && !node.operation.backward_reads(place) => continue,
                 Operand::Tensor(tensor) => {
                     let value = self.slice(self.places[tensor.node].output);
-                    Input::Floats(&value[..self.computed(tensor.node)])
+                    OperandValue::Floats(&value[..self.computed(tensor.node)])
                 }
                 Operand::Parameter(parameter) => {
-                    Input::Floats(&parameters[parameter.range.clone()])
+                    OperandValue::Floats(&parameters[parameter.range.clone()])
                 }
-                Operand::Integers(integers) => Input::Integers(&self.integers[integers.slot]),
-                Operand::Floats(floats) => Input::Floats(&self.floats[floats.slot]),
+                Operand::Integers(integers) => {
+                    OperandValue::Integers(&self.integers[integers.slot])
+                }
+                Operand::Floats(floats) => OperandValue::Floats(&self.floats[floats.slot]),
             };
         }
-        Inputs { items }
+        OperandValues { items }
     }
 
     /// Takes a buffer out of the plan, so that it can be written while others are read.

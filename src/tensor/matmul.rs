@@ -11,22 +11,22 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 /// Whether a product replaces the output or is added to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Update {
+pub enum WriteMode {
     /// c = a·b
     #[default]
     Store,
     /// c += a·b
-    Add,
+    Accumulate,
 }
 
-impl Update {
-    /// [`Update::Add`] when `accumulate`.
+impl WriteMode {
+    /// [`WriteMode::Accumulate`] when `accumulate`.
     pub fn accumulating(accumulate: bool) -> Self {
-        if accumulate { Self::Add } else { Self::Store }
+        if accumulate { Self::Accumulate } else { Self::Store }
     }
 
     fn beta(self) -> f32 {
-        if self == Self::Add { 1.0 } else { 0.0 }
+        if self == Self::Accumulate { 1.0 } else { 0.0 }
     }
 }
 
@@ -35,12 +35,12 @@ impl Update {
 ///
 /// # Panics
 /// When the shapes do not fit; the graph has checked them.
-pub fn matmul(a: ArrayView2<f32>, b: ArrayView2<f32>, update: Update, mut c: ArrayViewMut2<f32>) {
+pub fn matmul(a: ArrayView2<f32>, b: ArrayView2<f32>, mode: WriteMode, mut c: ArrayViewMut2<f32>) {
     #[cfg(target_arch = "x86_64")]
-    if super::kernels::product(&a, &b, update == Update::Add, &mut c) {
+    if super::kernels::product(&a, &b, mode == WriteMode::Accumulate, &mut c) {
         return;
     }
-    general_mat_mul(1.0, &a, &b, update.beta(), &mut c);
+    general_mat_mul(1.0, &a, &b, mode.beta(), &mut c);
 }
 
 /// [`matmul`] with the longer side of the output split over the threads.
@@ -50,19 +50,19 @@ pub fn matmul(a: ArrayView2<f32>, b: ArrayView2<f32>, update: Update, mut c: Arr
 pub fn matmul_parallel(
     a: ArrayView2<f32>,
     b: ArrayView2<f32>,
-    update: Update,
+    mode: WriteMode,
     c: ArrayViewMut2<f32>,
 ) {
     // A task below this many multiplications costs more to hand over than to do.
     const SMALLEST_TASK: usize = 1 << 16;
     let work = c.len() * a.ncols();
-    split(a, b, update, c, threads::count().min(work / SMALLEST_TASK).max(1));
+    split(a, b, mode, c, threads::count().min(work / SMALLEST_TASK).max(1));
 }
 
 fn split(
     a: ArrayView2<f32>,
     b: ArrayView2<f32>,
-    update: Update,
+    mode: WriteMode,
     c: ArrayViewMut2<f32>,
     tasks: usize,
 ) {
@@ -73,21 +73,21 @@ fn split(
     let left_tasks = tasks / 2;
     let middle = (longer * left_tasks / tasks.max(1)).next_multiple_of(TILE);
     if tasks <= 1 || middle >= longer {
-        return matmul(a, b, update, c);
+        return matmul(a, b, mode, c);
     }
     if rows >= columns {
         let (a0, a1) = a.split_at(Axis(0), middle);
         let (c0, c1) = c.split_at(Axis(0), middle);
         threads::join(
-            || split(a0, b, update, c0, left_tasks),
-            || split(a1, b, update, c1, tasks - left_tasks),
+            || split(a0, b, mode, c0, left_tasks),
+            || split(a1, b, mode, c1, tasks - left_tasks),
         );
     } else {
         let (b0, b1) = b.split_at(Axis(1), middle);
         let (c0, c1) = c.split_at(Axis(1), middle);
         threads::join(
-            || split(a, b0, update, c0, left_tasks),
-            || split(a, b1, update, c1, tasks - left_tasks),
+            || split(a, b0, mode, c0, left_tasks),
+            || split(a, b1, mode, c1, tasks - left_tasks),
         );
     }
 }
@@ -147,7 +147,7 @@ mod tests {
                 let mut c = random(m * n, 3);
                 Pool::new(threads).unwrap().run(|| {
                     let (a, b) = (matrix(&a, m, k), matrix(&b, k, n));
-                    split(a, b, Update::Add, matrix_mut(&mut c, m, n), threads);
+                    split(a, b, WriteMode::Accumulate, matrix_mut(&mut c, m, n), threads);
                 });
                 assert!(
                     c.iter().zip(&expected).all(|(c, e)| c.to_bits() == e.to_bits()),

@@ -20,13 +20,126 @@
 //! products in order of k, rows over 16 fixed lanes.
 
 use super::super::graph::{Graph, GraphError, Integers, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
+use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand};
 use crate::tensor::dropout::{Dropout, DropoutKey};
 use crate::tensor::kernels::{max_lanes, multiply, reduce, scale_by, sum_lanes, vectorized};
 use crate::tensor::math;
-use crate::tensor::matmul::{Update, matmul, matrix, matrix_mut};
+use crate::tensor::matmul::{WriteMode, matmul, matrix, matrix_mut};
 use crate::system::threads::{SplitOutput, for_each_range};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
+
+/// Places of the operands.
+const PROJECTIONS: usize = 0;
+const ATTENTION_MASK: usize = 1;
+const STARTS: usize = 2;
+
+impl Reference for Attention {
+    fn reference_forward(&self, inputs: &[ReferenceOperand], dropout_key: &DropoutKey) -> Vec<f64> {
+        let (x, starts) = (inputs[PROJECTIONS].floats(), inputs[STARTS].integers());
+        let (hidden, d) = (self.hidden(), self.head_size);
+        let mut context = vec![0.0; x.len() / 3]; // [rows, hidden]
+        for b in 0..self.batch {
+            let (first, end) = (starts[b] as usize, starts[b + 1] as usize);
+            for head in 0..self.heads {
+                for query in first..end {
+                    let p = self.reference_probabilities(inputs, b, head, query);
+                    let factors = self.reference_factors(b, head, query - first, dropout_key);
+                    for key in first..end {
+                        for c in head * d..(head + 1) * d {
+                            context[query * hidden + c] += p[key - first]
+                                * factors[key - first]
+                                * x[key * 3 * hidden + 2 * hidden + c];
+                        }
+                    }
+                }
+            }
+        }
+        context
+    }
+
+    fn reference_backward(
+        &self,
+        inputs: &[ReferenceOperand],
+        output_gradient: &[f64],
+        dropout_key: &DropoutKey,
+    ) -> Vec<Vec<f64>> {
+        let (x, starts) = (inputs[PROJECTIONS].floats(), inputs[STARTS].integers());
+        let (hidden, d) = (self.hidden(), self.head_size);
+        let mut dx = vec![0.0; x.len()]; // [rows, 3·hidden]
+        for b in 0..self.batch {
+            let (first, end) = (starts[b] as usize, starts[b + 1] as usize);
+            for head in 0..self.heads {
+                for query in first..end {
+                    let p = self.reference_probabilities(inputs, b, head, query);
+                    let factors = self.reference_factors(b, head, query - first, dropout_key);
+                    let dc = &output_gradient[query * hidden..(query + 1) * hidden];
+                    let mut dp = vec![0.0; end - first];
+                    for key in first..end {
+                        for c in head * d..(head + 1) * d {
+                            let value = key * 3 * hidden + 2 * hidden + c;
+                            dp[key - first] += dc[c] * x[value] * factors[key - first];
+                            dx[value] += p[key - first] * factors[key - first] * dc[c];
+                        }
+                    }
+                    let dot: f64 = p.iter().zip(&dp).map(|(p, dp)| p * dp).sum();
+                    for key in first..end {
+                        let ds = p[key - first] * (dp[key - first] - dot) / (d as f64).sqrt();
+                        for c in head * d..(head + 1) * d {
+                            let (q, k) = (query * 3 * hidden + c, key * 3 * hidden + hidden + c);
+                            dx[q] += ds * x[k];
+                            dx[k] += ds * x[q];
+                        }
+                    }
+                }
+            }
+        }
+        vec![dx, vec![], vec![]]
+    }
+}
+
+impl Attention {
+    /// One row of P: the softmax over the keys of sequence `b` that are not padding; all 0 when all
+    /// are padding. `query` is a row of the projections.
+    fn reference_probabilities(
+        &self,
+        inputs: &[ReferenceOperand],
+        b: usize,
+        head: usize,
+        query: usize,
+    ) -> Vec<f64> {
+        let (x, mask) = (inputs[PROJECTIONS].floats(), inputs[ATTENTION_MASK].integers());
+        let starts = inputs[STARTS].integers();
+        let (hidden, d) = (self.hidden(), self.head_size);
+        let mut p = Vec::new();
+        for key in starts[b] as usize..starts[b + 1] as usize {
+            let mut score = 0.0;
+            for c in head * d..(head + 1) * d {
+                score += x[query * 3 * hidden + c] * x[key * 3 * hidden + hidden + c];
+            }
+            p.push(if mask[key] == 0 { 0.0 } else { (score / (d as f64).sqrt()).exp() });
+        }
+        let sum: f64 = p.iter().sum();
+        p.iter().map(|p| if sum > 0.0 { p / sum } else { 0.0 }).collect()
+    }
+
+    /// The dropout factors of one row of P; all 1 without dropout. The mask is a row of
+    /// `[sequences of the whole step, heads, seq]`.
+    fn reference_factors(
+        &self,
+        b: usize,
+        head: usize,
+        query: usize,
+        dropout_key: &DropoutKey,
+    ) -> Vec<f64> {
+        let mut factors = vec![1.0; self.seq];
+        if let Some(dropout) = self.dropout {
+            let sequence = dropout_key.first_sequence + b;
+            let row = sequence * self.heads * self.seq + head * self.seq + query;
+            dropout.factors(dropout_key, row, &mut factors);
+        }
+        factors.into_iter().map(f64::from).collect()
+    }
+}
 
 /// Multi-head self-attention with a padding mask.
 #[derive(Clone)]
@@ -71,14 +184,17 @@ pub fn attention(
 }
 
 vectorized! {
-    /// One row of S becomes P: softmax(scale·s + mask), mask 0 or −∞. All zero when all is masked.
+    /// One row of S becomes P: softmax(scale·s + mask), mask 0 or −∞. All zero when all keys are
+    /// masked, all NaN when a score is NaN.
     fn softmax_row(row: &mut [f32], mask: &[f32], scale: f32) {
         for (s, mask) in row.iter_mut().zip(mask) {
             *s = s.mul_add(scale, *mask);
         }
         let max = max_lanes(row);
         if max == f32::NEG_INFINITY {
-            row.fill(0.0);
+            // The maximum passes over NaN, which must stay visible.
+            let masked = row.iter().all(|&s| s == f32::NEG_INFINITY);
+            row.fill(if masked { 0.0 } else { f32::NAN });
             return;
         }
         for s in row.iter_mut() {
@@ -175,8 +291,8 @@ impl Operation for Attention {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let projections = pass.inputs.floats(0);
-        let (attention_mask, starts) = (pass.inputs.integers(1), pass.inputs.integers(2));
+        let projections = pass.inputs.floats(PROJECTIONS);
+        let (attention_mask, starts) = (pass.inputs.integers(ATTENTION_MASK), pass.inputs.integers(STARTS));
         let (hidden, width, square) = (self.hidden(), 3 * self.hidden(), self.seq * self.seq);
         let dropout = self.dropout.filter(|_| pass.training);
         let outputs = [
@@ -201,7 +317,7 @@ impl Operation for Attention {
                     let p = &mut probabilities[head * square..][..length * length];
                     let [q, k, v] = [Part::Query, Part::Key, Part::Value]
                         .map(|part| self.part(sequence, head, part));
-                    matmul(q, k.reversed_axes(), Update::Store, matrix_mut(p, length, length));
+                    matmul(q, k.reversed_axes(), WriteMode::Store, matrix_mut(p, length, length));
                     for (query, row) in p.chunks_exact_mut(length).enumerate() {
                         softmax_row(row, mask, self.scale());
                         if let Some(dropout) = dropout {
@@ -212,18 +328,18 @@ impl Operation for Attention {
                     let p = if dropout.is_some() { &dropped[..length * length] } else { p };
                     let columns = self.columns(head, Part::Query);
                     let context = own.slice_mut(s![.., columns]);
-                    matmul(matrix(p, length, length), v, Update::Store, context);
+                    matmul(matrix(p, length, length), v, WriteMode::Store, context);
                 }
             }
         });
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let Some(gradient) = pass.gradients.take(0) else { return };
-        let (projections, starts) = (pass.inputs.floats(0), pass.inputs.integers(2));
+        let Some(gradient) = pass.gradients.take(PROJECTIONS) else { return };
+        let (projections, starts) = (pass.inputs.floats(PROJECTIONS), pass.inputs.integers(STARTS));
         let (hidden, width, square) = (self.hidden(), 3 * self.hidden(), self.seq * self.seq);
         let (saved, d_context, dropout_key) = (&*pass.saved, &*pass.output_gradient, pass.dropout_key);
-        let update = Update::accumulating(gradient.accumulate);
+        let mode = WriteMode::accumulating(gradient.accumulate);
         let outputs = [SplitOutput::between(starts, gradient.data, width)];
         let task = self.task_scratch();
         for_each_range(self.batch, outputs, pass.scratch, task, |range, outputs, scratch| {
@@ -245,7 +361,7 @@ impl Operation for Attention {
                     let [q, k, v] = [Part::Query, Part::Key, Part::Value]
                         .map(|part| self.part(sequence, head, part));
                     let dc = d_context.slice(s![.., self.columns(head, Part::Query)]);
-                    matmul(dc, v.reversed_axes(), Update::Store, matrix_mut(dp, length, length));
+                    matmul(dc, v.reversed_axes(), WriteMode::Store, matrix_mut(dp, length, length));
                     for query in 0..length {
                         let row = query * length..(query + 1) * length;
                         let (p, dp) = (&p[row.clone()], &mut dp[row.clone()]);
@@ -259,54 +375,13 @@ impl Operation for Attention {
                     let dropped = if self.dropout.is_some() { &*dropped } else { p };
                     let (dropped, ds) = (matrix(dropped, length, length), matrix(dp, length, length));
                     let dv = self.part_mut(own, head, Part::Value);
-                    matmul(dropped.reversed_axes(), dc, update, dv);
-                    matmul(ds, k, update, self.part_mut(own, head, Part::Query));
+                    matmul(dropped.reversed_axes(), dc, mode, dv);
+                    matmul(ds, k, mode, self.part_mut(own, head, Part::Query));
                     let dk = self.part_mut(own, head, Part::Key);
-                    matmul(ds.reversed_axes(), q, update, dk);
+                    matmul(ds.reversed_axes(), q, mode, dk);
                 }
             }
         });
-    }
-
-    fn reference(&self, inputs: &[Input64], dropout_key: &DropoutKey) -> Vec<f64> {
-        let (x, attention_mask) = (inputs[0].floats(), inputs[1].integers());
-        let (starts, hidden, d) = (inputs[2].integers(), self.hidden(), self.head_size);
-        let mut context = vec![0.0; x.len() / 3];
-        for b in 0..self.batch {
-            let (first, end) = (starts[b] as usize, starts[b + 1] as usize);
-            let seq = end - first;
-            let at = |t: usize, column: usize| x[(first + t) * 3 * hidden + column];
-            for head in 0..self.heads {
-                for query in 0..seq {
-                    // P[query] = softmax over the keys that are not padding.
-                    let mut p = vec![0.0; seq];
-                    for key in 0..seq {
-                        let mut score = 0.0;
-                        for c in head * d..(head + 1) * d {
-                            score += at(query, c) * at(key, hidden + c);
-                        }
-                        p[key] = if attention_mask[first + key] == 0 {
-                            0.0
-                        } else {
-                            (score / (d as f64).sqrt()).exp()
-                        };
-                    }
-                    let sum: f64 = p.iter().sum();
-                    let mut factors = vec![1.0; seq];
-                    if let Some(dropout) = self.dropout {
-                        self.factors(dropout, dropout_key, [b, head, query], &mut factors);
-                    }
-                    for key in 0..seq {
-                        let p = p[key] / if sum > 0.0 { sum } else { 1.0 };
-                        for c in head * d..(head + 1) * d {
-                            context[(first + query) * hidden + c] +=
-                                p * f64::from(factors[key]) * at(key, 2 * hidden + c);
-                        }
-                    }
-                }
-            }
-        }
-        context
     }
 
     fn cases() -> Vec<Case> {
@@ -341,5 +416,20 @@ impl Operation for Attention {
 fn fill_mask(attention_mask: &[u32], mask: &mut [f32]) {
     for (mask, &real) in mask.iter_mut().zip(attention_mask) {
         *mask = if real == 0 { f32::NEG_INFINITY } else { 0.0 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_that_are_not_numbers_stay_visible_and_masked_rows_are_zero() {
+        let mut row = [f32::NAN; 3];
+        softmax_row(&mut row, &[0.0; 3], 1.0);
+        assert!(row.iter().all(|p| p.is_nan()), "{row:?}");
+        let mut row = [1.0, 2.0, 3.0];
+        softmax_row(&mut row, &[f32::NEG_INFINITY; 3], 1.0);
+        assert_eq!(row, [0.0; 3]);
     }
 }

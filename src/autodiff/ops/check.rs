@@ -1,10 +1,12 @@
-//! The one generic check of every operation: forward against its `f64` reference; backward against
-//! central differences of that reference in a random direction; accumulation into a gradient that is
-//! not zero; the same bits for any number of threads.
+//! The one generic check of every operation: its reference gradient against central differences of its
+//! reference output in a random direction; output and gradients against those of the reference,
+//! element by element; accumulation into a gradient that is not zero; the same bits for any number of
+//! threads.
 
 use super::all_cases;
 use crate::autodiff::operation::{
-    Backward, Case, CaseInput, Forward, Gradient, Gradients, Input, Input64, Inputs, MAX_OPERANDS,
+    Backward, Case, CaseInput, Forward, Gradient, Gradients, MAX_OPERANDS, OperandValue,
+    OperandValues, ReferenceOperand,
 };
 use crate::system::threads::Pool;
 use crate::tensor::dropout::DropoutKey;
@@ -26,14 +28,14 @@ struct Run {
 /// Forward and backward, the gradients starting from `before` (accumulating) or from rubbish.
 fn run(
     case: &Case,
-    inputs: &[Input<'_>],
+    inputs: &[OperandValue<'_>],
     cotangent: &[f32],
     before: &[Vec<f32>],
     accumulate: bool,
     threads: usize,
 ) -> Run {
     let operation = &case.operation;
-    let mut items = [Input::Floats(&[]); MAX_OPERANDS];
+    let mut items = [OperandValue::Floats(&[]); MAX_OPERANDS];
     items[..inputs.len()].copy_from_slice(inputs);
     let pool = Pool::new(threads).unwrap();
     // NaN: whatever is read before it is written shows.
@@ -43,7 +45,7 @@ fn run(
     let mut gradients: Vec<Vec<f32>> = before.to_vec();
     pool.run(|| {
         operation.forward(Forward {
-            inputs: Inputs { items },
+            inputs: OperandValues { items },
             output: &mut output,
             saved: &mut saved,
             scratch: &mut scratch.clone(),
@@ -54,7 +56,7 @@ fn run(
     for (place, item) in items.iter_mut().enumerate() {
         let tensor = matches!(case.inputs.get(place), Some(CaseInput::Random(_)));
         if tensor && !operation.backward_reads(place) {
-            *item = Input::Floats(&[]);
+            *item = OperandValue::Floats(&[]);
         }
     }
     let mut targets = [const { None }; MAX_OPERANDS];
@@ -65,7 +67,7 @@ fn run(
     }
     pool.run(|| {
         operation.backward(Backward {
-            inputs: Inputs { items },
+            inputs: OperandValues { items },
             output_gradient: &mut cotangent.to_vec(),
             saved: &mut saved,
             scratch: &mut scratch.clone(),
@@ -87,38 +89,37 @@ fn check(name: &str, number: usize, case: &Case) {
             CaseInput::Integers(_) => Vec::new(),
         });
     }
-    let inputs: Vec<Input<'_>> = case
+    let inputs: Vec<OperandValue<'_>> = case
         .inputs
         .iter()
         .zip(&values)
         .map(|(input, values)| match input {
-            CaseInput::Integers(integers) => Input::Integers(integers),
-            _ => Input::Floats(values),
+            CaseInput::Integers(integers) => OperandValue::Integers(integers),
+            _ => OperandValue::Floats(values),
         })
         .collect();
+    // The operands in f64, moved by `shift` in `direction`.
+    let shifted = |shift: f64, direction: &[Vec<f32>]| -> Vec<ReferenceOperand> {
+        let operands = case.inputs.iter().enumerate().map(|(place, input)| match input {
+            CaseInput::Integers(integers) => ReferenceOperand::Integers(integers.clone()),
+            _ => ReferenceOperand::Floats(
+                values[place]
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &v)| {
+                        let d = direction.get(place).and_then(|d| d.get(i)).unwrap_or(&0.0);
+                        f64::from(v) + shift * f64::from(*d)
+                    })
+                    .collect(),
+            ),
+        });
+        operands.collect()
+    };
     let wide = |shift: f64, direction: &[Vec<f32>]| -> Vec<f64> {
-        let inputs: Vec<Input64> = case
-            .inputs
-            .iter()
-            .enumerate()
-            .map(|(place, input)| match input {
-                CaseInput::Integers(integers) => Input64::Integers(integers.clone()),
-                _ => Input64::Floats(
-                    values[place]
-                        .iter()
-                        .enumerate()
-                        .map(|(i, &v)| {
-                            let d = direction.get(place).and_then(|d| d.get(i)).unwrap_or(&0.0);
-                            f64::from(v) + shift * f64::from(*d)
-                        })
-                        .collect(),
-                ),
-            })
-            .collect();
-        case.operation.reference(&inputs, &KEY)
+        case.operation.reference_forward(&shifted(shift, direction), &KEY)
     };
 
-    // Shorter than the output has room for where a case leaves rows out.
+    // A case that leaves rows out has fewer elements than the output can hold.
     let expected = wide(0.0, &[]);
     assert!(expected.len() <= case.operation.output(), "{at}: length of the output");
     let cotangent = random(&mut generator, expected.len());
@@ -142,26 +143,57 @@ fn check(name: &str, number: usize, case: &Case) {
         assert!(error < 2e-6, "{at}: output {i} is {got}, not {expected}");
     }
 
-    // Backward, each operand by itself: ⟨gradient, direction⟩ against the central difference. Rounding
-    // of the f32 gradient is judged against the norms of both.
-    const STEP: f64 = 1e-5;
-    for (place, direction) in directions.iter().enumerate().filter(|(_, d)| !d.is_empty()) {
+    let cotangent_wide: Vec<f64> = cotangent.iter().map(|&c| f64::from(c)).collect();
+    let reference = case.operation.reference_backward(&shifted(0.0, &[]), &cotangent_wide, &KEY);
+    assert_eq!(reference.len(), case.inputs.len(), "{at}: one reference gradient an operand");
+    let norm = |x: &[f64]| x.iter().map(|x| x.powi(2)).sum::<f64>().sqrt();
+    for (place, direction) in directions.iter().enumerate() {
+        let (expected, gradient) = (&reference[place], &stored.gradients[place]);
+        assert_eq!(expected.len(), direction.len(), "{at}: reference gradient of operand {place}");
+        if direction.is_empty() {
+            continue;
+        }
+
+        // The reference itself, along a random direction: ⟨gradient, direction⟩ against the central
+        // difference of order 4, (8·(f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h. Its own error is about
+        // h⁴ = 1e-12, and rounding 1e-16 / h = 1e-13, each times the size of f.
+        const STEP: f64 = 1e-3;
         let mut only = vec![Vec::new(); directions.len()];
         only[place] = direction.clone();
         let project = |shift| -> f64 {
-            wide(shift, &only).iter().zip(&cotangent).map(|(y, &c)| y * f64::from(c)).sum()
+            wide(shift, &only).iter().zip(&cotangent_wide).map(|(y, c)| y * c).sum()
         };
-        let expected = (project(STEP) - project(-STEP)) / (2.0 * STEP);
-        let gradient = &stored.gradients[place];
-        assert!(gradient.iter().all(|g| g.is_finite()), "{at}: gradient of operand {place}");
-        let got: f64 =
-            gradient.iter().zip(direction).map(|(&g, &d)| f64::from(g) * f64::from(d)).sum();
-        let norm = |x: &[f32]| x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
-        let size = (norm(gradient) * norm(direction)).max(expected.abs()).max(1e-2);
+        let difference = |step| project(step) - project(-step);
+        let difference = (8.0 * difference(STEP) - difference(2.0 * STEP)) / (12.0 * STEP);
+        let direction: Vec<f64> = direction.iter().map(|&d| f64::from(d)).collect();
+        let product: f64 = expected.iter().zip(&direction).map(|(g, d)| g * d).sum();
+        let size = (norm(expected) * norm(&direction)).max(1e-2);
         assert!(
-            (got - expected).abs() / size < 3e-6,
-            "{at}: gradient of operand {place} in a random direction is {got}, not {expected}"
+            (product - difference).abs() / size < 1e-8,
+            "{at}: reference gradient of operand {place} in a random direction is {product}, not \
+             {difference}"
         );
+
+        // The fast gradient, in the same direction; rounding is judged against the norms of both.
+        let got: f64 = gradient.iter().zip(&direction).map(|(&g, d)| f64::from(g) * d).sum();
+        let fast: Vec<f64> = gradient.iter().map(|&g| f64::from(g)).collect();
+        let size = (norm(&fast) * norm(&direction)).max(difference.abs()).max(1e-2);
+        assert!(
+            (got - difference).abs() / size < 3e-6,
+            "{at}: gradient of operand {place} in a random direction is {got}, not {difference}"
+        );
+
+        // The fast gradient, element by element. Operands and output gradient are about 1, so an
+        // element carries roundings of that size even where terms cancel: hence the lower bound of
+        // the scale, the same as for the output.
+        let largest = expected.iter().fold(0.1f64, |a, b| a.max(b.abs()));
+        for (i, (&got, &expected)) in gradient.iter().zip(expected).enumerate() {
+            assert!(got.is_finite(), "{at}: gradient {i} of operand {place} is {got}");
+            assert!(
+                (f64::from(got) - expected).abs() / largest < 3e-6,
+                "{at}: gradient {i} of operand {place} is {got}, not {expected}"
+            );
+        }
     }
 
     // Accumulation: onto a gradient that is not zero.

@@ -10,11 +10,58 @@
 //! Order of summation: a row over 16 fixed lanes; loss and accuracy by i. Small: one task.
 
 use super::super::graph::{Floats, Graph, GraphError, Integers, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation, Shape};
-use super::masked_lm_loss::cross_entropy_reference;
+use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand, Shape};
 use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::{max_lanes, sum_lanes, vectorized};
 use crate::tensor::math;
+
+/// Places of the operands.
+const LOGITS: usize = 0;
+const LABELS: usize = 1;
+const WEIGHTS: usize = 2;
+
+impl Reference for CrossEntropy {
+    fn reference_forward(&self, inputs: &[ReferenceOperand], _dropout_key: &DropoutKey) -> Vec<f64> {
+        let (labels, weights) = (inputs[LABELS].integers(), inputs[WEIGHTS].floats());
+        let mut output = vec![0.0, 0.0];
+        for (i, z) in inputs[LOGITS].floats().chunks(self.classes).enumerate() {
+            let (loss, correct) = cross_entropy_reference(z, labels[i] as usize);
+            output[0] += weights[i] * loss;
+            output[1] += weights[i] * correct;
+        }
+        output
+    }
+
+    fn reference_backward(
+        &self,
+        inputs: &[ReferenceOperand],
+        output_gradient: &[f64],
+        _dropout_key: &DropoutKey,
+    ) -> Vec<Vec<f64>> {
+        let (labels, weights) = (inputs[LABELS].integers(), inputs[WEIGHTS].floats());
+        let mut d_logits = Vec::new();
+        for (i, z) in inputs[LOGITS].floats().chunks(self.classes).enumerate() {
+            let sum: f64 = z.iter().map(|z| z.exp()).sum();
+            for class in 0..self.classes {
+                let one_hot = if class == labels[i] as usize { 1.0 } else { 0.0 };
+                d_logits.push(output_gradient[0] * weights[i] * (z[class].exp() / sum - one_hot));
+            }
+        }
+        vec![d_logits, vec![], vec![]]
+    }
+}
+
+/// The loss −ln softmax(z)\[label\], and 1 when the largest logit is the label's, else 0.
+pub(super) fn cross_entropy_reference(z: &[f64], label: usize) -> (f64, f64) {
+    let sum: f64 = z.iter().map(|z| z.exp()).sum();
+    let mut argmax = 0;
+    for (i, value) in z.iter().enumerate() {
+        if *value > z[argmax] {
+            argmax = i;
+        }
+    }
+    (sum.ln() - z[label], if argmax == label { 1.0 } else { 0.0 })
+}
 
 /// Cross-entropy of rows of logits.
 pub struct CrossEntropy {
@@ -75,12 +122,12 @@ impl Operation for CrossEntropy {
     }
 
     fn backward_reads(&self, place: usize) -> bool {
-        place != 0
+        place != LOGITS
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let (labels, weights) = (pass.inputs.integers(1), pass.inputs.floats(2));
-        pass.saved.copy_from_slice(pass.inputs.floats(0));
+        let (labels, weights) = (pass.inputs.integers(LABELS), pass.inputs.floats(WEIGHTS));
+        pass.saved.copy_from_slice(pass.inputs.floats(LOGITS));
         pass.output.fill(0.0);
         for (i, z) in pass.saved.chunks_exact_mut(self.classes).enumerate() {
             let (loss, correct) = cross_entropy_row(z, labels[i] as usize, weights[i]);
@@ -93,7 +140,7 @@ impl Operation for CrossEntropy {
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        if let Some(dz) = pass.gradients.take(0) {
+        if let Some(dz) = pass.gradients.take(LOGITS) {
             let factor = pass.output_gradient[0];
             let accumulate = dz.accumulate;
             for (dz, saved) in dz.data.iter_mut().zip(&*pass.saved) {
@@ -101,17 +148,6 @@ impl Operation for CrossEntropy {
                 *dz = factor.mul_add(*saved, before);
             }
         }
-    }
-
-    fn reference(&self, inputs: &[Input64], _dropout_key: &DropoutKey) -> Vec<f64> {
-        let (labels, weights) = (inputs[1].integers(), inputs[2].floats());
-        let mut output = vec![0.0, 0.0];
-        for (i, z) in inputs[0].floats().chunks(self.classes).enumerate() {
-            let (loss, correct) = cross_entropy_reference(z, labels[i] as usize);
-            output[0] += weights[i] * loss;
-            output[1] += weights[i] * correct;
-        }
-        output
     }
 
     fn cases() -> Vec<Case> {

@@ -8,10 +8,57 @@
 //! element. Without a backward pass to come, y = x.
 
 use super::super::graph::{Graph, GraphError, Integers, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
+use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand};
 use crate::tensor::dropout::{Dropout, DropoutKey};
 use crate::tensor::kernels::multiply;
 use crate::system::threads::{SplitOutput, for_each_range};
+
+/// Places of the operands.
+const X: usize = 0;
+const ROW_IDS: usize = 1;
+
+impl Reference for DropoutRows {
+    fn reference_forward(&self, inputs: &[ReferenceOperand], dropout_key: &DropoutKey) -> Vec<f64> {
+        let (x, row_ids) = (inputs[X].floats(), inputs[ROW_IDS].integers());
+        let mut y = Vec::new();
+        for row in 0..self.rows {
+            let factors = self.reference_factors(row_ids[row], dropout_key);
+            for c in 0..self.width {
+                y.push(x[row * self.width + c] * factors[c]);
+            }
+        }
+        y
+    }
+
+    fn reference_backward(
+        &self,
+        inputs: &[ReferenceOperand],
+        output_gradient: &[f64],
+        dropout_key: &DropoutKey,
+    ) -> Vec<Vec<f64>> {
+        let row_ids = inputs[ROW_IDS].integers();
+        let mut dx = Vec::new();
+        for row in 0..self.rows {
+            let factors = self.reference_factors(row_ids[row], dropout_key);
+            for c in 0..self.width {
+                dx.push(output_gradient[row * self.width + c] * factors[c]);
+            }
+        }
+        vec![dx, vec![]]
+    }
+}
+
+impl DropoutRows {
+    /// The factors of one row. The mask belongs to a token of the step's whole batch: sequence
+    /// `first_sequence + b`, position p.
+    fn reference_factors(&self, row_id: u32, dropout_key: &DropoutKey) -> Vec<f64> {
+        let (b, p) = (row_id as usize / self.seq, row_id as usize % self.seq);
+        let token = (dropout_key.first_sequence + b) * self.seq + p;
+        let mut factors = vec![0.0; self.width];
+        self.dropout.factors(dropout_key, token, &mut factors);
+        factors.into_iter().map(f64::from).collect()
+    }
+}
 
 /// Dropout of every row.
 pub struct DropoutRows {
@@ -81,11 +128,11 @@ impl Operation for DropoutRows {
     }
 
     fn backward_reads(&self, place: usize) -> bool {
-        place == 1
+        place == ROW_IDS
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let (x, row_ids) = (pass.inputs.floats(0), pass.inputs.integers(1));
+        let (x, row_ids) = (pass.inputs.floats(X), pass.inputs.integers(ROW_IDS));
         if pass.training {
             self.apply((x, row_ids), pass.dropout_key, false, pass.output, pass.scratch);
         } else {
@@ -94,35 +141,21 @@ impl Operation for DropoutRows {
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let row_ids = pass.inputs.integers(1);
-        if let Some(dx) = pass.gradients.take(0) {
+        let row_ids = pass.inputs.integers(ROW_IDS);
+        if let Some(dx) = pass.gradients.take(X) {
             self.apply((pass.output_gradient, row_ids), pass.dropout_key, dx.accumulate, dx.data, pass.scratch);
         }
     }
 
-    fn reference(&self, inputs: &[Input64], dropout_key: &DropoutKey) -> Vec<f64> {
-        let x = inputs[0].floats();
-        let mut y = Vec::new();
-        for row in 0..self.rows {
-            let mut factors = vec![0.0; self.width];
-            let global = dropout_key.first_sequence * self.seq + inputs[1].integers()[row] as usize;
-            self.dropout.factors(dropout_key, global, &mut factors);
-            for c in 0..self.width {
-                y.push(x[row * self.width + c] * f64::from(factors[c]));
-            }
-        }
-        y
-    }
-
     fn cases() -> Vec<Case> {
-        [(1, 1), (3, 7), (10, 131)]
+        [(1, 1, 1), (3, 7, 1), (10, 131, 4)]
             .into_iter()
-            .map(|(rows, width)| Case {
+            .map(|(rows, width, seq)| Case {
                 operation: Box::new(Self {
                     rows,
                     width,
                     dropout: Dropout::new(0.25, 9).expect("a rate above 0"),
-                    seq: 1,
+                    seq,
                 }),
                 inputs: vec![
                     CaseInput::Random(rows * width),

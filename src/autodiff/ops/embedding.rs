@@ -15,11 +15,62 @@
 
 use super::super::graph::{Graph, GraphError, Integers, Parameter, RowCount, Tensor};
 use super::super::operation::{
-    Backward, Case, CaseInput, Forward, Input64, Operation, Shape,
+    Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand, Shape,
 };
 use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::{ROW_CHUNK, add, add_chunks};
 use crate::system::threads::{SplitOutput, for_each_range};
+
+/// Places of the operands.
+const INPUT_IDS: usize = 0;
+const TOKEN_TYPE_IDS: usize = 1;
+const ROW_IDS: usize = 2;
+const WORD: usize = 3;
+const POSITION: usize = 4;
+const TOKEN_TYPE: usize = 5;
+
+impl Reference for Embedding {
+    fn reference_forward(&self, inputs: &[ReferenceOperand], _dropout_key: &DropoutKey) -> Vec<f64> {
+        let [input_ids, token_type_ids, row_ids] =
+            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| inputs[place].integers());
+        let [word, position, token_type] =
+            [WORD, POSITION, TOKEN_TYPE].map(|place| inputs[place].floats());
+        let mut y = Vec::new();
+        for t in 0..self.tokens {
+            let p = row_ids[t] as usize % self.seq;
+            for c in 0..self.hidden {
+                y.push(
+                    word[input_ids[t] as usize * self.hidden + c]
+                        + position[p * self.hidden + c]
+                        + token_type[token_type_ids[t] as usize * self.hidden + c],
+                );
+            }
+        }
+        y
+    }
+
+    fn reference_backward(
+        &self,
+        inputs: &[ReferenceOperand],
+        output_gradient: &[f64],
+        _dropout_key: &DropoutKey,
+    ) -> Vec<Vec<f64>> {
+        let [input_ids, token_type_ids, row_ids] =
+            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| inputs[place].integers());
+        let [mut d_word, mut d_position, mut d_token_type] =
+            [WORD, POSITION, TOKEN_TYPE].map(|place| vec![0.0; inputs[place].floats().len()]);
+        for t in 0..self.tokens {
+            let p = row_ids[t] as usize % self.seq;
+            for c in 0..self.hidden {
+                let dy = output_gradient[t * self.hidden + c];
+                d_word[input_ids[t] as usize * self.hidden + c] += dy;
+                d_position[p * self.hidden + c] += dy;
+                d_token_type[token_type_ids[t] as usize * self.hidden + c] += dy;
+            }
+        }
+        vec![vec![], vec![], vec![], d_word, d_position, d_token_type]
+    }
+}
 
 /// Word + position + segment embeddings.
 pub struct Embedding {
@@ -83,8 +134,8 @@ impl Operation for Embedding {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let [ids, types, row_ids] = [0, 1, 2].map(|place| pass.inputs.integers(place));
-        let [word, position, token_type] = [3, 4, 5].map(|place| pass.inputs.floats(place));
+        let [ids, types, row_ids] = [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| pass.inputs.integers(place));
+        let [word, position, token_type] = [WORD, POSITION, TOKEN_TYPE].map(|place| pass.inputs.floats(place));
         let width = self.hidden;
         let tokens = pass.output.len() / width;
         let row = |index: usize| index * width..(index + 1) * width;
@@ -99,10 +150,10 @@ impl Operation for Embedding {
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let [ids, types, row_ids] = [0, 1, 2].map(|place| pass.inputs.integers(place));
+        let [ids, types, row_ids] = [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| pass.inputs.integers(place));
         let dy = &*pass.output_gradient;
         let width = self.hidden;
-        if let Some(d_word) = pass.gradients.take(3) {
+        if let Some(d_word) = pass.gradients.take(WORD) {
             let d_word = d_word.to_add();
             let rows = d_word.len() / width;
             for_each_range(rows, [SplitOutput::new(d_word, width)], &mut [], 0, |range, [d], _| {
@@ -114,7 +165,7 @@ impl Operation for Embedding {
                 }
             });
         }
-        if let Some(d_position) = pass.gradients.take(4) {
+        if let Some(d_position) = pass.gradients.take(POSITION) {
             let d_position = &mut d_position.to_add()[..self.seq * width];
             let outputs = [SplitOutput::new(d_position, width)];
             for_each_range(self.seq, outputs, &mut [], 0, |range, [d], _| {
@@ -126,7 +177,7 @@ impl Operation for Embedding {
                 }
             });
         }
-        if let Some(d_type) = pass.gradients.take(5) {
+        if let Some(d_type) = pass.gradients.take(TOKEN_TYPE) {
             let chunks = (dy.len() / width).div_ceil(ROW_CHUNK);
             let table = self.types * width;
             let partial = &mut pass.scratch[..chunks * table];
@@ -143,22 +194,6 @@ impl Operation for Embedding {
             });
             add_chunks(partial, d_type.to_add());
         }
-    }
-
-    fn reference(&self, inputs: &[Input64], _dropout_key: &DropoutKey) -> Vec<f64> {
-        let [ids, types, row_ids] = [0, 1, 2].map(|place| inputs[place].integers());
-        let [word, position, token_type] = [3, 4, 5].map(|place| inputs[place].floats());
-        let mut y = Vec::new();
-        for t in 0..self.tokens {
-            for c in 0..self.hidden {
-                y.push(
-                    word[ids[t] as usize * self.hidden + c]
-                        + position[row_ids[t] as usize % self.seq * self.hidden + c]
-                        + token_type[types[t] as usize * self.hidden + c],
-                );
-            }
-        }
-        y
     }
 
     fn cases() -> Vec<Case> {

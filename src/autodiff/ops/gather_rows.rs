@@ -9,10 +9,43 @@
 //! Order of summation: by i; every task looks at all i and owns a range of rows of dx.
 
 use super::super::graph::{Graph, GraphError, Integers, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation, Shape};
+use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand, Shape};
 use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::add;
 use crate::system::threads::{SplitOutput, for_each_range};
+
+/// Places of the operands.
+const X: usize = 0;
+const ROWS: usize = 1;
+
+impl Reference for GatherRows {
+    fn reference_forward(&self, inputs: &[ReferenceOperand], _dropout_key: &DropoutKey) -> Vec<f64> {
+        let (x, rows) = (inputs[X].floats(), inputs[ROWS].integers());
+        let mut y = Vec::new();
+        for &row in rows {
+            for c in 0..self.width {
+                y.push(x[row as usize * self.width + c]);
+            }
+        }
+        y
+    }
+
+    fn reference_backward(
+        &self,
+        inputs: &[ReferenceOperand],
+        output_gradient: &[f64],
+        _dropout_key: &DropoutKey,
+    ) -> Vec<Vec<f64>> {
+        let (x, rows) = (inputs[X].floats(), inputs[ROWS].integers());
+        let mut dx = vec![0.0; x.len()];
+        for (i, &row) in rows.iter().enumerate() {
+            for c in 0..self.width {
+                dx[row as usize * self.width + c] += output_gradient[i * self.width + c];
+            }
+        }
+        vec![dx, vec![]]
+    }
+}
 
 /// `y[i] = x[rows[i]]`.
 pub struct GatherRows {
@@ -40,11 +73,11 @@ impl Operation for GatherRows {
     }
 
     fn backward_reads(&self, place: usize) -> bool {
-        place == 1
+        place == ROWS
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let (x, rows) = (pass.inputs.floats(0), pass.inputs.integers(1));
+        let (x, rows) = (pass.inputs.floats(X), pass.inputs.integers(ROWS));
         let width = self.width;
         for (y, &row) in pass.output.chunks_exact_mut(width).zip(rows) {
             y.copy_from_slice(&x[row as usize * width..][..width]);
@@ -52,10 +85,10 @@ impl Operation for GatherRows {
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let rows = pass.inputs.integers(1);
+        let rows = pass.inputs.integers(ROWS);
         let dy = &*pass.output_gradient;
         let width = self.width;
-        if let Some(dx) = pass.gradients.take(0) {
+        if let Some(dx) = pass.gradients.take(X) {
             let (accumulate, rows_of_x) = (dx.accumulate, dx.data.len() / width);
             let outputs = [SplitOutput::new(dx.data, width)];
             for_each_range(rows_of_x, outputs, &mut [], 0, |range, [dx], _| {
@@ -70,17 +103,6 @@ impl Operation for GatherRows {
                 }
             });
         }
-    }
-
-    fn reference(&self, inputs: &[Input64], _dropout_key: &DropoutKey) -> Vec<f64> {
-        let (x, rows) = (inputs[0].floats(), inputs[1].integers());
-        let mut y = Vec::new();
-        for &row in rows {
-            for c in 0..self.width {
-                y.push(x[row as usize * self.width + c]);
-            }
-        }
-        y
     }
 
     fn cases() -> Vec<Case> {

@@ -18,11 +18,105 @@
 //! in order.
 
 use super::super::graph::{Graph, GraphError, Integers, Operand, Parameter, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
+use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand};
 use crate::tensor::dropout::{Dropout, DropoutKey};
 use crate::tensor::kernels::{ROW_CHUNK, add, add_chunks, multiply, reduce, sum_lanes, vectorized};
 use crate::tensor::math;
 use crate::system::threads::{SplitOutput, for_each_range};
+
+/// Places of the operands.
+const X: usize = 0;
+const GAMMA: usize = 1;
+const BETA: usize = 2;
+const RESIDUAL: usize = 3;
+const ROW_IDS: usize = 4;
+
+impl Reference for LayerNorm {
+    fn reference_forward(&self, inputs: &[ReferenceOperand], dropout_key: &DropoutKey) -> Vec<f64> {
+        let [gamma, beta] = [GAMMA, BETA].map(|place| inputs[place].floats());
+        let mut y = Vec::new();
+        for row in 0..self.rows {
+            let (x_hat, _) = self.reference_normalized(inputs, row, dropout_key);
+            for c in 0..self.hidden {
+                y.push(gamma[c] * x_hat[c] + beta[c]);
+            }
+        }
+        y
+    }
+
+    fn reference_backward(
+        &self,
+        inputs: &[ReferenceOperand],
+        output_gradient: &[f64],
+        dropout_key: &DropoutKey,
+    ) -> Vec<Vec<f64>> {
+        let (gamma, width) = (inputs[GAMMA].floats(), self.hidden);
+        let (mut dx, mut d_residual) = (Vec::new(), Vec::new());
+        let (mut d_gamma, mut d_beta) = (vec![0.0; width], vec![0.0; width]);
+        for row in 0..self.rows {
+            let (x_hat, inverse) = self.reference_normalized(inputs, row, dropout_key);
+            let dy = &output_gradient[row * width..(row + 1) * width];
+            let (mut mean_g, mut mean_gx) = (0.0, 0.0);
+            for c in 0..width {
+                d_gamma[c] += dy[c] * x_hat[c];
+                d_beta[c] += dy[c];
+                mean_g += dy[c] * gamma[c] / width as f64;
+                mean_gx += dy[c] * gamma[c] * x_hat[c] / width as f64;
+            }
+            let factors = self.reference_factors(inputs, row, dropout_key);
+            for c in 0..width {
+                let ds = (dy[c] * gamma[c] - mean_g - x_hat[c] * mean_gx) * inverse;
+                dx.push(ds * factors[c]);
+                d_residual.push(ds);
+            }
+        }
+        let mut gradients = vec![dx, d_gamma, d_beta];
+        if self.residual {
+            gradients.extend([d_residual, vec![]]);
+        }
+        gradients
+    }
+}
+
+impl LayerNorm {
+    /// x̂ of one row, and 1/√(σ² + ε).
+    fn reference_normalized(
+        &self,
+        inputs: &[ReferenceOperand],
+        row: usize,
+        dropout_key: &DropoutKey,
+    ) -> (Vec<f64>, f64) {
+        let factors = self.reference_factors(inputs, row, dropout_key);
+        let mut s = Vec::new();
+        for c in 0..self.hidden {
+            let at = row * self.hidden + c;
+            let residual = if self.residual { inputs[RESIDUAL].floats()[at] } else { 0.0 };
+            s.push(inputs[X].floats()[at] * factors[c] + residual);
+        }
+        let mean = s.iter().sum::<f64>() / self.hidden as f64;
+        let variance = s.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / self.hidden as f64;
+        let inverse = 1.0 / (variance + f64::from(self.eps)).sqrt();
+        (s.iter().map(|s| (s - mean) * inverse).collect(), inverse)
+    }
+
+    /// The dropout factors of one row; all 1 without dropout. The mask belongs to a token of the
+    /// step's whole batch: sequence `first_sequence + b`, position p.
+    fn reference_factors(
+        &self,
+        inputs: &[ReferenceOperand],
+        row: usize,
+        dropout_key: &DropoutKey,
+    ) -> Vec<f64> {
+        let mut factors = vec![1.0; self.hidden];
+        if let Some(dropout) = self.dropout {
+            let row_id = inputs[ROW_IDS].integers()[row] as usize;
+            let (b, p) = (row_id / self.seq, row_id % self.seq);
+            let token = (dropout_key.first_sequence + b) * self.seq + p;
+            dropout.factors(dropout_key, token, &mut factors);
+        }
+        factors.into_iter().map(f64::from).collect()
+    }
+}
 
 /// LayerNorm of x, or of dropout(x) + residual.
 pub struct LayerNorm {
@@ -137,13 +231,6 @@ vectorized! {
         }
     }
 }
-
-/// Operand places.
-const X: usize = 0;
-const GAMMA: usize = 1;
-const BETA: usize = 2;
-const RESIDUAL: usize = 3;
-const ROW_IDS: usize = 4;
 
 impl LayerNorm {
     /// The number of row `row_id` in the whole batch of the step.
@@ -268,35 +355,6 @@ impl Operation for LayerNorm {
         }
     }
 
-    fn reference(&self, inputs: &[Input64], dropout_key: &DropoutKey) -> Vec<f64> {
-        let [x, gamma, beta] = [X, GAMMA, BETA].map(|place| inputs[place].floats());
-        let width = self.hidden;
-        let mut y = Vec::new();
-        for row in 0..self.rows {
-            let mut s = x[row * width..(row + 1) * width].to_vec();
-            if let Some(dropout) = self.dropout {
-                let mut factors = vec![0.0; width];
-                let row = self.global_row(dropout_key, inputs[ROW_IDS].integers()[row]);
-                dropout.factors(dropout_key, row, &mut factors);
-                for c in 0..width {
-                    s[c] *= f64::from(factors[c]);
-                }
-            }
-            if self.residual {
-                for c in 0..width {
-                    s[c] += inputs[RESIDUAL].floats()[row * width + c];
-                }
-            }
-            let mean = s.iter().sum::<f64>() / width as f64;
-            let variance = s.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / width as f64;
-            for c in 0..width {
-                let x_hat = (s[c] - mean) / (variance + f64::from(self.eps)).sqrt();
-                y.push(gamma[c] * x_hat + beta[c]);
-            }
-        }
-        y
-    }
-
     fn cases() -> Vec<Case> {
         let mut cases = Vec::new();
         for (rows, hidden, eps) in [(1, 1, 0.5), (5, 7, 1e-12), (3, 40, 1e-5), (131, 19, 1e-12)] {
@@ -311,7 +369,7 @@ impl Operation for LayerNorm {
                     inputs.push(CaseInput::Random(rows * hidden));
                     inputs.push(CaseInput::Integers((0..rows as u32).map(|row| 2 * row).collect()));
                 }
-                let operation = Self { rows, hidden, eps, residual, dropout, seq: 1 };
+                let operation = Self { rows, hidden, eps, residual, dropout, seq: 3 };
                 cases.push(Case { operation: Box::new(operation), inputs });
             }
         }

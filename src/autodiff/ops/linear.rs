@@ -16,12 +16,71 @@
 //! of 64 rows, then chunks in order.
 
 use super::super::graph::{Graph, GraphError, Parameter, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
+use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand};
 use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::{add_bias, scale_by, sum_rows, sum_rows_scratch, vectorized};
 use crate::tensor::math;
-use crate::tensor::matmul::{Update, matmul_parallel, matrix, matrix_mut};
+use crate::tensor::matmul::{WriteMode, matmul_parallel, matrix, matrix_mut};
 use crate::system::threads::{SplitOutput, for_each_range};
+
+/// Places of the operands.
+const X: usize = 0;
+const WEIGHT: usize = 1;
+const BIAS: usize = 2;
+
+impl Reference for Linear {
+    fn reference_forward(&self, inputs: &[ReferenceOperand], _dropout_key: &DropoutKey) -> Vec<f64> {
+        let [x, w, b] = [X, WEIGHT, BIAS].map(|place| inputs[place].floats());
+        let mut y = Vec::new();
+        for r in 0..self.rows {
+            for o in 0..self.outputs {
+                let mut z = b[o];
+                for i in 0..self.inputs {
+                    z += x[r * self.inputs + i] * w[o * self.inputs + i];
+                }
+                y.push(if self.gelu { z * normal_cdf(z) } else { z });
+            }
+        }
+        y
+    }
+
+    fn reference_backward(
+        &self,
+        inputs: &[ReferenceOperand],
+        output_gradient: &[f64],
+        _dropout_key: &DropoutKey,
+    ) -> Vec<Vec<f64>> {
+        let [x, w, b] = [X, WEIGHT, BIAS].map(|place| inputs[place].floats());
+        let mut dx = vec![0.0; x.len()];
+        let mut dw = vec![0.0; w.len()];
+        let mut db = vec![0.0; b.len()];
+        for r in 0..self.rows {
+            for o in 0..self.outputs {
+                let mut dz = output_gradient[r * self.outputs + o];
+                if self.gelu {
+                    let mut z = b[o];
+                    for i in 0..self.inputs {
+                        z += x[r * self.inputs + i] * w[o * self.inputs + i];
+                    }
+                    // GELU′(z) = Φ(z) + z·φ(z)
+                    let density = (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+                    dz *= normal_cdf(z) + z * density;
+                }
+                for i in 0..self.inputs {
+                    dx[r * self.inputs + i] += dz * w[o * self.inputs + i];
+                    dw[o * self.inputs + i] += dz * x[r * self.inputs + i];
+                }
+                db[o] += dz;
+            }
+        }
+        vec![dx, dw, db]
+    }
+}
+
+/// Φ, the distribution function of the standard normal distribution.
+fn normal_cdf(z: f64) -> f64 {
+    0.5 * (1.0 + math::erf64(z / std::f64::consts::SQRT_2))
+}
 
 /// y = x·Wᵀ + b, or its GELU.
 pub struct Linear {
@@ -113,7 +172,7 @@ impl Operation for Linear {
     }
 
     fn backward_reads(&self, place: usize) -> bool {
-        place < 2
+        place == X || place == WEIGHT
     }
 
     fn scratch(&self, _threads: usize) -> usize {
@@ -126,7 +185,7 @@ impl Operation for Linear {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let [x, w, b] = [0, 1, 2].map(|place| pass.inputs.floats(place));
+        let [x, w, b] = [X, WEIGHT, BIAS].map(|place| pass.inputs.floats(place));
         let (inputs, outputs) = (self.inputs, self.outputs);
         let rows = pass.output.len() / outputs;
         let with_derivative = self.gelu && pass.training;
@@ -134,7 +193,7 @@ impl Operation for Linear {
         matmul_parallel(
             matrix(x, rows, inputs),
             matrix(w, outputs, inputs).reversed_axes(),
-            Update::Store,
+            WriteMode::Store,
             matrix_mut(z, rows, outputs),
         );
         let (z, y) = (SplitOutput::new(pass.saved, outputs), SplitOutput::new(pass.output, outputs));
@@ -146,7 +205,7 @@ impl Operation for Linear {
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let [x, w] = [0, 1].map(|place| pass.inputs.floats(place));
+        let [x, w] = [X, WEIGHT].map(|place| pass.inputs.floats(place));
         let (inputs, outputs) = (self.inputs, self.outputs);
         let rows = pass.output_gradient.len() / outputs;
         if self.gelu {
@@ -157,40 +216,25 @@ impl Operation for Linear {
             });
         }
         let dz = &*pass.output_gradient;
-        if let Some(dx) = pass.gradients.take(0) {
+        if let Some(dx) = pass.gradients.take(X) {
             matmul_parallel(
                 matrix(dz, rows, outputs),
                 matrix(w, outputs, inputs),
-                Update::accumulating(dx.accumulate),
+                WriteMode::accumulating(dx.accumulate),
                 matrix_mut(dx.data, rows, inputs),
             );
         }
-        if let Some(dw) = pass.gradients.take(1) {
+        if let Some(dw) = pass.gradients.take(WEIGHT) {
             matmul_parallel(
                 matrix(dz, rows, outputs).reversed_axes(),
                 matrix(x, rows, inputs),
-                Update::accumulating(dw.accumulate),
+                WriteMode::accumulating(dw.accumulate),
                 matrix_mut(dw.data, outputs, inputs),
             );
         }
-        if let Some(db) = pass.gradients.take(2) {
+        if let Some(db) = pass.gradients.take(BIAS) {
             sum_rows(dz, db.to_add(), pass.scratch);
         }
-    }
-
-    fn reference(&self, inputs: &[Input64], _dropout_key: &DropoutKey) -> Vec<f64> {
-        let [x, w, b] = [0, 1, 2].map(|place| inputs[place].floats());
-        let mut y = Vec::new();
-        for r in 0..self.rows {
-            for o in 0..self.outputs {
-                let mut z = b[o];
-                for i in 0..self.inputs {
-                    z += x[r * self.inputs + i] * w[o * self.inputs + i];
-                }
-                y.push(if self.gelu { z * 0.5 * (1.0 + math::erf64(z / std::f64::consts::SQRT_2)) } else { z });
-            }
-        }
-        y
     }
 
     fn cases() -> Vec<Case> {

@@ -32,14 +32,79 @@
 
 use super::super::graph::{Floats, Graph, GraphError, Integers, Parameter, Tensor};
 use super::super::operation::{
-    Backward, Case, CaseInput, Forward, Gradient, Input64, Operation, Shape,
+    Backward, Case, CaseInput, Forward, Gradient, Operation, Reference, ReferenceOperand, Shape,
 };
+use super::cross_entropy::{case_weights, cross_entropy_reference};
 use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::{LANES, add, max_lanes, sum_lanes, vectorized};
 use crate::tensor::math;
-use crate::tensor::matmul::{Update, matmul, matrix, matrix_mut};
+use crate::tensor::matmul::{WriteMode, matmul, matrix, matrix_mut};
 use crate::system::threads::{SplitOutput, count, for_each_range};
 use std::ops::Range;
+
+/// Places of the operands.
+const H: usize = 0;
+const DECODER: usize = 1;
+const BIAS: usize = 2;
+const LABELS: usize = 3;
+const WEIGHTS: usize = 4;
+
+impl Reference for MaskedLmLoss {
+    fn reference_forward(&self, inputs: &[ReferenceOperand], _dropout_key: &DropoutKey) -> Vec<f64> {
+        let (labels, weights) = (inputs[LABELS].integers(), inputs[WEIGHTS].floats());
+        let mut output = vec![0.0, 0.0];
+        for i in 0..self.rows {
+            let logits = self.reference_logits(inputs, i);
+            let (loss, correct) = cross_entropy_reference(&logits, labels[i] as usize);
+            output[0] += weights[i] * loss;
+            output[1] += weights[i] * correct;
+        }
+        output
+    }
+
+    fn reference_backward(
+        &self,
+        inputs: &[ReferenceOperand],
+        output_gradient: &[f64],
+        _dropout_key: &DropoutKey,
+    ) -> Vec<Vec<f64>> {
+        let [h, decoder, bias] = [H, DECODER, BIAS].map(|place| inputs[place].floats());
+        let (labels, weights) = (inputs[LABELS].integers(), inputs[WEIGHTS].floats());
+        let mut dh = vec![0.0; h.len()];
+        let mut d_decoder = vec![0.0; decoder.len()];
+        let mut d_bias = vec![0.0; bias.len()];
+        for i in 0..self.rows {
+            let logits = self.reference_logits(inputs, i);
+            let sum: f64 = logits.iter().map(|z| z.exp()).sum();
+            for v in 0..self.vocab_size {
+                let one_hot = if v == labels[i] as usize { 1.0 } else { 0.0 };
+                let dz = output_gradient[0] * weights[i] * (logits[v].exp() / sum - one_hot);
+                for c in 0..self.hidden {
+                    dh[i * self.hidden + c] += dz * decoder[v * self.hidden + c];
+                    d_decoder[v * self.hidden + c] += dz * h[i * self.hidden + c];
+                }
+                d_bias[v] += dz;
+            }
+        }
+        vec![dh, d_decoder, d_bias, vec![], vec![]]
+    }
+}
+
+impl MaskedLmLoss {
+    /// The logits of row `i`, `[vocab_size]`.
+    fn reference_logits(&self, inputs: &[ReferenceOperand], i: usize) -> Vec<f64> {
+        let [h, decoder, bias] = [H, DECODER, BIAS].map(|place| inputs[place].floats());
+        let mut logits = Vec::new();
+        for v in 0..self.vocab_size {
+            let mut z = bias[v];
+            for c in 0..self.hidden {
+                z += h[i * self.hidden + c] * decoder[v * self.hidden + c];
+            }
+            logits.push(z);
+        }
+        logits
+    }
+}
 
 /// Cross-entropy of the masked positions over the vocabulary.
 pub struct MaskedLmLoss {
@@ -189,8 +254,8 @@ impl Operation for MaskedLmLoss {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let [h, decoder, bias] = [0, 1, 2].map(|place| pass.inputs.floats(place));
-        let (labels, weights) = (pass.inputs.integers(3), pass.inputs.floats(4));
+        let [h, decoder, bias] = [H, DECODER, BIAS].map(|place| pass.inputs.floats(place));
+        let (labels, weights) = (pass.inputs.integers(LABELS), pass.inputs.floats(WEIGHTS));
         let (hidden, active) = (self.hidden, Self::active(weights));
         pass.output.fill(0.0);
         if active == 0 {
@@ -215,7 +280,7 @@ impl Operation for MaskedLmLoss {
                 let z = &mut z[..active * width];
                 let w = &decoder[columns.start * hidden..columns.end * hidden];
                 let w = matrix(w, width, hidden).reversed_axes();
-                matmul(h, w, Update::Store, matrix_mut(z, active, width));
+                matmul(h, w, WriteMode::Store, matrix_mut(z, active, width));
                 let states = &mut states[(chunk - first) * self.rows * STATE..];
                 let rows = z.chunks_exact_mut(width).zip(states.chunks_exact_mut(STATE));
                 for ((z, state), &label) in rows.zip(labels) {
@@ -240,17 +305,17 @@ impl Operation for MaskedLmLoss {
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let [h, decoder] = [0, 1].map(|place| pass.inputs.floats(place));
-        let (labels, weights) = (pass.inputs.integers(3), pass.inputs.floats(4));
+        let [h, decoder] = [H, DECODER].map(|place| pass.inputs.floats(place));
+        let (labels, weights) = (pass.inputs.integers(LABELS), pass.inputs.floats(WEIGHTS));
         let (hidden, active) = (self.hidden, Self::active(weights));
         let (summaries, rest) = pass.saved.split_at(self.rows * SUMMARY);
         let (states, exponentials) = rest.split_at(self.chunks() * self.rows * STATE);
         let loss_gradient = pass.output_gradient[0];
-        let [dh, d_decoder, d_bias] = [0, 1, 2].map(|place| pass.gradients.take(place));
-        let (d_decoder, update) = match d_decoder {
+        let [dh, d_decoder, d_bias] = [H, DECODER, BIAS].map(|place| pass.gradients.take(place));
+        let (d_decoder, mode) = match d_decoder {
             // Without rows no product would write zeros.
-            Some(gradient) if active == 0 => (gradient.to_add(), Update::Add),
-            Some(gradient) => (gradient.data, Update::accumulating(gradient.accumulate)),
+            Some(gradient) if active == 0 => (gradient.to_add(), WriteMode::Accumulate),
+            Some(gradient) => (gradient.data, WriteMode::accumulating(gradient.accumulate)),
             None => Default::default(),
         };
         let d_bias = d_bias.map_or_else(Default::default, Gradient::to_add);
@@ -304,12 +369,12 @@ impl Operation for MaskedLmLoss {
                     if !d_decoder.is_empty() {
                         let d_decoder = &mut d_decoder[place * CHUNK * hidden..][..width * hidden];
                         let d_decoder = matrix_mut(d_decoder, width, hidden);
-                        matmul(dz.reversed_axes(), h, update, d_decoder);
+                        matmul(dz.reversed_axes(), h, mode, d_decoder);
                     }
                     let w = &decoder[columns.start * hidden..columns.end * hidden];
                     let partial = &mut partials[place * active * hidden..][..active * hidden];
                     let partial = matrix_mut(partial, active, hidden);
-                    matmul(dz, matrix(w, width, hidden), Update::Store, partial);
+                    matmul(dz, matrix(w, width, hidden), WriteMode::Store, partial);
                 }
             });
             if let Some(dh) = dh.get_mut(..active * hidden) {
@@ -323,26 +388,6 @@ impl Operation for MaskedLmLoss {
         }
     }
 
-    fn reference(&self, inputs: &[Input64], _dropout_key: &DropoutKey) -> Vec<f64> {
-        let [h, decoder, bias] = [0, 1, 2].map(|place| inputs[place].floats());
-        let (labels, weights) = (inputs[3].integers(), inputs[4].floats());
-        let mut output = vec![0.0, 0.0];
-        for i in 0..self.rows {
-            let mut logits = Vec::new();
-            for v in 0..self.vocab_size {
-                let mut z = bias[v];
-                for c in 0..self.hidden {
-                    z += h[i * self.hidden + c] * decoder[v * self.hidden + c];
-                }
-                logits.push(z);
-            }
-            let (loss, correct) = cross_entropy_reference(&logits, labels[i] as usize);
-            output[0] += weights[i] * loss;
-            output[1] += weights[i] * correct;
-        }
-        output
-    }
-
     fn cases() -> Vec<Case> {
         [(1, 1, 1), (5, 7, 11), (70, 19, 33), (3, 2, 9 * CHUNK + 5)]
             .into_iter()
@@ -353,21 +398,9 @@ impl Operation for MaskedLmLoss {
                     CaseInput::Random(vocab_size * hidden),
                     CaseInput::Random(vocab_size),
                     CaseInput::Integers((0..rows).map(|i| (i * 5 % vocab_size) as u32).collect()),
-                    CaseInput::Fixed(super::cross_entropy::case_weights(rows)),
+                    CaseInput::Fixed(case_weights(rows)),
                 ],
             })
             .collect()
     }
-}
-
-/// (−ln softmax(z)[label], argmax z = label), in plain loops.
-pub(super) fn cross_entropy_reference(z: &[f64], label: usize) -> (f64, f64) {
-    let sum: f64 = z.iter().map(|z| z.exp()).sum();
-    let mut argmax = 0;
-    for (i, value) in z.iter().enumerate() {
-        if *value > z[argmax] {
-            argmax = i;
-        }
-    }
-    (sum.ln() - z[label], if argmax == label { 1.0 } else { 0.0 })
 }

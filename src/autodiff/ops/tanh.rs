@@ -7,10 +7,33 @@
 //! Shapes: x, y `[…]`. Saved: y.
 
 use super::super::graph::{Graph, GraphError, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Input64, Operation};
+use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand};
 use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::vectorized;
 use crate::tensor::math;
+
+/// Place of the operand.
+const X: usize = 0;
+
+impl Reference for Tanh {
+    fn reference_forward(&self, inputs: &[ReferenceOperand], _dropout_key: &DropoutKey) -> Vec<f64> {
+        inputs[X].floats().iter().map(|x| x.tanh()).collect()
+    }
+
+    fn reference_backward(
+        &self,
+        inputs: &[ReferenceOperand],
+        output_gradient: &[f64],
+        _dropout_key: &DropoutKey,
+    ) -> Vec<Vec<f64>> {
+        let x = inputs[X].floats();
+        let mut dx = Vec::new();
+        for i in 0..self.elements {
+            dx.push(output_gradient[i] * (1.0 - x[i].tanh().powi(2)));
+        }
+        vec![dx]
+    }
+}
 
 /// y = tanh(x).
 pub struct Tanh {
@@ -58,18 +81,14 @@ impl Operation for Tanh {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        forward(pass.inputs.floats(0), pass.output);
+        forward(pass.inputs.floats(X), pass.output);
         pass.saved.copy_from_slice(pass.output);
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        if let Some(dx) = pass.gradients.take(0) {
+        if let Some(dx) = pass.gradients.take(X) {
             backward(pass.output_gradient, pass.saved, dx.accumulate, dx.data);
         }
-    }
-
-    fn reference(&self, inputs: &[Input64], _dropout_key: &DropoutKey) -> Vec<f64> {
-        inputs[0].floats().iter().map(|x| x.tanh()).collect()
     }
 
     fn cases() -> Vec<Case> {
