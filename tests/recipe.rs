@@ -1,7 +1,9 @@
 //! The statistics of 10,000 instances against Google's recipe. Every bound is five standard deviations of a
 //! binomial distribution, so a correct program fails with one of about two million seeds. The seed is fixed.
 
-use cloze::data::{Corpus, Encoding, MaskSettings, PairSettings, Sampler, Storage, TokenStore};
+use cloze::data::{
+    Corpus, MaskSettings, PairSettings, Sampler, SentenceEncoder, Storage, TokenStore,
+};
 use cloze::tokenizer::Vocabulary;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,7 +52,7 @@ fn sampler(short_seq_prob: f64) -> Sampler {
     let vocabulary = Vocabulary::from_tokens(tokens).unwrap();
     let encode = |sentence: &str| sentence.split(' ').map(|word| ids[word]).collect();
     let corpus = Corpus::from_text("test", text());
-    let encoding = Encoding::from_fn("words", vocabulary.len(), encode);
+    let encoding = SentenceEncoder::from_fn("words", vocabulary.len(), encode);
     let store = TokenStore::build(&corpus, &encoding, Storage::Memory, &mut |_, _| {}).unwrap();
     let pairs = PairSettings { max_seq_length: 64, short_seq_prob, no_nsp: false };
     let masks =

@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     input: Vec<String>,
     #[command(flatten)]
-    encoding: super::Encoding,
+    encoding: super::TextOptions,
     /// Tokens of a sequence [default: 128, or what the model has positions for]
     #[arg(long, value_name = "N")]
     max_seq_length: Option<usize>,

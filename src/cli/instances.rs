@@ -2,7 +2,7 @@
 
 use super::instance_options::InstanceOptions;
 use super::output::{check_place, write_or_print};
-use cloze::data::{Corpus, Encoding, Sampler, Storage, TokenStore, to_json};
+use cloze::data::{Corpus, Sampler, SentenceEncoder, Storage, TokenStore, to_json};
 use cloze::report::{Terminal, print_line};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub struct Args {
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     input: Vec<String>,
     #[command(flatten)]
-    encoding: super::Encoding,
+    encoding: super::TextOptions,
     #[command(flatten)]
     source: super::tokenize::Source,
     /// Keep case and accents (with --vocab; a model says so itself)
@@ -53,7 +53,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
     let storage = Storage::TemporaryFile(place).unless_small(&corpus);
-    let store = TokenStore::build(&corpus, &Encoding::of(&tokenizer), storage, progress)?;
+    let store = TokenStore::build(&corpus, &SentenceEncoder::of(&tokenizer), storage, progress)?;
     let documents = (0..store.documents() as u32).collect();
     let pairs = args.instance_options.pairs(args.max_seq_length as usize);
     let masks = args.instance_options.masks(args.max_predictions_per_seq as usize);

@@ -132,7 +132,7 @@ fn check_sha256(expected: Option<&str>, got: &str) -> ExitCode {
 
 /// What text that is not UTF-8 does, an option of every command that reads text.
 #[derive(clap::Args)]
-struct Encoding {
+struct TextOptions {
     /// Text that is not UTF-8: an error, or U+FFFD in its place
     #[arg(long, default_value = "error", value_name = "error|replace", value_parser = invalid_utf8)]
     invalid_utf8: InvalidUtf8,

@@ -2,7 +2,7 @@
 //! [`PretrainingOptions`]. An option that was not typed sets nothing, so that the same table serves a new run
 //! (over its defaults) and `--resume` (over the settings in `run.json`).
 
-use super::Encoding;
+use super::TextOptions;
 use super::instance_options::InstanceOptions;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -37,7 +37,7 @@ options! {
     #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with = "instances")]
     input: Vec<String> => |o, inputs| o.input = InstanceSource::Text(inputs);
     #[command(flatten)]
-    encoding: Encoding;
+    encoding: TextOptions;
     /// Held-out text for evaluation
     #[arg(long, num_args = 1.., value_name = "PATH")]
     eval_input: Vec<String> => |o, inputs| o.eval_input = inputs;

@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     input: Option<PathBuf>,
     #[command(flatten)]
-    encoding: super::Encoding,
+    encoding: super::TextOptions,
     /// Put [CLS] before and [SEP] after each line
     #[arg(long)]
     add_special_tokens: bool,

@@ -16,7 +16,7 @@ pub struct Args {
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     input: Vec<String>,
     #[command(flatten)]
-    encoding: super::Encoding,
+    encoding: super::TextOptions,
     /// The most entries the vocabulary may have, special tokens included
     #[arg(long, default_value_t = 30_522, value_name = "N")]
     vocab_size: usize,

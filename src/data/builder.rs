@@ -5,9 +5,9 @@
 //! temporary files of their own.
 
 use super::corpus::Corpus;
-use super::encoding::Encoding;
 use super::error::DataError;
 use super::reader::{Chunk, Part};
+use super::sentence_encoder::SentenceEncoder;
 use super::store_format::{MAGIC, VERSION};
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::{self, FileError};
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// Builds the store of `corpus` in memory. `progress` receives the number of bytes of text read so far.
 pub(super) fn in_memory(
     corpus: &Corpus,
-    encoding: &Encoding<'_>,
+    encoding: &SentenceEncoder<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
@@ -34,7 +34,7 @@ pub(super) fn in_memory(
 pub(super) fn into_file(
     path: &Path,
     corpus: &Corpus,
-    encoding: &Encoding<'_>,
+    encoding: &SentenceEncoder<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), DataError> {
     let starts = [Spill::file(path, "sentences")?, Spill::file(path, "documents")?];
@@ -75,7 +75,7 @@ impl From<io::Error> for Failure {
 /// Writes the whole store to `out`.
 fn write(
     corpus: &Corpus,
-    encoding: &Encoding<'_>,
+    encoding: &SentenceEncoder<'_>,
     out: &mut dyn Write,
     [sentence_starts, document_starts]: [Spill; 2],
     progress: &mut dyn FnMut(u64),
@@ -122,7 +122,7 @@ struct Encoded {
 }
 
 impl Encoded {
-    fn of(chunk: &Chunk<'_>, encoding: &Encoding<'_>) -> Result<Self, DataError> {
+    fn of(chunk: &Chunk<'_>, encoding: &SentenceEncoder<'_>) -> Result<Self, DataError> {
         let mut encoded = Self::default();
         let Self { tokens, lengths, boundaries } = &mut encoded;
         let wide = encoding.token_bytes() == 4;

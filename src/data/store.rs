@@ -22,8 +22,8 @@
 use super::builder;
 use super::check::check;
 use super::corpus::Corpus;
-use super::encoding::Encoding;
 use super::error::DataError;
+use super::sentence_encoder::SentenceEncoder;
 use super::store_format::{HEADER_BYTES, StoreHeader};
 use crate::system::files::{self, FileError};
 use crate::system::mapped_file::MappedFile;
@@ -104,7 +104,7 @@ impl TokenStore {
     /// [`DataError::NoSentence`] when no sentence has a token.
     pub fn build(
         corpus: &Corpus,
-        encoding: &Encoding<'_>,
+        encoding: &SentenceEncoder<'_>,
         storage: Storage,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
@@ -119,7 +119,7 @@ impl TokenStore {
 
     fn in_memory(
         corpus: &Corpus,
-        encoding: &Encoding<'_>,
+        encoding: &SentenceEncoder<'_>,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
         let bytes = builder::in_memory(corpus, encoding, &mut |done| progress("tokenizing", done))?;
@@ -130,7 +130,7 @@ impl TokenStore {
     fn in_temporary_file(
         directory: &Path,
         corpus: &Corpus,
-        encoding: &Encoding<'_>,
+        encoding: &SentenceEncoder<'_>,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
@@ -145,7 +145,7 @@ impl TokenStore {
     fn in_file(
         path: &Path,
         corpus: &Corpus,
-        encoding: &Encoding<'_>,
+        encoding: &SentenceEncoder<'_>,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
         let mut replaced = None;

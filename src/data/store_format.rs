@@ -31,7 +31,7 @@ pub(super) struct StoreHeader {
     pub document_starts: usize,
     /// Every token id is below it.
     pub vocab_size: u64,
-    /// [`Encoding::digest`](super::encoding::Encoding) of the tokenizer.
+    /// [`SentenceEncoder::digest`](super::sentence_encoder::SentenceEncoder) of the tokenizer.
     pub vocabulary_digest: Digest,
     /// [`Corpus::digest`](super::Corpus::digest) of the text.
     pub text_digest: Digest,

@@ -13,7 +13,7 @@ pub fn store(text: &'static str) -> TokenStore {
         let id = |word: &str| 5 + words.binary_search(&word).unwrap() as u32;
         sentence.split_whitespace().filter(|word| *word != "-").map(id).collect()
     };
-    let encoding = Encoding::from_fn("words", 1000, encode);
+    let encoding = SentenceEncoder::from_fn("words", 1000, encode);
     TokenStore::build(&Corpus::from_text("test", text), &encoding, Storage::Memory, &mut |_, _| {})
         .unwrap()
 }
@@ -23,13 +23,17 @@ fn text() -> Corpus {
 }
 
 /// `t<id>` is an id; other words have no token.
-fn encoding(vocab_size: usize) -> Encoding<'static> {
+fn encoding(vocab_size: usize) -> SentenceEncoder<'static> {
     let id = |word: &str| word.strip_prefix('t').and_then(|id| id.parse().ok());
     let encode = move |text: &str| text.split_whitespace().filter_map(id).collect();
-    Encoding::from_fn(&vocab_size.to_string(), vocab_size, encode)
+    SentenceEncoder::from_fn(&vocab_size.to_string(), vocab_size, encode)
 }
 
-fn create(path: &Path, corpus: &Corpus, encoding: &Encoding<'_>) -> Result<TokenStore, DataError> {
+fn create(
+    path: &Path,
+    corpus: &Corpus,
+    encoding: &SentenceEncoder<'_>,
+) -> Result<TokenStore, DataError> {
     TokenStore::build(corpus, encoding, Storage::File(path.into()), &mut |_, _| {})
 }
 
@@ -203,7 +207,7 @@ fn the_digest_of_a_tokenizer_is_of_all_that_decides_ids() {
         let tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", last];
         Vocabulary::from_tokens(tokens.map(String::from).to_vec()).unwrap()
     };
-    let of = |last, options| Encoding::of(&Tokenizer::new(vocabulary(last), options)).digest;
+    let of = |last, options| SentenceEncoder::of(&Tokenizer::new(vocabulary(last), options)).digest;
     let default = TokenizerOptions::default();
     let all = [
         of("b", default),

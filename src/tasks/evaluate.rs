@@ -4,7 +4,7 @@
 use super::error::TaskError;
 use super::model::Model;
 use crate::data::{
-    Batch, Corpus, Encoding, MaskSettings, PairSettings, Sampler, Storage, TokenStore,
+    Batch, Corpus, MaskSettings, PairSettings, Sampler, SentenceEncoder, Storage, TokenStore,
 };
 use crate::run::pretraining::PretrainingRecipe;
 use crate::train::pretraining::Pretraining;
@@ -99,7 +99,8 @@ pub fn evaluate(
     })?;
     let vocabulary = model.tokenizer().vocabulary();
     let storage = Storage::TemporaryFile(temp_dir()).unless_small(corpus);
-    let store = TokenStore::build(corpus, &Encoding::of(model.tokenizer()), storage, progress)?;
+    let store =
+        TokenStore::build(corpus, &SentenceEncoder::of(model.tokenizer()), storage, progress)?;
     let documents = (0..store.documents() as u32).collect();
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, seed, &name)?;

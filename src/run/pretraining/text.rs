@@ -1,7 +1,7 @@
 //! From text to token stores and samplers, with some documents held out.
 
 use super::options::PretrainingOptions;
-use crate::data::{Corpus, DataError, Encoding, Sampler, Storage, TokenStore};
+use crate::data::{Corpus, DataError, Sampler, SentenceEncoder, Storage, TokenStore};
 use crate::run::error::RunError;
 use crate::run::observer::{Event, Observer};
 use crate::system::digest::Sha256;
@@ -31,7 +31,7 @@ pub(super) fn tokenize(
         None => Storage::TemporaryFile(std::env::temp_dir()),
     };
     let storage = storage.unless_small(corpus);
-    let store = TokenStore::build(corpus, &Encoding::of(tokenizer), storage, progress)?;
+    let store = TokenStore::build(corpus, &SentenceEncoder::of(tokenizer), storage, progress)?;
     if let Some(error) = store.replaced() {
         observer.observe(Event::Warning(&format!("{error}; it was made anew from the text")));
     }

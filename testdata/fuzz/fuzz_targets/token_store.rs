@@ -5,7 +5,7 @@
 mod place;
 
 use cloze::data::{
-    Corpus, Encoding, MaskSettings, PairSettings, Sampler, SamplerPosition, Storage, TokenStore,
+    Corpus, SentenceEncoder, MaskSettings, PairSettings, Sampler, SamplerPosition, Storage, TokenStore,
 };
 use cloze::system::digest::Digest;
 use cloze::tokenizer::{TokenizerOptions, Tokenizer, Vocabulary};
@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     let corpus = Corpus::from_text("the text", TEXT);
     for bytes in [store, &forged] {
         let path = place::write("x.tokens", bytes);
-        let encoding = Encoding::of(tokenizer);
+        let encoding = SentenceEncoder::of(tokenizer);
         let store = TokenStore::build(&corpus, &encoding, Storage::File(path), &mut |_, _| ());
         let store = Arc::new(store.expect("the text is good"));
         let mut ids = Vec::new();

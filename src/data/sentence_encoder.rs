@@ -7,14 +7,14 @@ type Encode<'t> = dyn Fn(&str) -> Vec<u32> + Sync + Send + 't;
 
 /// A function from sentences to token ids, with the size of its vocabulary and a digest that
 /// identifies it.
-pub struct Encoding<'t> {
+pub struct SentenceEncoder<'t> {
     pub(super) vocab_size: usize,
     /// Differs for encodings that may give different ids.
     pub(super) digest: Digest,
     pub(super) encode: Box<Encode<'t>>,
 }
 
-impl<'t> Encoding<'t> {
+impl<'t> SentenceEncoder<'t> {
     /// The encoding of `tokenizer`, by [`Tokenizer::encode_text`].
     pub fn of(tokenizer: &'t Tokenizer) -> Self {
         let (vocabulary, normalizer) = (tokenizer.vocabulary(), tokenizer.options().normalizer());
