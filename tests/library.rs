@@ -118,7 +118,7 @@ fn what_is_wrong_is_an_error_and_writes_nothing() {
         (small().model("0/0"), "hidden_size is 0"),
         (small().model("2/99999999999999999999"), "no model"),
         (cloze::pretrain(" \n "), "memory"),
-        (cloze::pretrain("One.\nTwo."), "'no_nsp'"),
+        (cloze::pretrain("One.\nTwo."), "no_nsp"),
     ] {
         let error = run.output_dir(&path).run().err().unwrap().to_string();
         assert!(error.contains(words), "{error}");
