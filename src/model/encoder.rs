@@ -4,7 +4,9 @@
 use super::config::Config;
 use super::embeddings::embeddings;
 use super::parameters::layer;
-use crate::autodiff::ops::{add_layer_norm, attention, linear, linear_gelu};
+use crate::autodiff::ops::{
+    AttentionRows, LayerNormParameters, add_layer_norm, attention, linear, linear_gelu,
+};
 use crate::autodiff::{Graph, GraphError, Integers, Parameter, Plan, RowCount, Tensor};
 
 /// What the encoder reads. Rows that are padding need not be computed: the arrays `[batch, seq]` may hold
@@ -109,7 +111,7 @@ fn encoder_layer(
     let context = attention(
         g,
         projections,
-        [inputs.attention_mask, inputs.starts],
+        AttentionRows { attention_mask: inputs.attention_mask, starts: inputs.starts },
         config.num_attention_heads,
         config.attention_probs_dropout_prob,
     )?; // [batch, seq, hidden]
@@ -118,7 +120,14 @@ fn encoder_layer(
     let [w, b] = dense(g, &format!("{name}.attention.output.dense"))?;
     let [gamma, beta] = dense(g, &format!("{name}.attention.output.LayerNorm"))?;
     let y = linear(g, context, &w, &b)?; // [batch, seq, hidden]
-    let x = add_layer_norm(g, y, (x, inputs.row_ids), [&gamma, &beta], eps, dropout)?;
+    let x = add_layer_norm(
+        g,
+        y,
+        (x, inputs.row_ids),
+        LayerNormParameters { gamma: &gamma, beta: &beta },
+        eps,
+        dropout,
+    )?;
 
     g.enter(format!("{name}.intermediate"));
     let [w, b] = dense(g, &format!("{name}.intermediate.dense"))?;
@@ -128,5 +137,12 @@ fn encoder_layer(
     let [w, b] = dense(g, &format!("{name}.output.dense"))?;
     let [gamma, beta] = dense(g, &format!("{name}.output.LayerNorm"))?;
     let y = linear(g, y, &w, &b)?; // [batch, seq, hidden]
-    add_layer_norm(g, y, (x, inputs.row_ids), [&gamma, &beta], eps, dropout)
+    add_layer_norm(
+        g,
+        y,
+        (x, inputs.row_ids),
+        LayerNormParameters { gamma: &gamma, beta: &beta },
+        eps,
+        dropout,
+    )
 }

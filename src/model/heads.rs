@@ -4,7 +4,9 @@
 
 use super::config::Config;
 use super::encoder::dense;
-use crate::autodiff::ops::{gather_rows, layer_norm, linear, linear_gelu, tanh};
+use crate::autodiff::ops::{
+    LayerNormParameters, gather_rows, layer_norm, linear, linear_gelu, tanh,
+};
 use crate::autodiff::{Graph, GraphError, Integers, Parameter, Tensor};
 
 /// Pushes the transform of the masked-LM head at the rows `positions` of hidden states
@@ -23,7 +25,7 @@ pub fn masked_lm_transform(
     let [gamma, beta] = dense(g, "cls.predictions.transform.LayerNorm")?;
     let x = gather_rows(g, hidden_state, positions)?; // [positions, hidden]
     let x = linear_gelu(g, x, &w, &b)?;
-    layer_norm(g, x, [&gamma, &beta], config.layer_norm_eps)
+    layer_norm(g, x, LayerNormParameters { gamma: &gamma, beta: &beta }, config.layer_norm_eps)
 }
 
 /// The decoder's weight (the word embeddings themselves) `[vocab_size, hidden]` and its own bias

@@ -69,8 +69,8 @@ pub struct DropoutRows {
     seq: usize,
 }
 
-/// Pushes dropout(x) for x `[batch, seq, hidden]` or `[batch, hidden]`, whose rows `row_ids` numbers; x
-/// itself when `rate` is 0.
+/// Pushes dropout(x) for x `[batch, seq, hidden]` or `[batch, hidden]`; x itself when `rate` is 0.
+/// `row_ids[t]` is the flat index of row t into `[batch, seq]`.
 ///
 /// # Errors
 /// When there are not as many numbers as rows.
