@@ -13,6 +13,7 @@ mod graph;
 mod live_ranges;
 mod operation;
 pub mod ops;
+mod parameter_gradients;
 mod parameters;
 mod plan;
 mod profile;

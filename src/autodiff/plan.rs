@@ -10,6 +10,7 @@ use super::live_ranges::{LiveRange, share};
 use super::operation::{
     Backward, Forward, Gradient, Gradients, MAX_OPERANDS, OperandValue, OperandValues,
 };
+use super::parameter_gradients::{cut_parameters, note_written};
 use super::profile::{Costs, Profile};
 use crate::system::{memory, threads};
 use crate::tensor::dropout::DropoutKey;
@@ -219,7 +220,7 @@ impl Plan {
         OperandValues { items }
     }
 
-    /// Takes a buffer out of the plan, so that it can be written while others are read.
+    /// Takes a buffer out of the plan, so that it can be written while the plan's others are read.
     fn lend(&mut self, place: Place) -> Vec<f32> {
         if place.length == 0 { Vec::new() } else { take(&mut self.blocks[place.block]) }
     }
@@ -331,48 +332,6 @@ impl Plan {
         for (place, buffer) in [gradient, saved, scratch].into_iter().zip(buffers) {
             self.give_back(place, buffer);
         }
-    }
-}
-
-/// Whether the gradient of `range` has been written already; notes that it is written now.
-///
-/// # Errors
-/// [`GraphError::OverlappingParameters`] when `range` overlaps another one in part.
-fn note_written(written: &mut Vec<Range<usize>>, range: &Range<usize>) -> Result<bool, GraphError> {
-    if written.contains(range) {
-        return Ok(true);
-    }
-    let overlaps = |other: &&Range<usize>| other.start < range.end && range.start < other.end;
-    if let Some(other) = written.iter().find(overlaps) {
-        return Err(GraphError::OverlappingParameters(range.clone(), other.clone()));
-    }
-    written.push(range.clone());
-    Ok(false)
-}
-
-/// Cuts the flat gradient buffer into the ranges of the operands that are parameters.
-fn cut_parameters<'a>(
-    operands: &[Operand],
-    accumulate: &[bool; MAX_OPERANDS],
-    gradients: &'a mut [f32],
-    targets: &mut [Option<Gradient<'a>>; MAX_OPERANDS],
-) {
-    let mut rest = gradients;
-    let mut cut = 0;
-    loop {
-        // The next range in the order of the flat buffer.
-        let next = operands
-            .iter()
-            .enumerate()
-            .filter_map(|(place, operand)| match operand {
-                Operand::Parameter(p) if targets[place].is_none() => Some((place, p.range.clone())),
-                _ => None,
-            })
-            .min_by_key(|(_, range)| range.start);
-        let Some((place, range)) = next else { return };
-        let (data, behind) = rest[range.start - cut..].split_at_mut(range.len());
-        targets[place] = Some(Gradient { data, accumulate: accumulate[place] });
-        (rest, cut) = (behind, range.end);
     }
 }
 

@@ -201,7 +201,7 @@ vectorized! {
         }
         let max = max_lanes(row);
         if max == f32::NEG_INFINITY {
-            // The maximum passes over NaN, which must stay visible.
+            // max_lanes ignores NaN; divergence must stay visible.
             let masked = row.iter().all(|&s| s == f32::NEG_INFINITY);
             row.fill(if masked { 0.0 } else { f32::NAN });
             return;

@@ -125,7 +125,7 @@ pub struct LayerNorm {
     eps: f32,
     residual: bool,
     dropout: Option<Dropout>,
-    /// Rows of one sequence, to number rows over the whole batch of a step.
+    /// Rows of one sequence; needed to number the rows of the step's whole batch.
     seq: usize,
 }
 
