@@ -1,6 +1,6 @@
 //! The gradient of the whole model against finite differences; and every parameter has a gradient.
 
-use cloze::autodiff::ops::{embedding_sum, linear};
+use cloze::autodiff::ops::{EmbeddingIds, EmbeddingTables, embedding_sum, linear};
 use cloze::autodiff::{Graph, GraphError, Layout, Mode, Plan};
 use cloze::data::{Batch, Instance};
 use cloze::model::{BatchShape, Bert, Config, PretrainingPlan};
@@ -126,9 +126,16 @@ fn parameters_that_overlap_in_part_are_refused() {
     layout.add("stacked_bias", &[4]);
     layout.add("query_bias", &[2]);
     let mut g = Graph::new(&layout);
-    let (ids, rows) = ([1; 3].map(|length| g.integers(length)), g.row_count());
-    let tables = ["word", "position", "token_type"].map(|name| g.parameter(name).unwrap());
-    let x = embedding_sum(&mut g, [1, 1], ids, rows, tables.each_ref()).unwrap(); // [1, 1, 3]
+    let ids = EmbeddingIds {
+        input_ids: g.integers(1),
+        token_type_ids: g.integers(1),
+        row_ids: g.integers(1),
+    };
+    let rows = g.row_count();
+    let [word, position, token_type] =
+        ["word", "position", "token_type"].map(|name| g.parameter(name).unwrap());
+    let tables = EmbeddingTables { word: &word, position: &position, token_type: &token_type };
+    let x = embedding_sum(&mut g, [1, 1], ids, rows, tables).unwrap(); // [1, 1, 3]
     let stacked = g.stacked(&["query", "key"].map(String::from)).unwrap(); // [4, 3]
     let query = g.parameter("query").unwrap(); // [2, 3]
     for (weight, bias) in [(&stacked, "stacked_bias"), (&query, "query_bias")] {

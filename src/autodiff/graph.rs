@@ -8,7 +8,7 @@ use super::parameters::Layout;
 use crate::system::memory::OutOfMemory;
 use std::ops::Range;
 
-/// A mistake in building a graph: shapes that do not fit, or a parameter that is not there.
+/// A mistake in building a graph.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GraphError {
@@ -26,13 +26,14 @@ pub enum GraphError {
         /// The shape that would fit.
         expected: String,
     },
-    /// A parameter that the layout does not have.
+    /// The layout has no parameter of this name.
     #[error("the model has no parameter `{0}`")]
     NoParameter(String),
-    /// Parameters that were to be read as one, but do not lie side by side.
+    /// Stacked parameters that are not adjacent in the flat buffer, or differ in width.
     #[error("parameters {0:?} do not lie side by side with equal widths")]
     NotAdjacent(Vec<String>),
-    /// One tensor or parameter given twice to an operation, whose gradients would collide.
+    /// The same tensor or parameter twice among the operands of one operation. Its two gradients
+    /// would be written to one buffer.
     #[error("{0} in `{1}` has the same operand twice")]
     SameOperand(&'static str, String),
     /// Parameters that overlap in part, so that neither gradient could be stored before the other is
@@ -42,7 +43,7 @@ pub enum GraphError {
          either separately or stacked in the same way"
     )]
     OverlappingParameters(Range<usize>, Range<usize>),
-    /// A plan that is larger than the memory.
+    /// The plan needs more memory than there is.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
 }
@@ -57,17 +58,17 @@ pub struct Tensor {
     pub rows: Option<RowCount>,
 }
 
-/// A number of rows, given from outside before a pass: how many of a tensor's are computed, from the
-/// first on. Operations see that many and no more, so that padding behind them costs nothing.
+/// The number of rows of a tensor to compute, set before a pass. Operations see only the first rows,
+/// as many as that, so that padding after them costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowCount {
     pub(super) slot: usize,
 }
 
-/// A parameter, or several that lie side by side, as an operand.
+/// A parameter, or several adjacent ones, as an operand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
-    /// Its place in the flat buffer.
+    /// Its elements of the flat buffer.
     pub range: Range<usize>,
     /// Its shape.
     pub shape: Shape,
@@ -180,7 +181,7 @@ impl<'a> Graph<'a> {
         Ok(Parameter { range: entry.range.clone(), shape: Shape::new(&entry.shape) })
     }
 
-    /// Several parameters that lie side by side, as one: matrices `[m, n]` stacked to `[Σm, n]`,
+    /// Several parameters that are adjacent in the flat buffer, as one: matrices `[m, n]` stacked to `[Σm, n]`,
     /// vectors joined.
     ///
     /// # Errors
@@ -202,32 +203,32 @@ impl<'a> Graph<'a> {
         Ok(Parameter { range: first.range.start..last.range.end, shape: Shape::new(&dimensions) })
     }
 
-    /// A place for `length` integers given before each pass.
+    /// Declares an input of `length` integers, to be filled before each pass.
     pub fn integers(&mut self, length: usize) -> Integers {
         self.integers.push(length);
         Integers { slot: self.integers.len() - 1, length }
     }
 
-    /// A place for `length` floats given before each pass.
+    /// Declares an input of `length` floats, to be filled before each pass.
     pub fn floats(&mut self, length: usize) -> Floats {
         self.floats.push(length);
         Floats { slot: self.floats.len() - 1, length }
     }
 
-    /// A number of rows given before each pass; all rows until then.
+    /// Declares a number of rows, to be set before a pass; all rows until then.
     pub fn row_count(&mut self) -> RowCount {
         self.row_counts += 1;
         RowCount { slot: self.row_counts - 1 }
     }
 
-    /// A number that tells the dropouts of this graph apart.
+    /// A new number for a dropout of this graph, so that its mask differs from all others.
     pub fn dropout_site(&mut self) -> u32 {
         self.dropout_sites += 1;
         self.dropout_sites
     }
 
-    /// Appends an operation that makes of each row of its first operand a row of its output, and
-    /// returns that.
+    /// Appends a row-wise operation: its output has as many rows as its first operand. Returns the
+    /// output.
     ///
     /// # Errors
     /// [`GraphError::SameOperand`].
@@ -247,7 +248,8 @@ impl<'a> Graph<'a> {
         self.push_with_rows(operation, operands, shape, rows)
     }
 
-    /// [`Graph::push`] for an operation whose output has rows of its own.
+    /// [`Graph::push`] for an operation that is not row-wise: `rows` says how many rows of the output
+    /// are computed.
     ///
     /// # Errors
     /// [`GraphError::SameOperand`].

@@ -6,12 +6,14 @@
 //! - [`Plan`]: every value has its place in memory; `forward` and `backward` replay the graph.
 //! - [`Layout`]: parameters, gradients and optimizer moments as flat buffers with named ranges.
 //!
-//! An operation that is compiled in is checked: `ops` registers files by the same line that lists
-//! their cases for the gradient check.
+//! Every operation is checked: the line of `ops` that compiles a file in also lists its cases for the
+//! gradient check.
 
 mod graph;
+mod live_ranges;
 mod operation;
 pub mod ops;
+mod parameter_gradients;
 mod parameters;
 mod plan;
 mod profile;

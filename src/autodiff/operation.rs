@@ -64,7 +64,7 @@ impl fmt::Debug for Shape {
     }
 }
 
-/// The value of one operand.
+/// The value of one operand, as the fast passes read it.
 #[derive(Clone, Copy, Debug)]
 pub enum OperandValue<'a> {
     /// A tensor, a parameter, or numbers from outside such as weights.
@@ -125,7 +125,7 @@ pub struct Gradient<'a> {
 }
 
 impl<'a> Gradient<'a> {
-    /// The gradient with something in it to add to: zero when nothing was there.
+    /// The gradient as a buffer to add to. It is filled with zeros first unless it accumulates.
     pub fn to_add(self) -> &'a mut [f32] {
         if !self.accumulate {
             self.data.fill(0.0);
@@ -159,8 +159,7 @@ pub struct Gradients<'a> {
 }
 
 impl<'a> Gradients<'a> {
-    /// Where the gradient of operand `place` goes; `None` when nobody asks for it. Each can be taken
-    /// once.
+    /// Where the gradient of operand `place` goes; `None` when it is not needed or has been taken.
     pub fn take(&mut self, place: usize) -> Option<Gradient<'a>> {
         self.items[place].take()
     }
@@ -202,7 +201,7 @@ impl ReferenceOperand {
 /// One operand of a [`Case`].
 #[derive(Clone, Debug)]
 pub enum CaseInput {
-    /// So many random numbers (about standard normal), whose gradient is checked.
+    /// This many random floats, approximately standard normal. Their gradient is checked.
     Random(usize),
     /// Given floats without a gradient, such as weights.
     Fixed(Vec<f32>),
@@ -237,9 +236,9 @@ pub trait Reference {
 /// An operation of the graph, with its sizes fixed: equations, forward and backward.
 ///
 /// Matrices are `[rows, columns]`, row-major; leading dimensions of tensors are multiplied into
-/// rows. A pass may compute fewer rows than there is room for: how many, the slices say. A task owns its
-/// outputs and folds its inputs in index order, so that the number of threads
-/// never shows.
+/// rows. A pass may compute fewer rows than the shape has; the lengths of the slices say how many. A task
+/// owns its outputs and folds its inputs in index order, so that the result does not depend on the number
+/// of threads.
 pub trait Operation: Reference + Send + Sync {
     /// The name that people read in a printed plan.
     fn name(&self) -> &'static str;
@@ -262,14 +261,14 @@ pub trait Operation: Reference + Send + Sync {
         0
     }
 
-    /// Whether backward reads the value of operand `place`. Where it does not, the plan may give the
-    /// memory to others.
+    /// Whether backward reads the value of operand `place`. If it does not, the plan may reuse the
+    /// memory of that value.
     fn backward_reads(&self, _place: usize) -> bool {
         true
     }
 
     /// Floating-point operations of the matrix products, forward and backward; two for each fused
-    /// multiply-add. What is not a matrix product is not counted.
+    /// multiply-add. Other operations are not counted.
     fn flop(&self) -> [u64; 2] {
         [0, 0]
     }

@@ -1,14 +1,16 @@
-//! The plan: every value of a graph has its place in memory, sized and shared by lifetime.
+//! The plan: a compiled graph with a buffer for every value, replayed for each batch.
 //!
 //! Time runs through the forward pass (operation i at time i), then through the backward pass
-//! (operation i at time 2n − 1 − i). A buffer lives from the first to the last time it is used;
-//! buffers whose lives do not meet share memory. Passes then allocate nothing, and how much memory
-//! they take is known before the first.
+//! (operation i at time 2n − 1 − i). The live range of a buffer is from its first use to its last. Buffers
+//! with disjoint live ranges share memory. Passes then allocate nothing, and their memory is known
+//! before the first of them.
 
 use super::graph::{Floats, Graph, GraphError, Integers, Node, Operand, RowCount, Tensor};
+use super::live_ranges::{LiveRange, share};
 use super::operation::{
     Backward, Forward, Gradient, Gradients, MAX_OPERANDS, OperandValue, OperandValues,
 };
+use super::parameter_gradients::{cut_parameters, note_written};
 use super::profile::{Costs, Profile};
 use crate::system::{memory, threads};
 use crate::tensor::dropout::DropoutKey;
@@ -59,13 +61,6 @@ pub struct Plan {
     profile: Profile,
 }
 
-/// A buffer while memory is being shared out.
-struct LiveRange {
-    start: usize,
-    end: usize,
-    length: usize,
-}
-
 impl Plan {
     /// Gives every value of `graph` its memory, for the threads of the current pool.
     ///
@@ -78,10 +73,10 @@ impl Plan {
         let training = mode == Mode::Training;
         let active = if training { active(&nodes) } else { vec![false; n] };
         let backward_time = |node: usize| 2 * n - 1 - node;
-        let mut lives = Vec::new();
-        let add = |lives: &mut Vec<LiveRange>, start, end, length| {
-            lives.push(LiveRange { start, end, length });
-            lives.len() - 1
+        let mut live_ranges = Vec::new();
+        let add = |live_ranges: &mut Vec<LiveRange>, start, end, length| {
+            live_ranges.push(LiveRange { start, end, length });
+            live_ranges.len() - 1
         };
 
         // Values live until their last reader, forward or backward.
@@ -117,17 +112,19 @@ impl Plan {
             let saved = if active[i] { operation.saved() } else { operation.saved_in_evaluation() };
             let (back, scratch) = (backward_time(i), operation.scratch(threads));
             indices.push((
-                add(&mut lives, i, last_use[i], operation.output()),
-                add(&mut lives, i, if active[i] { back } else { i }, saved),
-                add(&mut lives, i, i, scratch),
+                add(&mut live_ranges, i, last_use[i], operation.output()),
+                add(&mut live_ranges, i, if active[i] { back } else { i }, saved),
+                add(&mut live_ranges, i, i, scratch),
                 active[i].then(|| {
-                    let gradient = add(&mut lives, first_gradient[i], back, operation.output());
-                    (add(&mut lives, back, back, scratch), gradient)
+                    let gradient =
+                        add(&mut live_ranges, first_gradient[i], back, operation.output());
+                    (add(&mut live_ranges, back, back, scratch), gradient)
                 }),
             ));
         }
-        let (assigned, blocks) = share(&lives);
-        let place = |life: usize| Place { block: assigned[life], length: lives[life].length };
+        let (assigned, blocks) = share(&live_ranges);
+        let place =
+            |index: usize| Place { block: assigned[index], length: live_ranges[index].length };
         let places = indices
             .iter()
             .zip(accumulate)
@@ -223,7 +220,7 @@ impl Plan {
         OperandValues { items }
     }
 
-    /// Takes a buffer out of the plan, so that it can be written while others are read.
+    /// Takes a buffer out of the plan, so that it can be written while the plan's others are read.
     fn lend(&mut self, place: Place) -> Vec<f32> {
         if place.length == 0 { Vec::new() } else { take(&mut self.blocks[place.block]) }
     }
@@ -338,48 +335,6 @@ impl Plan {
     }
 }
 
-/// Whether the gradient of `range` has been written already; notes that it is written now.
-///
-/// # Errors
-/// [`GraphError::OverlappingParameters`] when `range` overlaps another one in part.
-fn note_written(written: &mut Vec<Range<usize>>, range: &Range<usize>) -> Result<bool, GraphError> {
-    if written.contains(range) {
-        return Ok(true);
-    }
-    let overlaps = |other: &&Range<usize>| other.start < range.end && range.start < other.end;
-    if let Some(other) = written.iter().find(overlaps) {
-        return Err(GraphError::OverlappingParameters(range.clone(), other.clone()));
-    }
-    written.push(range.clone());
-    Ok(false)
-}
-
-/// Cuts the flat gradient buffer into the ranges of the operands that are parameters.
-fn cut_parameters<'a>(
-    operands: &[Operand],
-    accumulate: &[bool; MAX_OPERANDS],
-    gradients: &'a mut [f32],
-    targets: &mut [Option<Gradient<'a>>; MAX_OPERANDS],
-) {
-    let mut rest = gradients;
-    let mut cut = 0;
-    loop {
-        // The next range in the order of the flat buffer.
-        let next = operands
-            .iter()
-            .enumerate()
-            .filter_map(|(place, operand)| match operand {
-                Operand::Parameter(p) if targets[place].is_none() => Some((place, p.range.clone())),
-                _ => None,
-            })
-            .min_by_key(|(_, range)| range.start);
-        let Some((place, range)) = next else { return };
-        let (data, behind) = rest[range.start - cut..].split_at_mut(range.len());
-        targets[place] = Some(Gradient { data, accumulate: accumulate[place] });
-        (rest, cut) = (behind, range.end);
-    }
-}
-
 /// What one operation has to do. Parameters are left out of the bytes: few are touched more than
 /// once, and of an embedding table only some rows.
 fn costs(node: &Node) -> Costs {
@@ -414,33 +369,6 @@ fn active(nodes: &[Node]) -> Vec<bool> {
         }
     }
     active
-}
-
-/// Shares memory out: each buffer gets a block that is free for its whole life. Returns the block of
-/// each buffer and the lengths of the blocks.
-fn share(lives: &[LiveRange]) -> (Vec<usize>, Vec<usize>) {
-    let mut order: Vec<usize> = (0..lives.len()).filter(|&i| lives[i].length > 0).collect();
-    order.sort_by_key(|&i| (lives[i].start, std::cmp::Reverse(lives[i].length), i));
-    let mut assigned = vec![0; lives.len()];
-    let mut blocks: Vec<usize> = Vec::new();
-    let mut busy_until: Vec<usize> = Vec::new();
-    for i in order {
-        let life = &lives[i];
-        // The smallest free block that fits, else the largest free one, made larger.
-        let best = (0..blocks.len()).filter(|&b| busy_until[b] < life.start).min_by_key(|&b| {
-            let fits = blocks[b] >= life.length;
-            (!fits, if fits { blocks[b] } else { usize::MAX - blocks[b] })
-        });
-        let block = best.unwrap_or_else(|| {
-            blocks.push(0);
-            busy_until.push(0);
-            blocks.len() - 1
-        });
-        blocks[block] = blocks[block].max(life.length);
-        busy_until[block] = life.end;
-        assigned[i] = block;
-    }
-    (assigned, blocks)
 }
 
 impl fmt::Display for Plan {

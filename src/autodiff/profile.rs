@@ -1,5 +1,5 @@
-//! Where the time of a plan goes, operation by operation. Two readings of the clock an operation: it
-//! is always on, and no result depends on it.
+//! The time that each operation of a plan takes. Measuring costs two clock readings an operation, so it
+//! is always on; no result depends on it.
 
 use std::time::Duration;
 

@@ -9,7 +9,9 @@
 
 use super::config::Config;
 use super::encoder_inputs::EncoderInputs;
-use crate::autodiff::ops::{dropout, embedding_sum, layer_norm};
+use crate::autodiff::ops::{
+    EmbeddingIds, EmbeddingTables, LayerNormParameters, dropout, embedding_sum, layer_norm,
+};
 use crate::autodiff::{Graph, GraphError, Tensor};
 
 /// Pushes the embeddings; the result is `[batch, seq, hidden]`.
@@ -31,10 +33,19 @@ pub fn embeddings(
     let x = embedding_sum(
         g,
         [inputs.batch_size, inputs.seq],
-        [inputs.input_ids, inputs.token_type_ids, inputs.row_ids],
+        EmbeddingIds {
+            input_ids: inputs.input_ids,
+            token_type_ids: inputs.token_type_ids,
+            row_ids: inputs.row_ids,
+        },
         inputs.rows,
-        [&word, &position, &token_type],
+        EmbeddingTables { word: &word, position: &position, token_type: &token_type },
     )?; // [batch, seq, hidden]
-    let x = layer_norm(g, x, [&gamma, &beta], config.layer_norm_eps)?;
+    let x = layer_norm(
+        g,
+        x,
+        LayerNormParameters { gamma: &gamma, beta: &beta },
+        config.layer_norm_eps,
+    )?;
     dropout(g, x, inputs.row_ids, config.hidden_dropout_prob)
 }

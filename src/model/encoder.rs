@@ -13,7 +13,9 @@ use super::config::Config;
 use super::embeddings::embeddings;
 use super::encoder_inputs::EncoderInputs;
 use super::parameters::layer;
-use crate::autodiff::ops::{add_layer_norm, attention, linear, linear_gelu};
+use crate::autodiff::ops::{
+    AttentionRows, LayerNormParameters, add_layer_norm, attention, linear, linear_gelu,
+};
 use crate::autodiff::{Graph, GraphError, Parameter, Tensor};
 
 /// A weight and its bias.
@@ -60,7 +62,7 @@ fn encoder_layer(
     let context = attention(
         g,
         projections,
-        [inputs.attention_mask, inputs.starts],
+        AttentionRows { attention_mask: inputs.attention_mask, starts: inputs.starts },
         config.num_attention_heads,
         config.attention_probs_dropout_prob,
     )?; // [batch, seq, hidden]
@@ -69,7 +71,14 @@ fn encoder_layer(
     let [w, b] = dense(g, &format!("{name}.attention.output.dense"))?;
     let [gamma, beta] = dense(g, &format!("{name}.attention.output.LayerNorm"))?;
     let y = linear(g, context, &w, &b)?; // [batch, seq, hidden]
-    let x = add_layer_norm(g, y, (x, inputs.row_ids), [&gamma, &beta], eps, dropout)?;
+    let x = add_layer_norm(
+        g,
+        y,
+        (x, inputs.row_ids),
+        LayerNormParameters { gamma: &gamma, beta: &beta },
+        eps,
+        dropout,
+    )?;
 
     g.enter(format!("{name}.intermediate"));
     let [w, b] = dense(g, &format!("{name}.intermediate.dense"))?;
@@ -79,5 +88,12 @@ fn encoder_layer(
     let [w, b] = dense(g, &format!("{name}.output.dense"))?;
     let [gamma, beta] = dense(g, &format!("{name}.output.LayerNorm"))?;
     let y = linear(g, y, &w, &b)?; // [batch, seq, hidden]
-    add_layer_norm(g, y, (x, inputs.row_ids), [&gamma, &beta], eps, dropout)
+    add_layer_norm(
+        g,
+        y,
+        (x, inputs.row_ids),
+        LayerNormParameters { gamma: &gamma, beta: &beta },
+        eps,
+        dropout,
+    )
 }

@@ -12,7 +12,9 @@
 
 use super::config::Config;
 use super::encoder::dense;
-use crate::autodiff::ops::{dropout, gather_rows, layer_norm, linear, linear_gelu, tanh};
+use crate::autodiff::ops::{
+    LayerNormParameters, dropout, gather_rows, layer_norm, linear, linear_gelu, tanh,
+};
 use crate::autodiff::{Graph, GraphError, Integers, Parameter, Tensor};
 
 /// Pushes the transform of the masked-LM head at the rows `positions` of hidden states
@@ -31,7 +33,7 @@ pub fn masked_lm_transform(
     let [gamma, beta] = dense(g, "cls.predictions.transform.LayerNorm")?;
     let x = gather_rows(g, hidden_state, positions)?; // [positions, hidden]
     let x = linear_gelu(g, x, &w, &b)?;
-    layer_norm(g, x, [&gamma, &beta], config.layer_norm_eps)
+    layer_norm(g, x, LayerNormParameters { gamma: &gamma, beta: &beta }, config.layer_norm_eps)
 }
 
 /// The decoder of the masked-LM head: its weight `[vocab_size, hidden]`, which is the table of word

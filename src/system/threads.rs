@@ -1,4 +1,4 @@
-//! Cutting work over threads: the one file that names rayon.
+//! Splitting work over threads: the one file that names rayon.
 //!
 //! Every helper gives each task its own part of the outputs and lets it fold its inputs in index
 //! order, so that how many tasks there are never reaches a result.
@@ -60,8 +60,9 @@ pub fn for_each<T: Send>(items: Vec<T>, work: impl Fn(T) + Sync + Send) {
     items.into_par_iter().for_each(work);
 }
 
-/// An output that is cut along with the items: item `i` owns `data[i·stride .. (i+1)·stride]`
-/// (the last item may own less), or, where items differ in size, the strides between its two bounds.
+/// An output buffer split among tasks: item `i` owns `data[i·stride .. (i + 1)·stride]` (the last item
+/// may own less) or, when items differ in size,
+/// `data[bounds[i]·stride .. bounds[i + 1]·stride]`.
 pub struct SplitOutput<'a> {
     data: &'a mut [f32],
     stride: usize,
@@ -69,12 +70,12 @@ pub struct SplitOutput<'a> {
 }
 
 impl<'a> SplitOutput<'a> {
-    /// `data`, of which every item owns `stride` elements.
+    /// Splits `data`: every item owns `stride` elements.
     pub fn new(data: &'a mut [f32], stride: usize) -> Self {
         Self { data, stride, bounds: &[] }
     }
 
-    /// `data`, of which item `i` owns `data[bounds[i]·stride .. bounds[i+1]·stride]`.
+    /// Splits `data`: item `i` owns `data[bounds[i]·stride .. bounds[i + 1]·stride]`.
     pub fn between(bounds: &'a [u32], data: &'a mut [f32], stride: usize) -> Self {
         Self { data, stride, bounds }
     }
@@ -90,9 +91,12 @@ impl<'a> SplitOutput<'a> {
     }
 }
 
-/// Cuts `0 .. items` into one range a thread and runs `work(range, outputs, scratch)` on each, where
-/// `outputs` are the ranges' own parts and `scratch` is a region of `scratch_per_task` elements (at
-/// most as many tasks run as `scratch` has room for). Nothing is allocated.
+/// Splits `0 .. items` into one range for each thread and runs `work(range, outputs, scratch)` on each.
+/// `outputs` are the parts that the range's items own; `scratch` is a region of `scratch_per_task`
+/// elements. There are at most as many tasks as such regions in `scratch`. Nothing is allocated.
+///
+/// # Panics
+/// When `scratch` is shorter than `scratch_per_task`.
 pub fn for_each_range<const N: usize, F>(
     items: usize,
     outputs: [SplitOutput<'_>; N],

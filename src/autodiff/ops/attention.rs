@@ -8,8 +8,8 @@
 //!
 //! Shapes: the projections `[batch, seq, 3·hidden]` (queries, keys, values side by side),
 //! attention_mask `[batch, seq]` (1 real, 0 padding), C `[batch, seq, hidden]`; S and P
-//! `[batch, heads, seq, seq]`. Saved: P before dropout. Where rows that are padding are left out, sequence b
-//! is rows `starts[b] .. starts[b+1]`, of which every matrix has as many.
+//! `[batch, heads, seq, seq]`. Saved: P before dropout. Rows of padding may be
+//! left out: sequence b is rows `starts[b] .. starts[b + 1]`, and its matrices have that many rows.
 //!
 //! ```text
 //! dV = dropout(P)ᵀ·dC        dP = (dC·Vᵀ)·dropout factors
@@ -151,20 +151,29 @@ pub struct Attention {
     dropout: Option<Dropout>,
 }
 
-/// Pushes self-attention over `projections` `[batch, seq, 3·hidden]` with `attention_mask`
-/// `[batch, seq]`; the context is `[batch, seq, hidden]`. Sequences begin at the rows `starts`, of which a
-/// last one `[batch + 1]` is the end.
+/// Which rows of the projections there are.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionRows {
+    /// 1 for tokens, 0 for padding, `[batch, seq]`.
+    pub attention_mask: Integers,
+    /// Row offsets, `[batch + 1]`: sequence b is rows `starts[b] .. starts[b + 1]`.
+    pub starts: Integers,
+}
+
+/// Pushes self-attention over `projections` `[batch, seq, 3·hidden]`; the context is
+/// `[batch, seq, hidden]`.
 ///
 /// # Errors
 /// When the shapes do not fit, or the width is not a multiple of 3·`heads`.
 pub fn attention(
     g: &mut Graph<'_>,
     projections: Tensor,
-    [attention_mask, starts]: [Integers; 2],
+    rows: AttentionRows,
     heads: usize,
     dropout_rate: f32,
 ) -> Result<Tensor, GraphError> {
     const NAME: &str = "attention";
+    let AttentionRows { attention_mask, starts } = rows;
     let site = g.dropout_site();
     let (shape, width) = (projections.shape, projections.shape.columns());
     let fits = shape.dimensions().len() == 3 && heads > 0 && width.is_multiple_of(3 * heads);
@@ -192,7 +201,7 @@ vectorized! {
         }
         let max = max_lanes(row);
         if max == f32::NEG_INFINITY {
-            // The maximum passes over NaN, which must stay visible.
+            // max_lanes ignores NaN; divergence must stay visible.
             let masked = row.iter().all(|&s| s == f32::NEG_INFINITY);
             row.fill(if masked { 0.0 } else { f32::NAN });
             return;
@@ -386,7 +395,7 @@ impl Operation for Attention {
 
     fn cases() -> Vec<Case> {
         let mut cases = Vec::new();
-        // (lengths of the sequences, seq): with room to spare, too.
+        // (lengths of the sequences, seq, …): also with sequences shorter than seq.
         for (lengths, seq, heads, head_size) in
             [(&[1][..], 1, 1, 1), (&[5, 5, 5], 5, 3, 4), (&[19, 19], 19, 2, 7), (&[4, 1, 6], 7, 2, 3)]
         {

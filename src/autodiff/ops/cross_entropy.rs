@@ -5,8 +5,8 @@
 //! loss = Σ_i weight[i] · −ln p[i, label[i]]        accuracy = Σ_i weight[i] · [argmax z[i] = label[i]]
 //! ```
 //!
-//! Shapes: z `[n, classes]`, labels and weights `[n]`, output `[2]`: loss and accuracy, of which only
-//! the loss has a gradient. With weights 1/n these are the means. Saved: dz = weight·(p − onehot).
+//! Shapes: z `[n, classes]`, labels and weights `[n]`, output `[2]`: loss and accuracy. Only the loss
+//! has a gradient. With weights 1/n these are the means. Saved: dz = weight·(p − onehot).
 //! Order of summation: a row over 16 fixed lanes; loss and accuracy by i. Small: one task.
 
 use super::super::graph::{Floats, Graph, GraphError, Integers, Tensor};

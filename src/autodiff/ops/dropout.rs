@@ -4,8 +4,8 @@
 //! y = x·f        f = 0 with probability rate, else 1 / (1 − rate)        dx = dy·f
 //! ```
 //!
-//! Shapes: x, y `[batch, seq, hidden]`. Nothing is saved: f is a function of seed, step, place and
-//! element. Without a backward pass to come, y = x.
+//! Shapes: x, y `[batch, seq, hidden]`. Nothing is saved: f is a function of seed, step, place in the
+//! model and element. Without a backward pass, y = x.
 
 use super::super::graph::{Graph, GraphError, Integers, Tensor};
 use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand};
@@ -65,12 +65,12 @@ pub struct DropoutRows {
     rows: usize,
     width: usize,
     dropout: Dropout,
-    /// Rows of one sequence, to number rows over the whole batch of a step.
+    /// Rows of one sequence; needed to number the rows of the step's whole batch.
     seq: usize,
 }
 
-/// Pushes dropout(x) for x `[batch, seq, hidden]` or `[batch, hidden]`, whose rows `row_ids` numbers; x
-/// itself when `rate` is 0.
+/// Pushes dropout(x) for x `[batch, seq, hidden]` or `[batch, hidden]`; x itself when `rate` is 0.
+/// `row_ids[t]` is the flat index of row t into `[batch, seq]`.
 ///
 /// # Errors
 /// When there are not as many numbers as rows.

@@ -5,13 +5,14 @@
 //! ```
 //!
 //! Shapes: ids `[batch, seq]`, tables `[vocab_size, hidden]`, `[max_position_embeddings, hidden]`,
-//! `[type_vocab_size, hidden]`, y `[batch, seq, hidden]`. Where rows that are padding are left out, token
-//! t is number `row_ids[t]` of `[batch, seq]`, p the remainder of that by seq. Nothing is saved.
+//! `[type_vocab_size, hidden]`, y `[batch, seq, hidden]`. Rows of
+//! padding may be left out: token t has the flat index `row_ids[t]` into `[batch, seq]`, and p is that
+//! index modulo seq. Nothing is saved.
 //!
 //! Backward adds dy to the rows that were read. Order of summation: a word's and a position's
 //! gradient by token order (each task owns a range of rows of the table and looks at every token);
-//! a segment's by chunks of 64 tokens, then chunks in order. Ids must be in range: the data room
-//! checks them.
+//! a segment's by chunks of 64 tokens, then chunks in order. Ids must be in range; `data/` checks
+//! them.
 
 use super::super::graph::{Graph, GraphError, Integers, Parameter, RowCount, Tensor};
 use super::super::operation::{
@@ -80,20 +81,42 @@ pub struct Embedding {
     types: usize,
 }
 
-/// Pushes the embeddings of `input_ids` and `token_type_ids`, both `[batch, seq]`; y is
-/// `[batch, seq, hidden]`. Of all three only the first `rows` tokens count, of which `row_ids` says where
-/// in `[batch, seq]` they stand.
+/// What is embedded, each `[batch, seq]`. Only the first `rows` entries are tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct EmbeddingIds {
+    /// Ids of the word pieces.
+    pub input_ids: Integers,
+    /// 0 for sentence A, 1 for sentence B.
+    pub token_type_ids: Integers,
+    /// `row_ids[t]` is token t's flat index into `[batch, seq]`.
+    pub row_ids: Integers,
+}
+
+/// The embedding tables.
+#[derive(Clone, Copy, Debug)]
+pub struct EmbeddingTables<'a> {
+    /// `[vocab_size, hidden]`.
+    pub word: &'a Parameter,
+    /// `[max_position_embeddings, hidden]`.
+    pub position: &'a Parameter,
+    /// `[type_vocab_size, hidden]`.
+    pub token_type: &'a Parameter,
+}
+
+/// Pushes the embeddings of the first `rows` tokens of `ids`; y is `[batch, seq, hidden]`.
 ///
 /// # Errors
 /// When the tables' widths differ, or `seq` is longer than the position table.
 pub fn embedding_sum(
     g: &mut Graph<'_>,
     [batch, seq]: [usize; 2],
-    [input_ids, token_type_ids, row_ids]: [Integers; 3],
+    ids: EmbeddingIds,
     rows: RowCount,
-    [word, position, token_type]: [&Parameter; 3],
+    tables: EmbeddingTables<'_>,
 ) -> Result<Tensor, GraphError> {
     const NAME: &str = "embedding_sum";
+    let EmbeddingIds { input_ids, token_type_ids, row_ids } = ids;
+    let EmbeddingTables { word, position, token_type } = tables;
     let hidden = word.shape.columns();
     for table in [position, token_type] {
         let fits = table.shape.columns() == hidden;

@@ -5,7 +5,7 @@
 //! y[i] = x[rows[i]]        dx[rows[i]] += dy[i]
 //! ```
 //!
-//! Shapes: x `[…, hidden]`, rows `[n]` (each counts rows of x), y `[n, hidden]`. Nothing is saved.
+//! Shapes: x `[…, hidden]`, rows `[n]` (row numbers of x), y `[n, hidden]`. Nothing is saved.
 //! Order of summation: by i; every task looks at all i and owns a range of rows of dx.
 
 use super::super::graph::{Graph, GraphError, Integers, Tensor};
@@ -56,7 +56,7 @@ pub struct GatherRows {
 /// Pushes the rows of x `[…, hidden]` at `rows`; y `[rows.length, hidden]`.
 ///
 /// # Errors
-/// None today; the signature is that of every operation.
+/// Never for these operands; other operations check shapes here.
 pub fn gather_rows(g: &mut Graph<'_>, x: Tensor, rows: Integers) -> Result<Tensor, GraphError> {
     let operation = GatherRows { picked: rows.length, width: x.shape.columns() };
     let shape = Shape::new(&[rows.length, operation.width]);

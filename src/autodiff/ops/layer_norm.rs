@@ -125,8 +125,17 @@ pub struct LayerNorm {
     eps: f32,
     residual: bool,
     dropout: Option<Dropout>,
-    /// Rows of one sequence, to number rows over the whole batch of a step.
+    /// Rows of one sequence; needed to number the rows of the step's whole batch.
     seq: usize,
+}
+
+/// Scale and shift, each `[hidden]`.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerNormParameters<'a> {
+    /// γ.
+    pub gamma: &'a Parameter,
+    /// β.
+    pub beta: &'a Parameter,
 }
 
 /// Pushes LayerNorm(x); x and y `[…, hidden]`.
@@ -136,14 +145,14 @@ pub struct LayerNorm {
 pub fn layer_norm(
     g: &mut Graph<'_>,
     x: Tensor,
-    [gamma, beta]: [&Parameter; 2],
+    parameters: LayerNormParameters<'_>,
     eps: f32,
 ) -> Result<Tensor, GraphError> {
-    push(g, x, None, [gamma, beta], eps, None)
+    push(g, x, None, parameters, eps, None)
 }
 
-/// Pushes LayerNorm(dropout(x) + residual); x, residual and y `[batch, seq, hidden]`, whose rows `row_ids`
-/// numbers.
+/// Pushes LayerNorm(dropout(x) + residual); x, residual and y `[batch, seq, hidden]`.
+/// `row_ids[t]` is the flat index of row t into `[batch, seq]`.
 ///
 /// # Errors
 /// When the shapes do not fit.
@@ -151,7 +160,7 @@ pub fn add_layer_norm(
     g: &mut Graph<'_>,
     x: Tensor,
     (residual, row_ids): (Tensor, Integers),
-    parameters: [&Parameter; 2],
+    parameters: LayerNormParameters<'_>,
     eps: f32,
     dropout_rate: f32,
 ) -> Result<Tensor, GraphError> {
@@ -163,7 +172,7 @@ fn push(
     g: &mut Graph<'_>,
     x: Tensor,
     residual: Option<(Tensor, Integers)>,
-    parameters: [&Parameter; 2],
+    parameters: LayerNormParameters<'_>,
     eps: f32,
     dropout: Option<Dropout>,
 ) -> Result<Tensor, GraphError> {
@@ -172,6 +181,7 @@ fn push(
     let operation =
         LayerNorm { rows, hidden, eps, residual: residual.is_some(), dropout, seq };
     let name = operation.name();
+    let parameters = [parameters.gamma, parameters.beta];
     for parameter in parameters {
         let fits = parameter.shape.dimensions() == [hidden];
         g.check(fits, name, "gamma or beta", parameter.shape, format!("[{hidden}]"))?;

@@ -7,20 +7,20 @@
 //! ```
 //!
 //! Shapes: h `[n, hidden]` (masked positions only), W `[vocab_size, hidden]`, b `[vocab_size]`, labels
-//! and weights `[n]`, output `[2]`: loss and accuracy, of which only the loss has a gradient. With
+//! and weights `[n]`, output `[2]`: loss and accuracy. Only the loss has a gradient. With
 //! weights 1/(number of masked positions) these are the means. Rows after the last weight that is not
 //! 0 are padding and cost nothing.
 //!
 //! The vocabulary is cut into chunks of 256 columns. A task takes whole chunks: it computes their logits
-//! and works on them while they are in its cache, knowing only the largest of each row of the chunk, m′:
+//! and exponentiates them while they are in its cache, relative to the largest of each row of the chunk, m′:
 //!
 //! ```text
 //! e = exp(z − m′)        s′ = Σ_chunk e
 //! m = max_chunks m′      s = Σ_chunks s′·exp(m′ − m)
 //! ```
 //!
-//! Saved: e, chunk after chunk, [`STATE`] numbers for each row of each chunk, and m and s. Without a
-//! backward pass e is not kept.
+//! Saved: e, chunk after chunk; the state of each row of each chunk (m′, s′, …); m and s. Without a
+//! backward pass e is not saved.
 //!
 //! ```text
 //! dz[i] = weight[i]·(e[i]·exp(m′[i] − m[i]) / s[i] − onehot(label[i]))
@@ -141,15 +141,15 @@ pub fn masked_lm_loss(
     )
 }
 
-/// Columns of a chunk: the block of k after which a matrix product rounds to memory, so that chunks
-/// change no bit of it.
+/// Columns of a chunk: the block of k after which a matrix product stores its partial sums, so that
+/// chunks change none of its bits.
 const CHUNK: usize = 256;
 
-/// What is known of a row of a chunk: the largest logit m′, s′, the column of the first largest, and the
+/// Numbers in the state of a row of a chunk: the largest logit m′, s′, the column of the first largest, and the
 /// label's logit (−∞ where the label is in another chunk).
 const STATE: usize = 4;
 
-/// What is known of a row in the end: m and s, −ln p\[label\], and whether the label is the prediction.
+/// Numbers in the summary of a row: m and s, −ln p\[label\], and whether the label is the prediction.
 const SUMMARY: usize = 4;
 
 vectorized! {
@@ -221,7 +221,8 @@ impl MaskedLmLoss {
         (self.rows + 1) * self.vocab_size.min(CHUNK)
     }
 
-    /// Chunks that go backward together: each has a dh of its own until they are added in order.
+    /// Chunks that are processed together in the backward pass: each computes its own part of dh, and the
+    /// parts are added in order.
     fn wave(&self, threads: usize) -> usize {
         self.chunks().min(4 * threads)
     }

@@ -1,27 +1,28 @@
 //! The operations of BERT, one file each, always in the same order: the equations, shapes, what is
-//! saved, the order of summation and the source; the struct; forward; backward; a naive `f64`
-//! reference in plain loops (a student's first reading, and the oracle); the cases it is checked on.
+//! saved, the order of summation and the source; the reference in `f64` and plain loops, forward and
+//! backward, which is the one to read first; the struct and the functions that push it; the fast
+//! forward and backward; the cases it is checked on.
 //!
-//! | file | what |
+//! | operation | what it computes |
 //! |---|---|
-//! | `embedding.rs` | word + position + segment embeddings |
-//! | `linear.rs` | y = x·Wᵀ + b, with or without GELU |
-//! | `layer_norm.rs` | LayerNorm of x, or of dropout(x) + residual |
-//! | `dropout.rs` | dropout alone |
-//! | `attention.rs` | self-attention of all heads |
-//! | `gather_rows.rs` | picks rows: masked positions, `[CLS]` |
-//! | `tanh.rs` | the pooler's activation |
-//! | `masked_lm_loss.rs` | cross-entropy over the tied decoder |
-//! | `cross_entropy.rs` | cross-entropy over given logits |
+//! | [`mod@embedding`] | word + position + segment embeddings |
+//! | [`mod@linear`] | y = x·Wᵀ + b, with or without GELU |
+//! | [`mod@layer_norm`] | LayerNorm of x, or of dropout(x) + residual |
+//! | [`mod@dropout`] | dropout alone |
+//! | [`mod@attention`] | self-attention of all heads |
+//! | [`mod@gather_rows`] | picks rows: masked positions, `[CLS]` |
+//! | [`mod@tanh`] | the pooler's activation |
+//! | [`mod@masked_lm_loss`] | cross-entropy over the tied decoder |
+//! | [`mod@cross_entropy`] | cross-entropy over given logits |
 
 use super::operation::{Case, Operation};
 
-/// Compiles the files in and lists their cases for the gradient check: nothing can be in one list
-/// and not in the other.
+/// Compiles the files in and lists their cases for the gradient check, so that an operation cannot be in
+/// one list only.
 macro_rules! operations {
     ($($file:ident: $operation:ident, $builder:ident $(, $other:ident)*;)*) => {
         $(
-            mod $file;
+            pub mod $file;
             pub use $file::{$operation, $builder $(, $other)*};
         )*
 
@@ -33,11 +34,11 @@ macro_rules! operations {
 }
 
 operations! {
-    embedding: Embedding, embedding_sum;
+    embedding: Embedding, embedding_sum, EmbeddingIds, EmbeddingTables;
     linear: Linear, linear, linear_gelu;
-    layer_norm: LayerNorm, layer_norm, add_layer_norm;
+    layer_norm: LayerNorm, layer_norm, add_layer_norm, LayerNormParameters;
     dropout: DropoutRows, dropout;
-    attention: Attention, attention;
+    attention: Attention, attention, AttentionRows;
     gather_rows: GatherRows, gather_rows;
     tanh: Tanh, tanh;
     masked_lm_loss: MaskedLmLoss, masked_lm_loss;

@@ -43,7 +43,7 @@ pub struct Tanh {
 /// Pushes tanh(x).
 ///
 /// # Errors
-/// None today; the signature is that of every operation.
+/// Never for this operand; other operations check shapes here.
 pub fn tanh(g: &mut Graph<'_>, x: Tensor) -> Result<Tensor, GraphError> {
     g.push(Tanh { elements: x.shape.elements() }, &[x.into()], x.shape)
 }

@@ -54,7 +54,7 @@ pub(crate) fn sum_lanes(x: &[f32]) -> f32 {
     reduce([x], 0.0, |sum, [x]| sum + x, |a, b| a + b)
 }
 
-/// max x (−∞ when empty; NaN is passed over), for use inside a [`vectorized!`] kernel.
+/// max x (−∞ when empty; NaN is ignored), for use inside a [`vectorized!`] kernel.
 #[inline(always)]
 pub(crate) fn max_lanes(x: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };
