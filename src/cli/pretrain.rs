@@ -53,7 +53,8 @@ fn settings(
         return Ok((args.options(matches), false));
     }
     if directory.join("run.json").is_file() {
-        let mut options = RunJson::<PretrainingOptions>::read(directory)?.options;
+        let recorded = RunJson::<PretrainingOptions>::read(directory).map_err(RunError::from)?;
+        let mut options = recorded.options;
         args.apply(&mut options, matches);
         return Ok((options, true));
     }

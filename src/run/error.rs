@@ -3,7 +3,6 @@
 use super::checkpoint::CheckpointError;
 use super::run_directory::RunDirectoryError;
 use super::run_json::{Difference, RunJsonError};
-use super::verify::VerifyError;
 use crate::autodiff::GraphError;
 use crate::data::DataError;
 use crate::model::{ConfigError, WeightsError};
@@ -107,6 +106,32 @@ pub enum RunError {
         /// Rows of the embedding table.
         vocab_size: usize,
     },
+}
+
+/// A run that cannot be verified.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The run has not ended.
+    #[error("the run in `{}` is not finished; resume it first with 'resume'", .0.display())]
+    Unfinished(PathBuf),
+    /// The run was made longer on the way.
+    #[error(
+        "the run in `{}` was made longer at step {step}, so its settings alone do not give it again",
+        path.display()
+    )]
+    Extended {
+        /// The run directory.
+        path: PathBuf,
+        /// Steps that had been taken.
+        step: u64,
+    },
+    /// The files that the run was made from have changed.
+    #[error(
+        "the file that 'model' or 'init' names gives another configuration than the run in `{}` had: \
+         there is nothing to compare", .0.display()
+    )]
+    OtherConfig(PathBuf),
 }
 
 /// `'seed' was 1, now 2; 'cased' was …`.

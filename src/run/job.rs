@@ -2,40 +2,13 @@
 
 use super::error::RunError;
 use super::observer::Observer;
+use super::run_options::RunOptions;
 use crate::autodiff::GraphError;
 use crate::model::Bert;
 use crate::system::digest::Digest;
 use crate::tokenizer::Tokenizer;
-use crate::train::{Evaluation, Objective, Recipe};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use crate::train::{Evaluation, Objective};
 use serde_json::Value;
-use std::path::Path;
-
-/// The settings of a run. `run.json` holds them.
-pub trait RunOptions: Clone + PartialEq + Serialize + DeserializeOwned + Sync {
-    /// Batches, optimizer, schedule, seed.
-    fn recipe(&self) -> &Recipe;
-
-    /// Steps between log lines, at least 1.
-    fn log_every(&self) -> u64;
-
-    /// Steps between evaluations; 0 for one at the end only.
-    fn eval_every(&self) -> u64;
-
-    /// Steps between checkpoints; 0 for none but the one at the end, or when the run is stopped.
-    fn save_checkpoints_steps(&self) -> u64;
-
-    /// The run directory; `None` for a run in memory.
-    fn output_dir(&self) -> Option<&Path>;
-
-    /// The same settings for a run in memory.
-    #[must_use]
-    fn in_memory(self) -> Self;
-
-    /// Every setting that changes the result or `metrics.jsonl`, by its name.
-    fn settings(&self) -> Vec<(String, Value)>;
-}
 
 /// Something that can be trained in a run: [`Pretraining`](super::Pretraining) is one.
 pub trait Job: Sized {

@@ -17,11 +17,13 @@ mod observer;
 pub mod pretraining;
 pub mod run_directory;
 pub mod run_json;
+mod run_options;
 mod training_run;
 pub mod verify;
 
-pub use error::RunError;
-pub use job::{Job, RunOptions};
+pub use error::{RunError, VerifyError};
+pub use job::Job;
 pub use observer::{Event, Observer};
 pub use pretraining::{Pretraining, PretrainingJob, PretrainingOptions, pretrain};
+pub use run_options::RunOptions;
 pub use training_run::{Finished, begin, resume};

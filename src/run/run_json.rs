@@ -1,11 +1,10 @@
 //! `run.json`: what a run was asked to do, and its result.
 
-use super::error::RunError;
-use super::job::RunOptions;
 use super::run_directory::RunDirectory;
+use super::run_options::RunOptions;
 use crate::model::Config;
 use crate::system::digest::Digest;
-use crate::system::files;
+use crate::system::files::{self, FileError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,10 +52,19 @@ pub struct Extension {
 
 /// A `run.json` that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("`{path}` is not what this version of cloze writes: {message}")]
-pub struct RunJsonError {
-    path: String,
-    message: String,
+#[non_exhaustive]
+pub enum RunJsonError {
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file is not JSON, or lacks a setting, or has one of another type.
+    #[error("`{}` is not what this version of cloze writes: {message}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
 }
 
 impl<O: RunOptions> RunJson<O> {
@@ -77,11 +85,11 @@ impl<O: RunOptions> RunJson<O> {
     /// Writes `run.json` into `directory`.
     ///
     /// # Errors
-    /// [`RunError::File`].
-    pub fn write(&self, directory: &RunDirectory) -> Result<(), RunError> {
+    /// [`FileError`].
+    pub fn write(&self, directory: &RunDirectory) -> Result<(), FileError> {
         let mut text = serde_json::to_string_pretty(self).expect("numbers and strings");
         text.push('\n');
-        Ok(directory.write("run.json", &text)?)
+        directory.write("run.json", &text)
     }
 
     /// A warning for a person who resumes or verifies the run in another working directory than it began in:
@@ -111,15 +119,12 @@ impl<O: DeserializeOwned> RunJson<O> {
     /// Reads the `run.json` of the run directory `run`.
     ///
     /// # Errors
-    /// [`RunError::File`], [`RunError::RunJson`].
-    pub fn read(run: &Path) -> Result<Self, RunError> {
+    /// [`RunJsonError`].
+    pub fn read(run: &Path) -> Result<Self, RunJsonError> {
         let path = run.join("run.json");
         let text = files::read_to_string(&path)?;
-        let json = serde_json::from_str(&text).map_err(|error| RunJsonError {
-            path: path.display().to_string(),
-            message: error.to_string(),
-        });
-        Ok(json?)
+        serde_json::from_str(&text)
+            .map_err(|error| RunJsonError::Malformed { path, message: error.to_string() })
     }
 }
 

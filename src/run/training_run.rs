@@ -3,11 +3,12 @@
 use super::checkpoint::{Checkpoint, CheckpointError, CheckpointHeader, Progress};
 use super::checkpoint_directory::CheckpointDirectory;
 use super::error::RunError;
-use super::job::{Job, RunOptions};
+use super::job::Job;
 use super::metrics::{EvaluationMetrics, Interval, MetricsLine};
 use super::observer::{Event, Observer};
 use super::run_directory::{MetricsFile, RunDirectory};
 use super::run_json::{Extension, RunJson, differences};
+use super::run_options::RunOptions;
 use crate::model::{Bert, weights};
 use crate::system::digest::Digest;
 use crate::system::memory;

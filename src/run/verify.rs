@@ -1,18 +1,19 @@
 //! Whether a finished run gives the same bits again: it is run once more from its `run.json`, in memory, and
 //! both are compared.
 
-use super::error::RunError;
-use super::job::{Job, RunOptions};
+use super::error::{RunError, VerifyError};
+use super::job::Job;
 use super::metrics::TIMINGS;
 use super::observer::{Event, Observer};
 use super::pretraining::PretrainingJob;
 use super::run_json::{RunJson, as_written};
+use super::run_options::RunOptions;
 use super::training_run::begin;
 use crate::model::weights;
 use crate::system::files::{self, FileError};
 use serde::Serialize;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The result of running a run once more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,32 +28,6 @@ pub struct Verified {
     pub second_sha256: String,
     /// The step of the first line of `metrics.jsonl` that differs, timings aside.
     pub metrics_part_at_step: Option<u64>,
-}
-
-/// A run that cannot be verified.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    /// The run has not ended.
-    #[error("the run in `{}` is not finished; resume it first with 'resume'", .0.display())]
-    Unfinished(PathBuf),
-    /// The run was made longer on the way.
-    #[error(
-        "the run in `{}` was made longer at step {step}, so its settings alone do not give it again",
-        path.display()
-    )]
-    Extended {
-        /// The run directory.
-        path: PathBuf,
-        /// Steps that had been taken.
-        step: u64,
-    },
-    /// The files that the run was made from have changed.
-    #[error(
-        "the file that 'model' or 'init' names gives another configuration than the run in `{}` had: \
-         there is nothing to compare", .0.display()
-    )]
-    OtherConfig(PathBuf),
 }
 
 /// Runs the finished run in `run` once more, on the threads of the current pool, and compares. Relative paths

@@ -2,8 +2,8 @@
 
 use super::recipe::PretrainingRecipe;
 use crate::data::InvalidUtf8;
-use crate::run::job::RunOptions;
 use crate::run::run_json::{as_written, leaves};
+use crate::run::run_options::RunOptions;
 use crate::system::digest::Digest;
 use crate::train::Recipe;
 use serde::{Deserialize, Serialize};
