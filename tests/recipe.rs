@@ -54,9 +54,8 @@ fn sampler(short_seq_prob: f64) -> Sampler {
     let corpus = Corpus::from_text("test", text());
     let encoding = SentenceEncoder::from_fn("words", vocabulary.len(), encode);
     let store = TokenStore::build(&corpus, &encoding, Storage::Memory, &mut |_, _| {}).unwrap();
-    let pairs = PairSettings { max_seq_length: 64, short_seq_prob, no_nsp: false };
-    let masks =
-        MaskSettings { masked_lm_prob: 0.15, max_predictions_per_seq: 20, whole_word_mask: false };
+    let pairs = PairSettings::default().with_max_seq_length(64).with_short_seq_prob(short_seq_prob);
+    let masks = MaskSettings::default();
     let documents = (0..DOCUMENTS as u32).collect();
     Sampler::new(Arc::new(store), documents, pairs, masks, &vocabulary, 1, "test").unwrap()
 }

@@ -19,13 +19,12 @@ fn read_json(name: &str) -> Value {
 /// The settings of the fixtures, by their names in the fixtures.
 fn settings() -> [(&'static str, TokenizerOptions); 4] {
     let uncased = TokenizerOptions::default();
-    let cased = TokenizerOptions { do_lower_case: false, ..uncased };
-    let without_accents =
-        TokenizerOptions { strip_accents: Some(true), tokenize_chinese_chars: false, ..cased };
+    let cased = uncased.with_do_lower_case(false);
+    let without_accents = cased.with_strip_accents(Some(true)).with_tokenize_chinese_chars(false);
     [
         ("uncased", uncased),
         ("cased", cased),
-        ("uncased_with_accents", TokenizerOptions { strip_accents: Some(false), ..uncased }),
+        ("uncased_with_accents", uncased.with_strip_accents(Some(false))),
         ("cased_without_accents", without_accents),
     ]
 }
@@ -103,12 +102,12 @@ fn fnv1a(text: &str) -> u64 {
 }
 
 fn learn_fixture(words: &Value, min_frequency: u64, strip_accents: Option<bool>) -> Vec<String> {
-    let normalizer = TokenizerOptions { strip_accents, ..TokenizerOptions::default() }.normalizer();
+    let normalizer = TokenizerOptions::default().with_strip_accents(strip_accents).normalizer();
     let mut counts = WordCounts::new();
     for (word, count) in words.as_object().unwrap() {
         (0..count.as_u64().unwrap()).for_each(|_| counts.add_text(&normalizer, word));
     }
-    let options = TrainerOptions { min_frequency, ..TrainerOptions::default() };
+    let options = TrainerOptions::default().with_min_frequency(min_frequency);
     let vocabulary = learn(&counts, &options).unwrap();
     vocabulary.iter().map(|(_, token)| token.to_owned()).collect()
 }

@@ -37,7 +37,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
         Some(path) => files::read_to_string(path)?,
         None => STORIES.repeat(10),
     };
-    let options = TokenizerOptions { do_lower_case: !args.cased, ..TokenizerOptions::default() };
+    let options = TokenizerOptions::default().with_do_lower_case(!args.cased);
     let tokenizer = match &args.vocab {
         Some(path) => Some(Tokenizer::new(Vocabulary::from_file(path)?, options)),
         None => None,

@@ -30,12 +30,18 @@ impl InstanceOptions {
     /// The settings of pairs of `max_seq_length` tokens.
     pub(super) fn pairs(&self, max_seq_length: usize) -> PairSettings {
         let Self { short_seq_prob, no_nsp, .. } = *self;
-        PairSettings { max_seq_length, short_seq_prob, no_nsp }
+        PairSettings::default()
+            .with_max_seq_length(max_seq_length)
+            .with_short_seq_prob(short_seq_prob)
+            .with_no_nsp(no_nsp)
     }
 
     /// The settings of at most `max_predictions_per_seq` masks.
     pub(super) fn masks(&self, max_predictions_per_seq: usize) -> MaskSettings {
         let Self { masked_lm_prob, whole_word_mask, .. } = *self;
-        MaskSettings { masked_lm_prob, max_predictions_per_seq, whole_word_mask }
+        MaskSettings::default()
+            .with_masked_lm_prob(masked_lm_prob)
+            .with_max_predictions_per_seq(max_predictions_per_seq)
+            .with_whole_word_mask(whole_word_mask)
     }
 }

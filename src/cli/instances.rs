@@ -1,6 +1,7 @@
 //! `cloze instances`: text ─► training instances (sentence pair + masks) as JSON Lines.
 
 use super::instance_options::InstanceOptions;
+use super::option_names::with_option_names;
 use super::output::{check_place, write_or_print};
 use cloze::data::{Corpus, Sampler, SentenceEncoder, Storage, TokenStore, to_json};
 use cloze::report::{Terminal, print_line};
@@ -60,7 +61,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, args.seed, &name)?;
     if let Some(warning) = sampler.warning() {
-        print_line(warning);
+        print_line(format_args!("warning: {}", with_option_names(&warning)));
     }
     let mut count = 0u64;
     write_or_print(args.output.as_deref(), |out| {

@@ -53,7 +53,7 @@ impl Source {
         match (&self.vocab, &self.model) {
             (Some(path), _) => Ok(Tokenizer::new(
                 Vocabulary::from_file(path)?,
-                TokenizerOptions { do_lower_case: !cased, ..TokenizerOptions::default() },
+                TokenizerOptions::default().with_do_lower_case(!cased),
             )),
             (None, Some(directory)) => Tokenizer::from_directory(directory),
             (None, None) => unreachable!("clap asks for one of the two"),

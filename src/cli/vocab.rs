@@ -43,8 +43,7 @@ pub struct Args {
 /// Runs `cloze vocab`.
 pub fn run(args: Args) -> cloze::Result<()> {
     check_place(args.output.as_deref())?;
-    let normalizer =
-        TokenizerOptions { do_lower_case: !args.cased, ..TokenizerOptions::default() }.normalizer();
+    let normalizer = TokenizerOptions::default().with_do_lower_case(!args.cased).normalizer();
     let corpus = Corpus::from_inputs(&args.input)?;
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
@@ -56,11 +55,10 @@ pub fn run(args: Args) -> cloze::Result<()> {
         words.total(),
         words.distinct()
     ));
-    let options = TrainerOptions {
-        vocab_size: args.vocab_size,
-        min_frequency: args.min_frequency,
-        limit_alphabet: args.limit_alphabet as usize,
-    };
+    let options = TrainerOptions::default()
+        .with_vocab_size(args.vocab_size)
+        .with_min_frequency(args.min_frequency)
+        .with_limit_alphabet(args.limit_alphabet as usize);
     let vocabulary = learn(&words, &options)?;
     if vocabulary.len() < args.vocab_size {
         print_line(format_args!(

@@ -1,19 +1,19 @@
-//! What can go wrong with text and instances.
+//! Errors of reading text and instances.
 
 use crate::system::files::FileError;
 use std::path::PathBuf;
 
-/// What can go wrong with text and instances.
+/// An error of reading text or instances.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// A file that cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Text with bytes that are not UTF-8.
+    /// A text file with bytes that are not UTF-8.
     #[error(
-        "`{}` is not UTF-8: line {line}, byte {byte} of the file; convert it to UTF-8 first, or go on \
-         with U+FFFD in place of what is wrong: --invalid-utf8 replace",
+        "`{}` is not UTF-8: line {line}, byte {byte} of the file; convert it to UTF-8 first, or \
+         read U+FFFD in place of invalid bytes: 'invalid_utf8' replace",
         path.display()
     )]
     NotUtf8 {
@@ -24,12 +24,12 @@ pub enum DataError {
         /// The offset of the first bad byte, from 0.
         byte: usize,
     },
-    /// A path or pattern that matches nothing.
+    /// An input that matches no file.
     #[error(
         "`{0}` matches no file; give a .txt or .jsonl file, a directory that holds some, or a pattern in quotes"
     )]
     NoFile(String),
-    /// A pattern that is not one.
+    /// An input that is not a valid pattern.
     #[error("`{pattern}` is not a pattern: {message}")]
     Pattern {
         /// The pattern.
@@ -37,7 +37,7 @@ pub enum DataError {
         /// What is wrong.
         message: String,
     },
-    /// A line that cannot be understood.
+    /// An invalid line of a JSON Lines file.
     #[error("`{}`, line {line}: {message}", path.display())]
     Line {
         /// The file.
@@ -47,35 +47,35 @@ pub enum DataError {
         /// What is wrong, and what to do.
         message: String,
     },
-    /// Text without a single sentence.
+    /// A text without any sentence that has a token.
     #[error("{0} holds no usable sentence: it is empty, or the tokenizer finds no word in it")]
     NoSentence(String),
-    /// Too few documents for pairs.
+    /// Fewer than two documents, which next-sentence prediction needs.
     #[error(
         "{origin} holds {documents} document(s), but next-sentence prediction draws random sentences \
-         from other documents; separate documents by blank lines, or leave it out with --no-nsp"
+         from other documents; separate documents by blank lines, or leave it out with 'no_nsp'"
     )]
     TooFewDocuments {
-        /// Where the text came from.
+        /// The name of the text.
         origin: String,
-        /// How many documents there are.
+        /// The number of documents.
         documents: usize,
     },
-    /// Too few documents to hold some out.
+    /// Too few documents to hold some out for evaluation.
     #[error(
         "{origin} holds {documents} document(s), but {least} are needed to hold some out for \
-         evaluation; separate documents by blank lines, give other text with --eval-input, or hold out \
-         none with --eval-fraction 0"
+         evaluation; separate documents by blank lines, give other text with 'eval_input', or hold \
+         out none with 'eval_fraction' 0"
     )]
     NothingToHoldOut {
-        /// Where the text came from.
+        /// The name of the text.
         origin: String,
-        /// How many documents there are.
+        /// The number of documents.
         documents: usize,
-        /// How many are needed.
+        /// The number of documents needed.
         least: usize,
     },
-    /// A token store that is cut short, altered, or of another version.
+    /// A token store that is damaged or of another version.
     #[error("the token store `{}` cannot be used: {reason}", path.display())]
     Store {
         /// The file.
@@ -83,13 +83,13 @@ pub enum DataError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A path that is neither a file nor a directory.
+    /// A pipe, a device or the like, which cannot be read twice.
     #[error(
         "`{}` is not a regular file: text is read more than once; write it to a file first",
         .0.display()
     )]
     NotAFile(PathBuf),
-    /// A file of instances without one.
+    /// A file of instances that holds none.
     #[error("`{}` holds no instance", .0.display())]
     NoInstance(PathBuf),
 }

@@ -240,7 +240,7 @@ impl InstanceFile {
         };
         check(length > 0, "input_ids is empty".into())?;
         let most = self.max_seq_length;
-        check(length <= most, format!("{length} tokens, but --max-seq-length is {most}"))?;
+        check(length <= most, format!("{length} tokens, but 'max_seq_length' is {most}"))?;
         let types = line.token_type_ids.len();
         check(types == length, format!("{length} input_ids but {types} token_type_ids"))?;
         let bad_type = line.token_type_ids.iter().find(|&&id| id > 1);
@@ -260,7 +260,7 @@ impl InstanceFile {
         let most = self.max_predictions_per_seq;
         check(
             masks <= most,
-            format!("{masks} masked positions, but --max-predictions-per-seq is {most}"),
+            format!("{masks} masked positions, but 'max_predictions_per_seq' is {most}"),
         )?;
         let sorted = positions.windows(2).all(|pair| pair[0] < pair[1]);
         check(sorted, "masked_lm_positions are not in rising order".into())?;
@@ -348,7 +348,7 @@ mod tests {
         };
         assert!(error("input_ids", [2, 4, 3, 7, 3].into()).contains("id 7"));
         assert!(error("input_ids", [2, 3].into()).contains("2 input_ids but 5 token_type_ids"));
-        assert!(error("input_ids", [2; 6].into()).contains("--max-seq-length is 5"));
+        assert!(error("input_ids", [2; 6].into()).contains("'max_seq_length' is 5"));
         assert!(error("masked_lm_positions", [5].into()).contains("not below the length"));
         assert!(
             error("masked_lm_positions", [1, 2].into()).contains("2 masked_lm_positions but 1")

@@ -7,15 +7,43 @@ use super::store::TokenStore;
 use crate::tensor::random::Generator;
 use crate::tokenizer::Vocabulary;
 
-/// What masks depend on.
+/// How tokens are masked. The default is that of Google's script: 0.15, 20 positions, single tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct MaskSettings {
-    /// Share of positions that are masked; special tokens count.
+    /// The share of positions that are masked, of all positions of a sequence (`[CLS]` and `[SEP]`
+    /// count); 0 to 1.
     pub masked_lm_prob: f64,
-    /// Masked positions of a sequence, at most.
+    /// The most masked positions of a sequence.
     pub max_predictions_per_seq: usize,
-    /// Whether the pieces of a word are masked together.
+    /// Whether all pieces of a word are masked together.
     pub whole_word_mask: bool,
+}
+
+impl Default for MaskSettings {
+    fn default() -> Self {
+        Self { masked_lm_prob: 0.15, max_predictions_per_seq: 20, whole_word_mask: false }
+    }
+}
+
+impl MaskSettings {
+    /// Sets [`masked_lm_prob`](Self::masked_lm_prob).
+    #[must_use]
+    pub fn with_masked_lm_prob(self, masked_lm_prob: f64) -> Self {
+        Self { masked_lm_prob, ..self }
+    }
+
+    /// Sets [`max_predictions_per_seq`](Self::max_predictions_per_seq).
+    #[must_use]
+    pub fn with_max_predictions_per_seq(self, max_predictions_per_seq: usize) -> Self {
+        Self { max_predictions_per_seq, ..self }
+    }
+
+    /// Sets [`whole_word_mask`](Self::whole_word_mask).
+    #[must_use]
+    pub fn with_whole_word_mask(self, whole_word_mask: bool) -> Self {
+        Self { whole_word_mask, ..self }
+    }
 }
 
 /// Masks instances of one vocabulary.

@@ -8,15 +8,42 @@ use super::store::TokenStore;
 use crate::tensor::random::Generator;
 use std::ops::Range;
 
-/// What pairs depend on.
+/// How sentence pairs are made. The default is that of Google's script: 128 tokens, 0.1, pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct PairSettings {
-    /// Tokens of a sequence, special tokens included.
+    /// The most tokens of a sequence, special tokens included; at least 5.
     pub max_seq_length: usize,
-    /// Share of document passes with a target length drawn at random.
+    /// The probability that a document gets a random, shorter target length in a pass; 0 to 1.
     pub short_seq_prob: f64,
-    /// One segment, no pairs.
+    /// Whether sequences have one segment, without next-sentence prediction.
     pub no_nsp: bool,
+}
+
+impl Default for PairSettings {
+    fn default() -> Self {
+        Self { max_seq_length: 128, short_seq_prob: 0.1, no_nsp: false }
+    }
+}
+
+impl PairSettings {
+    /// Sets [`max_seq_length`](Self::max_seq_length).
+    #[must_use]
+    pub fn with_max_seq_length(self, max_seq_length: usize) -> Self {
+        Self { max_seq_length, ..self }
+    }
+
+    /// Sets [`short_seq_prob`](Self::short_seq_prob).
+    #[must_use]
+    pub fn with_short_seq_prob(self, short_seq_prob: f64) -> Self {
+        Self { short_seq_prob, ..self }
+    }
+
+    /// Sets [`no_nsp`](Self::no_nsp).
+    #[must_use]
+    pub fn with_no_nsp(self, no_nsp: bool) -> Self {
+        Self { no_nsp, ..self }
+    }
 }
 
 /// A pair before masking: two ranges of the token store. Small, so that many can be shuffled.

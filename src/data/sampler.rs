@@ -190,8 +190,8 @@ impl Sampler {
         let share = self.random_share();
         (share > 0.6).then(|| {
             format!(
-                "warning: {:.0} % of the pairs are random: most sentences are as long as a whole \
-                 sequence; a longer --max-seq-length, or text with shorter sentences, gives more true \
+                "{:.0} % of the pairs are random: most sentences are as long as a whole \
+                 sequence; a larger 'max_seq_length', or text with shorter sentences, gives more true \
                  pairs",
                 100.0 * share
             )
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn one_document_is_enough_only_without_pairs() {
         let error = sampler(1, false, &[0]).err().unwrap().to_string();
-        assert!(error.contains("--no-nsp"), "{error}");
+        assert!(error.contains("'no_nsp'"), "{error}");
         assert!(sampler(1, true, &[0]).is_ok());
     }
 
@@ -316,7 +316,7 @@ mod tests {
             split_documents(documents, 0.1, no_nsp, 7, "x").unwrap_err().to_string()
         };
         assert!(error(3, false).contains("4 are needed"), "{}", error(3, false));
-        assert!(error(1, false).contains("--no-nsp") && !error(1, true).contains("--no-nsp"));
+        assert!(error(1, false).contains("'no_nsp'") && !error(1, true).contains("'no_nsp'"));
         assert_ne!(
             split_documents(1000, 0.1, false, 8, "x").unwrap().1,
             split_documents(1000, 0.1, false, 7, "x").unwrap().1

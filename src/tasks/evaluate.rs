@@ -38,12 +38,8 @@ pub struct EvalSettings {
 impl Default for EvalSettings {
     fn default() -> Self {
         Self {
-            pairs: PairSettings { max_seq_length: 128, short_seq_prob: 0.1, no_nsp: false },
-            masks: MaskSettings {
-                masked_lm_prob: 0.15,
-                max_predictions_per_seq: 20,
-                whole_word_mask: false,
-            },
+            pairs: PairSettings::default(),
+            masks: MaskSettings::default(),
             eval_batch_size: 32,
             seed: 12345,
         }

@@ -1,4 +1,4 @@
-//! What can go wrong between text and ids.
+//! Errors of tokenizers and vocabularies.
 
 use crate::system::files::FileError;
 use std::path::PathBuf;
@@ -10,58 +10,58 @@ pub enum TokenizerError {
     /// A file that cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A vocabulary without a single token.
-    #[error("{place} is empty: a vocabulary holds one token a line, special tokens included")]
+    /// A vocabulary without tokens.
+    #[error("{place} is empty: a vocabulary has one token per line, special tokens included")]
     EmptyVocabulary {
-        /// The file, or where else the tokens came from.
+        /// The file, or another name of the vocabulary.
         place: String,
     },
-    /// A line of a vocabulary with no token on it. Dropping it would shift every id below.
+    /// An empty line in a vocabulary. Skipping it would change the id of every later token.
     #[error(
-        "{place}: no token on it; every line is one id, so remove the line or restore its token"
+        "{place}: no token on it; the line number is the id, so remove the line or restore its token"
     )]
     EmptyToken {
         /// File and line.
         place: String,
     },
-    /// A token that stands twice in a vocabulary.
+    /// A token that occurs twice in a vocabulary.
     #[error("{place}: the token `{token}` already stands on {first_place}; remove one of the two")]
     DuplicateToken {
         /// File and line.
         place: String,
         /// The token.
         token: String,
-        /// The line where it stands first.
+        /// The line of its first occurrence.
         first_place: String,
     },
-    /// A token that `vocab.txt` cannot hold.
-    #[error("{place}: the token {token:?} contains a line break, which vocab.txt cannot hold")]
+    /// A token with a line break, which `vocab.txt` cannot represent.
+    #[error("{place}: the token {token:?} contains a line break, which vocab.txt cannot represent")]
     LineBreakInToken {
         /// File and line.
         place: String,
         /// The token.
         token: String,
     },
-    /// A vocabulary without one of the five tokens that BERT cannot do without.
+    /// A vocabulary that lacks one of the five special tokens.
     #[error(
-        "{place} has no `{token}`: pretraining needs [PAD], [UNK], [CLS], [SEP] and [MASK], in this \
-         spelling; add the missing line or learn a vocabulary with `cloze vocab`"
+        "{place} has no `{token}`: pretraining needs [PAD], [UNK], [CLS], [SEP] and [MASK], spelled \
+         like this; add the missing line, or learn a new vocabulary"
     )]
     MissingSpecialToken {
-        /// The file, or where else the tokens came from.
+        /// The file, or another name of the vocabulary.
         place: String,
         /// The missing token.
         token: &'static str,
     },
-    /// A file that is not the JSON it should be.
+    /// A JSON file with a syntax error or an invalid value.
     #[error("`{}` is not a usable tokenizer file: {problem}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and with a syntax error its line and column.
+        /// What is wrong; for a syntax error also its line and column.
         problem: String,
     },
-    /// A tokenizer of another kind, or with a setting that this one does not have.
+    /// A tokenizer of another kind, or with a setting that is not supported.
     #[error(
         "`{}`: {setting} is {found}, but only {supported} is supported; \
          use the directory of a BERT (WordPiece) model",
@@ -70,11 +70,11 @@ pub enum TokenizerError {
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// The setting at fault.
+        /// The unsupported setting.
         setting: String,
         /// Its value.
         found: String,
-        /// What would do.
+        /// The supported value.
         supported: String,
     },
     /// A directory with neither `tokenizer.json` nor `vocab.txt`.
@@ -86,31 +86,29 @@ pub enum TokenizerError {
         /// The directory.
         path: PathBuf,
     },
-    /// A text file with nothing in it.
+    /// An empty text file.
     #[error("`{}` is empty: give a file with text", path.display())]
     EmptyInput {
         /// The file.
         path: PathBuf,
     },
-    /// Text without a single word.
-    #[error(
-        "there is no word in the text, so there is no vocabulary to learn; give text with words"
-    )]
+    /// A text without words.
+    #[error("the text contains no word to learn a vocabulary from; give text with words")]
     NoWords,
-    /// A vocabulary size that does not even hold the single characters.
+    /// A vocabulary size too small for the special tokens and the alphabet.
     #[error(
         "a vocabulary size of {vocab_size} is too small: {special} special tokens and {alphabet} \
-         single characters (each as a word's start or after it) make at least {minimum}; \
-         ask for more entries or lower the alphabet limit"
+         single characters (at the start of a word or, with ##, inside it) need at least {minimum}; \
+         increase 'vocab_size' or decrease 'limit_alphabet'"
     )]
     VocabularySizeTooSmall {
-        /// What was asked for.
+        /// The requested size.
         vocab_size: usize,
-        /// How many special tokens there are.
+        /// The number of special tokens.
         special: usize,
-        /// How many one-character entries there are, with and without `##`.
+        /// The number of one-character entries, with and without `##`.
         alphabet: usize,
-        /// The least size that would do.
+        /// The smallest possible size.
         minimum: usize,
     },
 }

@@ -8,26 +8,52 @@ use super::vocabulary::Vocabulary;
 use super::wordpiece::{CONTINUATION_PREFIX, Piece, WordPiece};
 use std::ops::Range;
 
-/// The settings of BERT's tokenizer, under Hugging Face's names.
+/// The settings of BERT's tokenizer, with the names that Hugging Face uses.
+///
+/// ```
+/// use cloze::tokenizer::TokenizerOptions;
+///
+/// let cased = TokenizerOptions::default().with_do_lower_case(false);
+/// assert!(!cased.normalizer().strip_accents);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TokenizerOptions {
-    /// Lower-case the text; off for cased vocabularies.
+    /// Whether text is lower-cased; false for cased vocabularies.
     pub do_lower_case: bool,
-    /// Strip accents; `None` does so exactly when lower-casing.
+    /// Whether accents are stripped; `None` means the same as `do_lower_case`.
     pub strip_accents: Option<bool>,
-    /// Make every CJK ideograph a word.
+    /// Whether every CJK ideograph becomes a word.
     pub tokenize_chinese_chars: bool,
 }
 
 impl Default for TokenizerOptions {
-    /// Uncased, as the original BERT.
+    /// The settings of the uncased BERT.
     fn default() -> Self {
         Self { do_lower_case: true, strip_accents: None, tokenize_chinese_chars: true }
     }
 }
 
 impl TokenizerOptions {
-    /// What these options do to text before it is split into words.
+    /// Sets [`do_lower_case`](Self::do_lower_case).
+    #[must_use]
+    pub fn with_do_lower_case(self, do_lower_case: bool) -> Self {
+        Self { do_lower_case, ..self }
+    }
+
+    /// Sets [`strip_accents`](Self::strip_accents).
+    #[must_use]
+    pub fn with_strip_accents(self, strip_accents: Option<bool>) -> Self {
+        Self { strip_accents, ..self }
+    }
+
+    /// Sets [`tokenize_chinese_chars`](Self::tokenize_chinese_chars).
+    #[must_use]
+    pub fn with_tokenize_chinese_chars(self, tokenize_chinese_chars: bool) -> Self {
+        Self { tokenize_chinese_chars, ..self }
+    }
+
+    /// The normalizer with these settings.
     pub fn normalizer(&self) -> Normalizer {
         Normalizer {
             tokenize_chinese_chars: self.tokenize_chinese_chars,

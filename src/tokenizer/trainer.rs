@@ -24,20 +24,50 @@ use super::word_counts::WordCounts;
 use super::wordpiece::CONTINUATION_PREFIX;
 use std::collections::HashMap;
 
-/// How to learn a vocabulary. The defaults are the reference's, with the original BERT's size.
+/// How a vocabulary is learned. The defaults are those of the reference, with the vocabulary size of
+/// the original BERT.
+///
+/// ```
+/// use cloze::tokenizer::TrainerOptions;
+///
+/// let options = TrainerOptions::default().with_vocab_size(8192);
+/// assert_eq!((options.vocab_size, options.min_frequency, options.limit_alphabet), (8192, 2, 1000));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TrainerOptions {
     /// The most entries the vocabulary may have, special tokens included.
     pub vocab_size: usize,
-    /// The least frequency at which a pair is merged.
+    /// A pair is merged only if it occurs at least this often.
     pub min_frequency: u64,
-    /// The most characters the alphabet may have, the frequent ones first. The others become `[UNK]`.
+    /// The most characters of the alphabet. The most frequent ones are kept; a word with any other
+    /// character becomes `[UNK]`.
     pub limit_alphabet: usize,
 }
 
 impl Default for TrainerOptions {
     fn default() -> Self {
         Self { vocab_size: 30_522, min_frequency: 2, limit_alphabet: 1000 }
+    }
+}
+
+impl TrainerOptions {
+    /// Sets [`vocab_size`](Self::vocab_size).
+    #[must_use]
+    pub fn with_vocab_size(self, vocab_size: usize) -> Self {
+        Self { vocab_size, ..self }
+    }
+
+    /// Sets [`min_frequency`](Self::min_frequency).
+    #[must_use]
+    pub fn with_min_frequency(self, min_frequency: u64) -> Self {
+        Self { min_frequency, ..self }
+    }
+
+    /// Sets [`limit_alphabet`](Self::limit_alphabet).
+    #[must_use]
+    pub fn with_limit_alphabet(self, limit_alphabet: usize) -> Self {
+        Self { limit_alphabet, ..self }
     }
 }
 

@@ -14,7 +14,7 @@ fuzz_target!(|text: &str| {
         let path = place::write("vocab.txt", place::VOCABULARY.as_bytes());
         let vocabulary = Vocabulary::from_file(&path).expect("a good vocabulary");
         [true, false].map(|do_lower_case| {
-            Tokenizer::new(vocabulary.clone(), TokenizerOptions { do_lower_case, ..TokenizerOptions::default() })
+            Tokenizer::new(vocabulary.clone(), TokenizerOptions::default().with_do_lower_case(do_lower_case))
         })
     });
     for tokenizer in tokenizers {

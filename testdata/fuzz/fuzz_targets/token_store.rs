@@ -41,12 +41,8 @@ fuzz_target!(|data: &[u8]| {
         let vocabulary = tokenizer.vocabulary();
         assert!(ids.iter().all(|&id| (id as usize) < vocabulary.len()));
 
-        let pairs = PairSettings { max_seq_length: 12, short_seq_prob: 0.1, no_nsp: true };
-        let masks = MaskSettings {
-            masked_lm_prob: 0.15,
-            max_predictions_per_seq: 3,
-            whole_word_mask: false,
-        };
+        let pairs = PairSettings::default().with_max_seq_length(12).with_no_nsp(true);
+        let masks = MaskSettings::default().with_max_predictions_per_seq(3);
         let all = (0..store.documents() as u32).collect();
         let sampler = Sampler::new(store, all, pairs, masks, vocabulary, 1, "the text");
         let Ok(mut sampler) = sampler else { continue };
