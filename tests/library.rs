@@ -97,7 +97,7 @@ fn a_stopped_run_of_a_program_is_resumed_by_that_program() {
     let path = directory.path().join("run");
     let expected = small().run().unwrap().model_sha256;
     let stopped = small().output_dir(&path).run_with(&mut StopAfter(4, 0)).err().unwrap();
-    assert!(matches!(stopped, cloze::Error::Run(RunError::Stopped { step: 4, .. })), "{stopped}");
+    assert!(matches!(stopped, RunError::Stopped { step: 4, .. }), "{stopped}");
     let resumed = small().output_dir(&path).resume_with(&mut ()).unwrap();
     assert_eq!(resumed.model_sha256, expected);
     // run.json holds the digest of the text alone: nobody else can give the text again.

@@ -121,16 +121,14 @@ fn train<O: Observer + Send>(
             );
             Ok((status, Some((finished, watcher))))
         }
-        Err(cloze::Error::Run(error @ RunError::Stopped { .. })) => {
+        Err(error @ RunError::Stopped { .. }) => {
             print_line(format_args!(
                 "{error}; saved in `{}`. Resume it with:\n{resume_command}",
                 directory.display()
             ));
             Ok((ExitCode::from(watcher.exit_status()), None))
         }
-        Err(error)
-            if watcher.started && !matches!(error, cloze::Error::Run(RunError::Diverged(_))) =>
-        {
+        Err(error) if watcher.started && !matches!(error, RunError::Diverged(_)) => {
             print_line(format_args!("error: {}", with_option_names(&error.to_string())));
             let saved = CheckpointDirectory::new(directory).list().unwrap_or_default();
             if let Some((step, _)) = saved.last() {
@@ -141,7 +139,7 @@ fn train<O: Observer + Send>(
             }
             Ok((ExitCode::FAILURE, None))
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::data::DataError;
 use crate::model::{ConfigError, WeightsError};
 use crate::system::files::FileError;
 use crate::system::memory::OutOfMemory;
+use crate::system::threads::PoolError;
 use crate::tokenizer::TokenizerError;
 use crate::train::SettingError;
 use crate::train::trainer::Diverged;
@@ -44,6 +45,9 @@ pub enum RunError {
     /// More memory than there is.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
+    /// Threads that cannot be started.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
     /// A loss or a gradient that is not finite.
     #[error(transparent)]
     Diverged(#[from] Diverged),

@@ -141,8 +141,8 @@ impl Pretraining {
     /// Runs from the first step to the last.
     ///
     /// # Errors
-    /// [`crate::Error`], naming what is at fault.
-    pub fn run(self) -> crate::Result<Finished> {
+    /// [`RunError`], naming what is at fault.
+    pub fn run(self) -> Result<Finished, RunError> {
         self.run_with(&mut ())
     }
 
@@ -150,7 +150,7 @@ impl Pretraining {
     ///
     /// # Errors
     /// As [`Pretraining::run`].
-    pub fn run_with(self, observer: &mut (dyn Observer + Send)) -> crate::Result<Finished> {
+    pub fn run_with(self, observer: &mut (dyn Observer + Send)) -> Result<Finished, RunError> {
         let Self { options, command, threads } = self;
         on_pool(threads, || begin::<PretrainingJob>(&options, &command, observer))
     }
@@ -162,7 +162,7 @@ impl Pretraining {
     ///
     /// # Panics
     /// Without an output directory.
-    pub fn resume_with(self, observer: &mut (dyn Observer + Send)) -> crate::Result<Finished> {
+    pub fn resume_with(self, observer: &mut (dyn Observer + Send)) -> Result<Finished, RunError> {
         let Self { options, threads, .. } = self;
         on_pool(threads, || resume::<PretrainingJob>(&options, observer))
     }
@@ -172,7 +172,7 @@ impl Pretraining {
 fn on_pool(
     threads: Option<usize>,
     work: impl FnOnce() -> Result<Finished, RunError> + Send,
-) -> crate::Result<Finished> {
+) -> Result<Finished, RunError> {
     Ok(match threads {
         Some(threads) => Pool::new(threads)?.run(work)?,
         None => work()?,
