@@ -1,38 +1,40 @@
-//! A batch: instances padded to one length, as flat arrays ready for the model.
+//! A batch: instances padded to one length, as flat arrays for the model.
 
 use super::instance::Instance;
 
-/// Instances side by side, padded to `max_seq_length`. Filled again and again without allocating.
+/// Instances padded to `max_seq_length`; `batch` and `seq` below stand for `batch_size` and
+/// `max_seq_length`. A batch can be cleared and filled again without allocating.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// Sequences there is room for.
+    /// The number of sequences that fit.
     pub batch_size: usize,
-    /// Tokens of each.
+    /// The number of tokens of each sequence, padding included.
     pub max_seq_length: usize,
-    /// Masked positions of each, at most.
+    /// The most masked positions of a sequence.
     pub max_predictions_per_seq: usize,
-    /// Instances that are there; the rest is padding.
+    /// The number of instances in the batch; the other sequences are padding.
     pub instances: usize,
-    /// `[batch, seq]`.
+    /// `[batch, seq]`: token ids.
     pub input_ids: Vec<u32>,
     /// `[batch, seq]`: 0 for sentence A and padding, 1 for sentence B.
     pub token_type_ids: Vec<u32>,
     /// `[batch, seq]`: 1 for tokens, 0 for padding.
     pub attention_mask: Vec<u32>,
-    /// `[batch · max_predictions_per_seq]`: rows of the flattened `[batch, seq]`; real ones first.
+    /// `[batch · max_predictions_per_seq]`: masked positions, as row numbers of the flattened
+    /// `[batch, seq]`. Real entries come first, then padding.
     pub masked_lm_positions: Vec<u32>,
-    /// The ids that were there before masking.
+    /// `[batch · max_predictions_per_seq]`: the original ids of the masked positions.
     pub masked_lm_ids: Vec<u32>,
-    /// 1 for real entries, 0 for padding.
+    /// `[batch · max_predictions_per_seq]`: 1 for real entries, 0 for padding.
     pub masked_lm_weights: Vec<f32>,
-    /// `[batch]`: 0 true next, 1 random.
+    /// `[batch]`: 0 if B is the true next, 1 if it is random.
     pub next_sentence_labels: Vec<u32>,
-    /// `[batch]`: 1 for pairs, 0 where there is no second sentence, and for padding.
+    /// `[batch]`: 1 for pairs, 0 for sequences without B and for padding.
     pub next_sentence_weights: Vec<f32>,
 }
 
 impl Batch {
-    /// An empty batch with room for `batch_size` sequences.
+    /// An empty batch that holds up to `batch_size` sequences.
     pub fn new(batch_size: usize, max_seq_length: usize, max_predictions_per_seq: usize) -> Self {
         let (tokens, predictions) =
             (batch_size * max_seq_length, batch_size * max_predictions_per_seq);
@@ -52,7 +54,7 @@ impl Batch {
         }
     }
 
-    /// Empties the batch; `pad_id` fills the rows.
+    /// Removes all instances and fills the sequences with `pad_id`.
     pub fn clear(&mut self, pad_id: u32) {
         self.instances = 0;
         self.input_ids.fill(pad_id);
@@ -69,7 +71,7 @@ impl Batch {
         self.next_sentence_weights.fill(0.0);
     }
 
-    /// Whether there is no room for another instance.
+    /// Whether the batch holds `batch_size` instances.
     pub fn is_full(&self) -> bool {
         self.instances == self.batch_size
     }
@@ -78,7 +80,7 @@ impl Batch {
     ///
     /// # Panics
     /// When the batch is full, or the instance is longer than `max_seq_length` or has more than
-    /// `max_predictions_per_seq` masks: whoever makes or reads instances has checked that.
+    /// `max_predictions_per_seq` masked positions.
     pub fn push(&mut self, instance: &Instance) {
         assert!(!self.is_full(), "the batch is full");
         let (row, length) = (self.instances, instance.input_ids.len());
@@ -88,7 +90,7 @@ impl Batch {
         self.input_ids[start..start + length].copy_from_slice(&instance.input_ids);
         self.token_type_ids[start..start + length].copy_from_slice(&instance.token_type_ids);
         self.attention_mask[start..start + length].fill(1);
-        // Packed to the front: behind the last real entry nothing costs anything.
+        // Real entries come first, so that the loss can stop after the last one.
         let first = self.masked_lm_weights.iter().take_while(|&&weight| weight != 0.0).count();
         for i in 0..masks {
             self.masked_lm_positions[first + i] = start as u32 + instance.masked_lm_positions[i];

@@ -18,12 +18,12 @@ use std::path::{Path, PathBuf};
 /// Builds the store of `corpus` in memory. `progress` receives the number of bytes of text read so far.
 pub(super) fn in_memory(
     corpus: &Corpus,
-    encoding: &SentenceEncoder<'_>,
+    encoder: &SentenceEncoder<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
     let starts = [Spill::Memory(Vec::new()), Spill::Memory(Vec::new())];
-    write(corpus, encoding, &mut bytes, starts, progress).map_err(|failure| match failure {
+    write(corpus, encoder, &mut bytes, starts, progress).map_err(|failure| match failure {
         Failure::Data(error) => error,
         Failure::Io(error) => FileError::io("write", Path::new("memory"), error).into(),
     })?;
@@ -34,13 +34,13 @@ pub(super) fn in_memory(
 pub(super) fn into_file(
     path: &Path,
     corpus: &Corpus,
-    encoding: &SentenceEncoder<'_>,
+    encoder: &SentenceEncoder<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), DataError> {
     let starts = [Spill::file(path, "sentences")?, Spill::file(path, "documents")?];
     let mut failed = None;
     let written = files::write_atomically(path, |out| {
-        write(corpus, encoding, out, starts, progress).map_err(|failure| match failure {
+        write(corpus, encoder, out, starts, progress).map_err(|failure| match failure {
             Failure::Io(error) => error,
             Failure::Data(error) => {
                 failed = Some(error);
@@ -75,7 +75,7 @@ impl From<io::Error> for Failure {
 /// Writes the whole store to `out`.
 fn write(
     corpus: &Corpus,
-    encoding: &SentenceEncoder<'_>,
+    encoder: &SentenceEncoder<'_>,
     out: &mut dyn Write,
     [sentence_starts, document_starts]: [Spill; 2],
     progress: &mut dyn FnMut(u64),
@@ -83,9 +83,9 @@ fn write(
     let mut out = Checked { out, checksum: Sha256::new(), written: 0 };
     out.write_all(MAGIC)?;
     out.write_all(&VERSION.to_le_bytes())?;
-    out.write_all(&encoding.token_bytes().to_le_bytes())?;
-    out.write_all(&(encoding.vocab_size as u64).to_le_bytes())?;
-    out.write_all(&encoding.digest.0)?;
+    out.write_all(&encoder.token_bytes().to_le_bytes())?;
+    out.write_all(&(encoder.vocab_size as u64).to_le_bytes())?;
+    out.write_all(&encoder.digest.0)?;
 
     let (tokens, sentences, documents) = (0, 0, 0);
     let starts_document = true;
@@ -99,7 +99,7 @@ fn write(
         starts_document,
     };
     let text_digest = corpus.map_chunks(
-        |chunk| Ok::<_, Failure>(Encoded::of(chunk, encoding)?),
+        |chunk| Ok::<_, Failure>(Encoded::of(chunk, encoder)?),
         |encoded| Ok(builder.add(&encoded)?),
         progress,
     )?;
@@ -122,13 +122,13 @@ struct Encoded {
 }
 
 impl Encoded {
-    fn of(chunk: &Chunk<'_>, encoding: &SentenceEncoder<'_>) -> Result<Self, DataError> {
+    fn of(chunk: &Chunk<'_>, encoder: &SentenceEncoder<'_>) -> Result<Self, DataError> {
         let mut encoded = Self::default();
         let Self { tokens, lengths, boundaries } = &mut encoded;
-        let wide = encoding.token_bytes() == 4;
+        let wide = encoder.token_bytes() == 4;
         chunk.for_each_part(|part| {
             let ids = match part {
-                Part::Sentence(text) => (encoding.encode)(text),
+                Part::Sentence(text) => (encoder.encode)(text),
                 Part::Boundary if boundaries.last() == Some(&lengths.len()) => return,
                 Part::Boundary => return boundaries.push(lengths.len()),
             };

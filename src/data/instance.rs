@@ -1,16 +1,16 @@
-//! One training instance: a pair of sentences with some tokens masked.
+//! One training instance: a sequence with some tokens masked.
 
-/// A sequence to train on (`TrainingInstance` of Google's `create_pretraining_data.py`), unpadded.
+/// A masked sequence, without padding: `TrainingInstance` of Google's `create_pretraining_data.py`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Instance {
-    /// `[CLS] A [SEP] B [SEP]`, masked; or `[CLS] A [SEP]`.
+    /// `[seq]`: the ids of `[CLS] A [SEP] B [SEP]` or `[CLS] A [SEP]`, masked.
     pub input_ids: Vec<u32>,
-    /// 0 for `[CLS] A [SEP]`, 1 for `B [SEP]`.
+    /// `[seq]`: 0 for `[CLS] A [SEP]`, 1 for `B [SEP]`.
     pub token_type_ids: Vec<u32>,
-    /// Whether B is from another document; `None` when there is no B.
+    /// Whether B comes from another document; `None` when there is no B.
     pub is_random_next: Option<bool>,
-    /// Positions to be predicted, in order.
+    /// `[masked]`: the masked positions, ascending.
     pub masked_lm_positions: Vec<u32>,
-    /// The ids that were there.
+    /// `[masked]`: the original ids of the masked positions.
     pub masked_lm_labels: Vec<u32>,
 }

@@ -1,8 +1,9 @@
-//! Instances as JSON Lines: to look at them, to hand them to another trainer, to train on exactly
-//! those.
+//! Instances as JSON Lines: for inspection, for other trainers, and to train on a fixed set.
 //!
-//! One object a line: `tokens`, `input_ids`, `token_type_ids`, `is_random_next` (null without a
-//! second sentence), `masked_lm_positions`, `masked_lm_labels` (tokens), `masked_lm_ids` (their ids).
+//! Each line is an object with the fields `tokens`, `input_ids`, `token_type_ids`, `is_random_next`
+//! (null without a second segment), `masked_lm_positions`, `masked_lm_labels` (tokens) and
+//! `masked_lm_ids` (the ids of the labels). Apart from the ids, the names are those of
+//! `TrainingInstance` in Google's `create_pretraining_data.py`.
 
 use super::error::DataError;
 use super::instance::Instance;
@@ -27,7 +28,7 @@ struct Line {
     masked_lm_ids: Option<Vec<u32>>,
 }
 
-/// The line of `instance`, without the line end.
+/// `instance` as a line of JSON Lines, without the line feed.
 pub fn to_json(instance: &Instance, vocabulary: &Vocabulary) -> String {
     let tokens = |ids: &[u32]| -> Vec<String> {
         ids.iter().map(|&id| vocabulary.token(id).unwrap_or("[UNK]").to_string()).collect()
@@ -44,19 +45,19 @@ pub fn to_json(instance: &Instance, vocabulary: &Vocabulary) -> String {
     serde_json::to_string(&line).expect("numbers and strings")
 }
 
-/// The longest line that is read: a sequence of 16,384 tokens of 100 letters fits.
+/// The longest line that is read, in bytes: enough for 16,384 tokens of 100 letters.
 const LONGEST_LINE: u64 = 4 << 20;
 
-/// A file of instances, read one line at a time; only the places of its lines are in memory.
+/// A file of instances, read one line at a time. Memory holds only the offsets of the lines.
 pub struct InstanceFile {
     path: PathBuf,
     reader: BufReader<File>,
     vocabulary: Vocabulary,
     max_seq_length: usize,
     max_predictions_per_seq: usize,
-    /// Byte offset and number of every line that holds an instance.
+    /// Byte offset and line number of each instance.
     lines: Vec<(u64, u64)>,
-    /// The order of this pass; empty when it is the file's.
+    /// The order of this pass, as indices into `lines`; empty without `shuffle`.
     order: Vec<u32>,
     shuffle: bool,
     seed: u64,
@@ -65,13 +66,14 @@ pub struct InstanceFile {
 }
 
 impl InstanceFile {
-    /// Opens a file and checks every line: ids below the vocabulary's size and those of the tokens
-    /// beside them, lengths that agree and fit `max_seq_length` and `max_predictions_per_seq`, positions
-    /// inside the sequence. With `shuffle`,
-    /// each pass has its own order, drawn from `seed`.
+    /// Opens a file and checks every line: ids must be in the vocabulary and match the tokens beside
+    /// them, lengths must agree and not exceed `max_seq_length` and `max_predictions_per_seq`, and
+    /// positions must lie inside the sequence. With `shuffle`, each pass has its own order, drawn from
+    /// `seed`; otherwise every pass has the order of the file.
     ///
     /// # Errors
-    /// [`DataError`], naming file and line.
+    /// [`DataError::File`] when the file cannot be read; [`DataError::Line`] for an invalid line;
+    /// [`DataError::NoInstance`] when the file has no instance.
     pub fn open(
         path: &Path,
         vocabulary: &Vocabulary,
@@ -119,22 +121,24 @@ impl InstanceFile {
         self.lines.len()
     }
 
-    /// Whether there is no instance: never, an empty file is not opened.
+    /// Always false: an empty file is an error of [`InstanceFile::open`].
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
-    /// The pass and the number of instances handed out in it.
+    /// The position of the next instance: the number of the pass, and the number of instances of that
+    /// pass already returned.
     pub fn position(&self) -> (u64, u64) {
         (self.epoch, self.offset)
     }
 
-    /// Goes to a position that [`InstanceFile::position`] gave.
+    /// Continues from a position that [`InstanceFile::position`] returned.
     pub fn seek(&mut self, (epoch, offset): (u64, u64)) {
         self.start_pass(epoch);
         self.offset = offset.min(self.lines.len() as u64);
     }
 
+    /// Starts pass `epoch` and draws its order.
     fn start_pass(&mut self, epoch: u64) {
         (self.epoch, self.offset) = (epoch, 0);
         if self.shuffle {
@@ -144,10 +148,10 @@ impl InstanceFile {
         }
     }
 
-    /// The next instance; passes follow each other without end.
+    /// The next instance. The last instance of a pass is followed by the first of the next pass.
     ///
     /// # Errors
-    /// [`DataError`] when the file has changed under us.
+    /// [`DataError`] when the file has changed and the line can no longer be read.
     pub fn next_instance(&mut self) -> Result<Instance, DataError> {
         if self.offset == self.lines.len() as u64 {
             self.start_pass(self.epoch + 1);
@@ -156,7 +160,7 @@ impl InstanceFile {
         let index = if self.shuffle { self.order[place] as usize } else { place };
         let (at, number) = self.lines[index];
         let seek = |reader: &mut BufReader<File>| -> std::io::Result<()> {
-            // In file order the reader is there already, and its buffer stays.
+            // A seek would discard the buffer; in file order none is needed.
             let now = reader.stream_position()?;
             if now != at { reader.seek(SeekFrom::Start(at)).map(drop) } else { Ok(()) }
         };
@@ -167,6 +171,7 @@ impl InstanceFile {
         Ok(instance)
     }
 
+    /// Reads line `number` at the current position; returns it with its length in bytes (0 at the end).
     fn read_line(&mut self, number: u64) -> Result<(String, u64), DataError> {
         let mut bytes = Vec::new();
         let mut limited = (&mut self.reader).take(LONGEST_LINE);
@@ -183,8 +188,8 @@ impl InstanceFile {
         DataError::Line { path: self.path.clone(), line, message: message.into() }
     }
 
-    /// Checks that `ids` are those of `tokens`, where these are there: the ids of another vocabulary
-    /// would be trained on as if nothing were wrong.
+    /// Checks that `ids` are the ids of `tokens`, unless `tokens` is empty. Without this check, ids of
+    /// another vocabulary would silently be trained on.
     fn check_tokens(
         &self,
         key: &str,
@@ -205,7 +210,7 @@ impl InstanceFile {
             Some((theirs, &id)) => Err(self.error(
                 number,
                 format!(
-                    "{key} has `{theirs}` where the id is {id}, but {id} is `{}` in the vocabulary; give \
+                    "{key} has `{theirs}` where the id is {id}, but {id} is `{}` in the vocabulary; use \
                      the vocabulary that the instances were made with",
                     token(id)
                 ),
@@ -213,6 +218,7 @@ impl InstanceFile {
         }
     }
 
+    /// The instance in line `number`, checked.
     fn parse(&self, text: &str, number: u64) -> Result<Instance, DataError> {
         let line: Line = serde_json::from_str(text)
             .map_err(|error| self.error(number, format!("not an instance: {error}")))?;
@@ -263,7 +269,7 @@ impl InstanceFile {
             format!("{masks} masked positions, but 'max_predictions_per_seq' is {most}"),
         )?;
         let sorted = positions.windows(2).all(|pair| pair[0] < pair[1]);
-        check(sorted, "masked_lm_positions are not in rising order".into())?;
+        check(sorted, "masked_lm_positions are not in ascending order".into())?;
         let inside = positions.last().is_none_or(|&last| (last as usize) < length);
         check(inside, format!("a masked position is not below the length, {length}"))?;
         self.check_tokens("tokens", &line.tokens, &line.input_ids, number)?;

@@ -1,5 +1,18 @@
-//! Masking (`create_masked_lm_predictions` of Google's `create_pretraining_data.py`): some tokens are
-//! hidden, to be predicted from both sides. Drawn anew every time a text is seen.
+//! Masking, as in `create_masked_lm_predictions` of Google's `create_pretraining_data.py`: some tokens
+//! are hidden, and the model learns to predict them from both sides.
+//!
+//! Of a sequence of `length` tokens, special tokens included,
+//!
+//! ```text
+//! min(max_predictions_per_seq, max(1, round(length × masked_lm_prob)))
+//! ```
+//!
+//! positions are drawn, never `[CLS]` or `[SEP]`; halves round to even. Of the drawn positions 80 %
+//! become `[MASK]`, 10 % keep their token, and 10 % become a token drawn from the whole vocabulary.
+//! With whole-word masking, a word with all its `##` pieces is drawn at once; a word that would exceed
+//! the number of positions is skipped.
+//!
+//! The masks are drawn anew in every pass over the text (dynamic masking; Liu et al., 2019).
 
 use super::instance::Instance;
 use super::pairs::Pair;
@@ -46,18 +59,18 @@ impl MaskSettings {
     }
 }
 
-/// Masks instances of one vocabulary.
+/// Makes masked instances, with the special tokens of one vocabulary.
 pub struct Masking {
     settings: MaskSettings,
     cls_id: u32,
     sep_id: u32,
     mask_id: u32,
-    /// For each id: whether it continues a word (`##`).
+    /// `[vocab]`: whether the token continues a word (`##`).
     continues: Vec<bool>,
 }
 
 impl Masking {
-    /// Masks over `vocabulary`.
+    /// Masking with the tokens of `vocabulary`.
     pub fn new(settings: MaskSettings, vocabulary: &Vocabulary) -> Self {
         let id = 0..vocabulary.len() as u32;
         let continues = |id| vocabulary.token(id).is_some_and(|token| token.starts_with("##"));
@@ -70,7 +83,10 @@ impl Masking {
         }
     }
 
-    /// The instance of `pair`: `[CLS] A [SEP] B [SEP]`, masked.
+    /// The sequence `[CLS] A [SEP] B [SEP]` of a pair, masked. All draws come from `generator`.
+    ///
+    /// # Panics
+    /// When `pair` does not lie within `store`.
     pub fn instance(&self, store: &TokenStore, pair: &Pair, generator: &mut Generator) -> Instance {
         let mut input_ids = vec![self.cls_id];
         store.extend(pair.a.clone(), &mut input_ids);
@@ -92,9 +108,10 @@ impl Masking {
         }
     }
 
-    /// Masks `input_ids` in place; returns the positions in order, and the ids that were there.
+    /// Masks `input_ids` in place. Returns the masked positions in ascending order and their original
+    /// ids.
     fn mask(&self, input_ids: &mut [u32], generator: &mut Generator) -> (Vec<u32>, Vec<u32>) {
-        // Candidates: tokens, or the tokens of a word together.
+        // The positions that are masked together: one, or all of a word.
         let mut candidates: Vec<Vec<u32>> = Vec::new();
         for (position, &id) in (0..).zip(&*input_ids) {
             if id == self.cls_id || id == self.sep_id {
@@ -117,14 +134,13 @@ impl Masking {
             if masked.len() >= wanted {
                 break;
             }
-            // A word that would overrun the count is skipped.
             if masked.len() + candidate.len() > wanted {
                 continue;
             }
             for position in candidate {
                 let id = &mut input_ids[position as usize];
                 masked.push((position, *id));
-                // 80 % of the time [MASK], 10 % the token itself, 10 % any token.
+                // 80 % [MASK], 10 % the original token, 10 % any token.
                 if generator.uniform() < 0.8 {
                     *id = self.mask_id;
                 } else if generator.uniform() >= 0.5 {
@@ -191,7 +207,7 @@ mod tests {
             for word in [[1, 2, 3].as_slice(), &[5, 6]] {
                 assert!(word.iter().all(has) || !word.iter().any(has), "{positions:?}");
             }
-            assert!(!has(&1), "a word of three pieces would overrun a count of two");
+            assert!(!has(&1), "a word of three pieces exceeds a count of two");
             whole += usize::from(has(&5));
             shorter += usize::from(positions.len() < 2);
         }

@@ -1,8 +1,17 @@
-//! Sentence pairs (`create_instances_from_document` of Google's `create_pretraining_data.py`).
+//! Sentence pairs, as in `create_instances_from_document` of Google's `create_pretraining_data.py`.
 //!
-//! A document is cut into chunks of sentences about as long as the target. In half of them, B is the
-//! chunk's second part: the true next sentences. In the other half, B comes from another document,
-//! and the chunk's unused sentences go back to be used again.
+//! Each pass over a document draws a target length. Sentences are gathered into a chunk until it
+//! reaches the target length or the document ends. The chunk then becomes one pair:
+//!
+//! 1. A is the first k sentences of the chunk, with k drawn uniformly from 1 … n − 1 (1 if n = 1).
+//! 2. With probability 1/2, B is the rest of the chunk: the true next sentences.
+//! 3. Otherwise, and always if the chunk has one sentence, B is random: sentences of another document,
+//!    from a random one on, until A and B reach the target length. The sentences of the chunk that A
+//!    does not contain are used again in the next chunk.
+//! 4. While A and B together are too long, the longer one (B if they are equal) loses a token, at the
+//!    front or at the back with equal probability.
+//!
+//! A sequence is `[CLS] A [SEP] B [SEP]`; [`masking`](super::masking) makes it from the pair.
 
 use super::store::TokenStore;
 use crate::tensor::random::Generator;
@@ -46,22 +55,23 @@ impl PairSettings {
     }
 }
 
-/// A pair before masking: two ranges of the token store. Small, so that many can be shuffled.
+/// A pair before masking: two ranges of token numbers of a [`TokenStore`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
-    /// Tokens of sentence A.
+    /// The tokens of A.
     pub a: Range<u64>,
-    /// Tokens of sentence B; empty when there is none.
+    /// The tokens of B; empty without next-sentence prediction.
     pub b: Range<u64>,
-    /// Whether B is from another document; `None` when there is no B.
+    /// Whether B comes from another document; `None` when there is no B.
     pub is_random_next: Option<bool>,
 }
 
-/// Appends the pairs of one pass over `documents[index]` to `pairs`. Random sentences come from the
-/// other `documents`.
+/// Appends the pairs of one pass over document `documents[index]` of `store` to `pairs`. Random
+/// sentences come from the other `documents`. All draws come from `generator`.
 ///
 /// # Panics
-/// When pairs are wanted of a single document.
+/// When `documents` has one element and `settings.no_nsp` is false; when `settings.max_seq_length` is
+/// below 5; when `index` or a document number is out of range.
 pub fn create_pairs(
     store: &TokenStore,
     documents: &[u32],
@@ -70,7 +80,7 @@ pub fn create_pairs(
     generator: &mut Generator,
     pairs: &mut Vec<Pair>,
 ) {
-    // [CLS], [SEP], [SEP]; without B, [CLS] and [SEP].
+    // Special tokens: [CLS], [SEP], [SEP]; without B, [CLS] and [SEP].
     let max_num_tokens = settings.max_seq_length - if settings.no_nsp { 2 } else { 3 };
     let target_length = if generator.uniform() < settings.short_seq_prob {
         generator.between(2, max_num_tokens)
@@ -113,13 +123,13 @@ pub fn create_pairs(
     }
 }
 
-/// The tokens of neighbouring sentences.
+/// The tokens of consecutive sentences.
 fn tokens(store: &TokenStore, sentences: Range<usize>) -> Range<u64> {
     store.sentence(sentences.start).start..store.sentence(sentences.end - 1).end
 }
 
-/// From a random sentence of another document on, until `length` tokens are reached or the document
-/// ends.
+/// Sentences of another document than `documents[own]`, from a random sentence until they have
+/// `length` tokens or the document ends.
 fn random_sentences(
     store: &TokenStore,
     documents: &[u32],
@@ -139,8 +149,7 @@ fn random_sentences(
     first..store.sentence(end - 1).end
 }
 
-/// `truncate_seq_pair`: while both together are too long, the longer one (B on a tie) loses a token,
-/// from front or back with equal chance.
+/// Google's `truncate_seq_pair`: shortens A and B until they have at most `max` tokens together.
 fn truncate_pair(a: &mut Range<u64>, b: &mut Range<u64>, max: u64, generator: &mut Generator) {
     while (a.end - a.start) + (b.end - b.start) > max {
         let longer = if a.end - a.start > b.end - b.start { &mut *a } else { &mut *b };
@@ -148,12 +157,14 @@ fn truncate_pair(a: &mut Range<u64>, b: &mut Range<u64>, max: u64, generator: &m
     }
 }
 
+/// Shortens A to at most `max` tokens, for sequences without B.
 fn truncate_segment(a: &mut Range<u64>, max: u64, generator: &mut Generator) {
     while a.end - a.start > max {
         drop_token(a, generator);
     }
 }
 
+/// Drops the first or the last token with equal probability.
 fn drop_token(range: &mut Range<u64>, generator: &mut Generator) {
     if generator.uniform() < 0.5 {
         range.start += 1;
@@ -164,8 +175,8 @@ fn drop_token(range: &mut Range<u64>, generator: &mut Generator) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::store::tests::store;
     use super::*;
+    use crate::data::store::tests::store;
     use crate::tensor::random::Purpose;
 
     const TEXT: &str = "a b c\nd e\nf g h i\nj\n\nk l m\nn o\np q r s t u v w x y z\n\nA B\nC D E";

@@ -1,9 +1,10 @@
-//! The stream of training instances: pass after pass over the documents, everything drawn anew, and
-//! everything a pure function of (seed, epoch, index).
+//! Sampling training instances from a token store: pass after pass over the documents, with new pairs
+//! and masks in every pass.
 //!
-//! In each pass (epoch) the documents come in another order. Their pairs are collected into a window
-//! of 65,536, the window is shuffled and handed out; masks are drawn as an instance leaves. A
-//! [`SamplerPosition`] is enough to go on from anywhere.
+//! Each pass (epoch) shuffles the documents. Their pairs are collected into a window of 65,536 pairs;
+//! the window is shuffled and returned pair by pair, and a pair is masked when it is returned. Every
+//! draw is a pure function of (seed, purpose, epoch, index), so a [`SamplerPosition`] is enough to
+//! continue from any instance.
 
 use super::error::DataError;
 use super::instance::Instance;
@@ -15,43 +16,46 @@ use crate::tokenizer::Vocabulary;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Pairs that are shuffled together.
+/// The number of pairs that are shuffled together.
 const WINDOW: usize = 1 << 16;
 
-/// Where a stream stands: the next instance is number `offset` of the window that begins with
+/// The position of a [`Sampler`]: the next instance is number `offset` of the window that begins with
 /// document number `document` of pass `epoch`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SamplerPosition {
-    /// The pass over the documents, from 0.
+    /// The number of the pass over the documents, from 0.
     pub epoch: u64,
-    /// The first document of the window, in the order of the pass.
+    /// The first document of the window: an index into the shuffled documents of the pass.
     pub document: u64,
-    /// Instances of the pass before this window.
+    /// The number of instances of the pass before the window.
     pub before: u64,
-    /// Instances of the window that have been handed out.
+    /// The number of instances of the window already returned.
     pub offset: u64,
 }
 
-/// Draws instances from some documents of a token store.
+/// An endless stream of training instances from some documents of a token store.
 pub struct Sampler {
     store: Arc<TokenStore>,
+    /// The documents to draw from, as numbers in the store.
     documents: Vec<u32>,
     pairs: PairSettings,
     masking: Masking,
     seed: u64,
+    /// Indices into `documents`, in the order of this pass.
     order: Vec<u32>,
     window: Vec<Pair>,
     position: SamplerPosition,
-    /// The document after the window.
+    /// The index into `order` of the first document after the window.
     next_document: usize,
 }
 
 impl Sampler {
-    /// A stream over `documents` of `store`, from the beginning. `origin` is named in errors.
+    /// A sampler at the start of its first pass. `documents` are numbers of documents of `store`, each
+    /// below [`TokenStore::documents`]; `origin` names the text in errors.
     ///
     /// # Errors
-    /// [`DataError::TooFewDocuments`] when pairs are wanted and there is one document;
-    /// [`DataError::NoSentence`] when there is none.
+    /// [`DataError::NoSentence`] when `documents` is empty; [`DataError::TooFewDocuments`] when pairs
+    /// are wanted and there is only one document.
     pub fn new(
         store: Arc<TokenStore>,
         documents: Vec<u32>,
@@ -84,12 +88,13 @@ impl Sampler {
         Ok(sampler)
     }
 
-    /// Where the stream stands.
+    /// The position of the next instance.
     pub fn position(&self) -> SamplerPosition {
         self.position
     }
 
-    /// Goes to a position that [`Sampler::position`] gave.
+    /// Continues from a position that [`Sampler::position`] returned. A position past the end of a pass
+    /// or window means its end.
     pub fn seek(&mut self, position: SamplerPosition) {
         self.start_pass(position.epoch);
         self.position = position;
@@ -98,7 +103,7 @@ impl Sampler {
         self.position.offset = position.offset.min(self.window.len() as u64);
     }
 
-    /// The documents in the order of pass `epoch`.
+    /// Shuffles the documents for pass `epoch`.
     fn start_pass(&mut self, epoch: u64) {
         self.order = (0..self.documents.len() as u32).collect();
         let mut generator = Generator::new(self.seed, Purpose::DocumentOrder, epoch, 0);
@@ -108,12 +113,12 @@ impl Sampler {
         self.next_document = 0;
     }
 
-    /// Collects and shuffles the window that begins at `next_document`.
+    /// Collects and shuffles the window that begins with document `next_document`.
     fn fill_window(&mut self) {
         self.position.document = self.next_document as u64;
         self.position.offset = 0;
         self.window.clear();
-        // Memory is that of a window, not of all that was ever read.
+        // Otherwise all pages of the file ever read would count as memory.
         self.store.release();
         let SamplerPosition { epoch, document, .. } = self.position;
         while self.window.len() < WINDOW && self.next_document < self.order.len() {
@@ -128,7 +133,7 @@ impl Sampler {
             .shuffle(&mut self.window);
     }
 
-    /// The next instance of this pass; `None` at its end.
+    /// The next instance of the current pass; `None` at its end.
     fn next_in_pass(&mut self) -> Option<Instance> {
         while self.position.offset == self.window.len() as u64 {
             if self.next_document == self.order.len() {
@@ -144,7 +149,7 @@ impl Sampler {
         Some(self.masking.instance(&self.store, pair, &mut generator))
     }
 
-    /// The next instance; passes follow each other without end.
+    /// The next instance. The last instance of a pass is followed by the first of the next pass.
     pub fn next_instance(&mut self) -> Instance {
         loop {
             if let Some(instance) = self.next_in_pass() {
@@ -156,7 +161,7 @@ impl Sampler {
         }
     }
 
-    /// The next instance of the first `passes` passes; `None` behind them.
+    /// The next instance, or `None` once the first `passes` passes are over.
     pub fn next_before(&mut self, passes: u64) -> Option<Instance> {
         while self.position.epoch < passes {
             if let Some(instance) = self.next_in_pass() {
@@ -171,21 +176,21 @@ impl Sampler {
         None
     }
 
-    /// Goes back to the beginning of the first pass and hands out that pass: always the same
+    /// Seeks to the start of the first pass and iterates over that pass. Every call gives the same
     /// instances.
     pub fn first_pass(&mut self) -> impl Iterator<Item = Instance> + '_ {
         self.seek(SamplerPosition::default());
         std::iter::from_fn(|| self.next_in_pass())
     }
 
-    /// The share of random pairs in the current window: near 1/2, unless sentences are as long as the
-    /// target (then most chunks are single sentences, whose B is always random).
+    /// The share of random pairs in the current window, 0 to 1. It is near 1/2 unless most sentences
+    /// are as long as the target length: then most chunks have one sentence, and their B is random.
     pub fn random_share(&self) -> f64 {
         let random = self.window.iter().filter(|pair| pair.is_random_next == Some(true)).count();
         random as f64 / self.window.len().max(1) as f64
     }
 
-    /// What to say of the text when more than 60 % of the pairs are random.
+    /// A warning for the user if more than 60 % of the pairs in the current window are random.
     pub fn warning(&self) -> Option<String> {
         let share = self.random_share();
         (share > 0.6).then(|| {
@@ -199,12 +204,13 @@ impl Sampler {
     }
 }
 
-/// Splits documents into those for training and those held out: `fraction` of them, drawn from the
-/// seed, with at least two (for pairs; with `no_nsp`, one) on each side.
+/// Splits the documents `0 .. documents` into a training set and a held-out set, both sorted. The
+/// held-out set is `fraction` of the documents, drawn from `seed`. Each set has at least two documents,
+/// which pairs need, or one with `no_nsp`. `origin` names the text in errors.
 ///
 /// # Errors
-/// [`DataError::NothingToHoldOut`] when there are not enough for both sides;
-/// [`DataError::TooFewDocuments`] when there are not even two for pairs.
+/// [`DataError::TooFewDocuments`] when pairs are wanted and there are fewer than two documents;
+/// [`DataError::NothingToHoldOut`] when there are too few for both sets.
 pub fn split_documents(
     documents: usize,
     fraction: f64,
@@ -231,8 +237,8 @@ pub fn split_documents(
 
 #[cfg(test)]
 mod tests {
-    use super::super::store::tests::store;
     use super::*;
+    use crate::data::store::tests::store;
 
     const TEXT: &str = "a b c\nd e\nf g h\n\ni j\nk l m\nn\n\no p q\nr s\n\nt u\nv w x\ny z";
 
@@ -296,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_which_most_pairs_are_random_is_told() {
+    fn mostly_random_pairs_give_a_warning() {
         let warning = |document: String| {
             let store = Arc::new(store(format!("{document}\n").repeat(40).leak()));
             sampler_of(store, 1, false, &Vec::from_iter(0..40)).unwrap().warning()

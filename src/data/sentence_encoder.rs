@@ -1,4 +1,4 @@
-//! How sentences become token ids, in the form that a token store needs.
+//! Sentences to token ids, in the form that a token store needs.
 
 use crate::system::digest::{Digest, Sha256};
 use crate::tokenizer::Tokenizer;
@@ -8,14 +8,16 @@ type Encode<'t> = dyn Fn(&str) -> Vec<u32> + Sync + Send + 't;
 /// A function from sentences to token ids, with the size of its vocabulary and a digest that
 /// identifies it.
 pub struct SentenceEncoder<'t> {
+    /// Every id is below it.
     pub(super) vocab_size: usize,
-    /// Differs for encodings that may give different ids.
+    /// Differs between encoders that may give different ids.
     pub(super) digest: Digest,
+    /// The ids of a sentence.
     pub(super) encode: Box<Encode<'t>>,
 }
 
 impl<'t> SentenceEncoder<'t> {
-    /// The encoding of `tokenizer`, by [`Tokenizer::encode_text`].
+    /// The encoder that calls [`Tokenizer::encode_text`] of `tokenizer`.
     pub fn of(tokenizer: &'t Tokenizer) -> Self {
         let (vocabulary, normalizer) = (tokenizer.vocabulary(), tokenizer.options().normalizer());
         let mut digest = Sha256::new();
@@ -36,7 +38,7 @@ impl<'t> SentenceEncoder<'t> {
         }
     }
 
-    /// An encoding by any function. Its ids must be below `vocab_size`. `name` identifies the function:
+    /// An encoder that calls any function. Its ids must be below `vocab_size`. `name` identifies the function:
     /// a store in a file is reused only for the same name.
     pub fn from_fn(
         name: &str,

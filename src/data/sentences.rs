@@ -1,34 +1,39 @@
-//! From lines to sentences.
+//! Splitting lines into sentences.
 //!
-//! Google's recipe wants one sentence a line. Text from elsewhere has whole paragraphs on a line, or
-//! is wrapped at some width; then sentences are split by Unicode's rules (UAX #29, sentence
-//! boundaries). Which of the three a file is, is judged once a file, by its beginning.
+//! Google's recipe expects one sentence per line. Other texts have a paragraph per line, or are wrapped
+//! at some width; these are split by Unicode's rules (UAX #29, sentence boundaries). [`Lines::judge`]
+//! decides once per file which of the three it is, from the first 64 KiB.
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// So much of the beginning of a file is looked at to judge it.
+/// The number of bytes at the beginning of a file that [`Lines::judge`] is given.
 pub(super) const SAMPLE_BYTES: usize = 1 << 16;
 
-/// What the lines of a file are.
+/// What the lines of a text are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lines {
-    /// Each is a sentence, taken as it is.
+    /// Each line is a sentence and is not split.
     Sentences,
-    /// Each is a paragraph, and split.
+    /// Each line is a paragraph and is split into sentences.
     Paragraphs,
-    /// Wrapped text: lines are joined by spaces up to the next blank line, then split.
+    /// The text is wrapped: the lines up to the next blank line are joined by spaces and then split.
     Wrapped,
 }
 
 impl Lines {
-    /// Judges some text. One sentence a line is the rule; it takes evidence to depart from it:
+    /// Decides what the lines of `text` are. The default is [`Lines::Sentences`].
     ///
-    /// - *Wrapped*, if at least three lines are followed by a line that is not blank, they are full
-    ///   (three of four could not have taken the next line's first word without passing the width of
-    ///   the text, which nine of ten lines keep to), more than half of them end inside a sentence,
-    ///   and there are sentence ends at all (in one line of ten).
-    /// - *Paragraphs*, if more than a quarter of the text is in lines of three or more sentences.
-    ///   (Not two: Unicode's rules see a sentence end in "Dr. Smith".)
+    /// The width of the text is the 90th percentile of the lengths, in characters, of the lines that are
+    /// not blank. A line is *continued* if neither it nor the next line is blank. The text is [`Lines::Wrapped`] if all of these hold:
+    ///
+    /// - At least three lines are continued.
+    /// - At least three quarters of the continued lines are full: with the first word of the next line
+    ///   they would exceed the width.
+    /// - More than half of the continued lines end inside a sentence.
+    /// - At least one line in ten contains the end of a sentence.
+    ///
+    /// The text is [`Lines::Paragraphs`] if more than a quarter of it is in lines of three or more
+    /// sentences. (Two are not enough: Unicode's rules end a sentence after "Dr." in "Dr. Smith".)
     pub fn judge(text: &str) -> Self {
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         let filled: Vec<&str> = lines.iter().copied().filter(|line| !line.is_empty()).collect();
@@ -41,7 +46,7 @@ impl Lines {
         if 4 * in_paragraphs > all { Self::Paragraphs } else { Self::Sentences }
     }
 
-    /// Calls `visit` with each sentence of `text`, and with `None` at each blank line.
+    /// Calls `visit` with each sentence of `text` in order, and with `None` for each blank line.
     pub(super) fn for_each_sentence(self, text: &str, mut visit: impl FnMut(Option<&str>)) {
         let mut paragraph = String::new();
         for line in text.lines().map(str::trim) {
@@ -65,6 +70,7 @@ impl Lines {
     }
 }
 
+/// The test for [`Lines::Wrapped`]. `filled` are the `lines` that are not blank.
 fn is_wrapped(lines: &[&str], filled: &[&str]) -> bool {
     let mut lengths: Vec<usize> = filled.iter().map(|line| line.chars().count()).collect();
     lengths.sort_unstable();
@@ -86,15 +92,15 @@ fn is_wrapped(lines: &[&str], filled: &[&str]) -> bool {
         && 10 * with_end >= filled.len()
 }
 
-/// Whether a sentence ends where the line ends: whether the rules would part it from a next word.
+/// Whether the line ends a sentence: whether a word after it would start a new sentence.
 fn ends_a_sentence(line: &str) -> bool {
     format!("{line} A").split_sentence_bounds().last() == Some("A")
 }
 
-/// The sentences of a paragraph by Unicode's rules, trimmed. What has no letter and no digit in it
-/// stays with the sentence before (with the one after, at the start), so that nothing is lost.
+/// The sentences of a paragraph by Unicode's rules, trimmed. A part without letters and digits is
+/// joined to the sentence before it, or at the start to the one after it, so that no text is lost.
 ///
-/// The rules know no abbreviations: "Dr. Smith" is split after "Dr.".
+/// The rules do not know abbreviations: "Dr. Smith" is split after "Dr.".
 pub(super) fn split(paragraph: &str) -> impl Iterator<Item = &str> {
     let has_word = |text: &str| text.chars().any(char::is_alphanumeric);
     let mut bounds = paragraph.split_sentence_bound_indices().peekable();

@@ -95,7 +95,7 @@ impl Drop for TemporaryFile {
 }
 
 impl TokenStore {
-    /// Tokenizes `corpus` with `encoding` on all threads and keeps the result in `storage`. `progress`
+    /// Tokenizes `corpus` with `encoder` on all threads and keeps the result in `storage`. `progress`
     /// receives the number of bytes of text done. A damaged file is replaced; see
     /// [`TokenStore::replaced`].
     ///
@@ -104,25 +104,25 @@ impl TokenStore {
     /// [`DataError::NoSentence`] when no sentence has a token.
     pub fn build(
         corpus: &Corpus,
-        encoding: &SentenceEncoder<'_>,
+        encoder: &SentenceEncoder<'_>,
         storage: Storage,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
         match storage {
-            Storage::Memory => Self::in_memory(corpus, encoding, progress),
-            Storage::File(path) => Self::in_file(&path, corpus, encoding, progress),
+            Storage::Memory => Self::in_memory(corpus, encoder, progress),
+            Storage::File(path) => Self::in_file(&path, corpus, encoder, progress),
             Storage::TemporaryFile(directory) => {
-                Self::in_temporary_file(&directory, corpus, encoding, progress)
+                Self::in_temporary_file(&directory, corpus, encoder, progress)
             }
         }
     }
 
     fn in_memory(
         corpus: &Corpus,
-        encoding: &SentenceEncoder<'_>,
+        encoder: &SentenceEncoder<'_>,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
-        let bytes = builder::in_memory(corpus, encoding, &mut |done| progress("tokenizing", done))?;
+        let bytes = builder::in_memory(corpus, encoder, &mut |done| progress("tokenizing", done))?;
         let header = check(&mut Cursor::new(&bytes), Path::new("memory"))?;
         Ok(Self { header, bytes: Bytes::Memory(bytes), replaced: None, _temporary: None })
     }
@@ -130,13 +130,13 @@ impl TokenStore {
     fn in_temporary_file(
         directory: &Path,
         corpus: &Corpus,
-        encoding: &SentenceEncoder<'_>,
+        encoder: &SentenceEncoder<'_>,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Relaxed);
         let path = directory.join(format!(".cloze.{}.{number}.tokens", std::process::id()));
-        builder::into_file(&path, corpus, encoding, &mut |done| progress("tokenizing", done))?;
+        builder::into_file(&path, corpus, encoder, &mut |done| progress("tokenizing", done))?;
         let temporary = TemporaryFile(path);
         let store = Self::open(&temporary.0)?;
         Ok(Self { _temporary: Some(temporary), ..store })
@@ -145,15 +145,15 @@ impl TokenStore {
     fn in_file(
         path: &Path,
         corpus: &Corpus,
-        encoding: &SentenceEncoder<'_>,
+        encoder: &SentenceEncoder<'_>,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
         let mut replaced = None;
         match Self::open(path) {
             Ok(store) => {
                 let header = &store.header;
-                if header.vocab_size == encoding.vocab_size as u64
-                    && header.vocabulary_digest == encoding.digest
+                if header.vocab_size == encoder.vocab_size as u64
+                    && header.vocabulary_digest == encoder.digest
                     && header.text_digest
                         == corpus.digest(&mut |done| progress("checking the text", done))?
                 {
@@ -166,7 +166,7 @@ impl TokenStore {
         if let Some(directory) = path.parent() {
             files::create_directory(directory)?;
         }
-        builder::into_file(path, corpus, encoding, &mut |done| progress("tokenizing", done))?;
+        builder::into_file(path, corpus, encoder, &mut |done| progress("tokenizing", done))?;
         Ok(Self { replaced, ..Self::open(path)? })
     }
 

@@ -1,4 +1,4 @@
-//! The stream of training instances with its position: drawn from text, or read from a file.
+//! The stream of training instances: sampled from text, or read from a file of instances.
 //!
 //! A run stores the [`StreamPosition`] in its checkpoints and seeks to it when it resumes.
 
@@ -9,22 +9,22 @@ use super::json_lines::InstanceFile;
 use super::sampler::{Sampler, SamplerPosition};
 use serde::{Deserialize, Serialize};
 
-/// Where a stream of training instances stands.
+/// The position of the next instance of an [`InstanceStream`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StreamPosition {
-    /// In a stream drawn from text.
+    /// A position in a [`Sampler`].
     Sampler(SamplerPosition),
-    /// In a file of instances.
+    /// A position in an [`InstanceFile`].
     File {
-        /// The pass over the file, from 0.
+        /// The number of the pass over the file, from 0.
         epoch: u64,
-        /// Instances of the pass that have been handed out.
+        /// The number of instances of the pass already returned.
         offset: u64,
     },
 }
 
 impl StreamPosition {
-    /// All its numbers.
+    /// All numbers of the position; unused ones are 0.
     pub fn numbers(&self) -> [u64; 4] {
         match *self {
             Self::Sampler(p) => [p.epoch, p.document, p.before, p.offset],
@@ -33,11 +33,11 @@ impl StreamPosition {
     }
 }
 
-/// A stream of training instances.
+/// An endless stream of training instances.
 pub enum InstanceStream {
-    /// Drawn from text.
+    /// Sampled from text.
     Sampler(Box<Sampler>),
-    /// Read from a file.
+    /// Read from a file of instances.
     File(Box<InstanceFile>),
 }
 
@@ -45,7 +45,7 @@ impl InstanceStream {
     /// The next instance.
     ///
     /// # Errors
-    /// [`DataError`] when a file has changed under us.
+    /// [`DataError`] when the file of instances has changed and a line can no longer be read.
     pub fn next_instance(&mut self) -> Result<Instance, DataError> {
         match self {
             Self::Sampler(sampler) => Ok(sampler.next_instance()),
@@ -53,7 +53,7 @@ impl InstanceStream {
         }
     }
 
-    /// The place of the next instance.
+    /// The position of the next instance.
     pub fn position(&self) -> StreamPosition {
         match self {
             Self::Sampler(sampler) => StreamPosition::Sampler(sampler.position()),
@@ -64,9 +64,10 @@ impl InstanceStream {
         }
     }
 
-    /// Goes to a place that [`InstanceStream::position`] gave; false when there is no such place.
+    /// Seeks to a position that [`InstanceStream::position`] returned. Returns false if this stream has
+    /// no such position; then the stream may be anywhere.
     pub fn seek(&mut self, position: StreamPosition) -> bool {
-        // No run gets that far; counting on from there could overflow.
+        // No run gets this far, and counting further could overflow.
         if position.numbers().iter().any(|&number| number >= 1 << 48) {
             return false;
         }
@@ -80,11 +81,14 @@ impl InstanceStream {
         self.position() == position
     }
 
-    /// Fills `batch` with the next `instances` instances, fewer than it has room for at the end of a
-    /// step.
+    /// Clears `batch` and fills it with the next `instances` instances. The other sequences are padding
+    /// (`pad_id`).
     ///
     /// # Errors
     /// As [`InstanceStream::next_instance`].
+    ///
+    /// # Panics
+    /// When `instances` is more than `batch.batch_size`, or an instance does not fit.
     pub fn fill(
         &mut self,
         batch: &mut Batch,

@@ -1,4 +1,4 @@
-//! Counting the words of a corpus: what learning a vocabulary starts from.
+//! Counting the words of a corpus, the first step of learning a vocabulary.
 
 use super::corpus::Corpus;
 use super::error::DataError;
@@ -6,16 +6,17 @@ use super::reader::{Chunk, Part};
 use crate::tokenizer::{Normalizer, WordCounts};
 use std::sync::Mutex;
 
-/// Counts the words of a corpus on all threads. `progress` receives the number of bytes read so far.
+/// Counts the words of `corpus`, normalized by `normalizer`, on all threads. `progress` receives the
+/// number of bytes read so far.
 ///
 /// # Errors
-/// [`DataError`] of reading; [`DataError::NoSentence`] when there is no word.
+/// [`DataError`] when the text cannot be read; [`DataError::NoSentence`] when it contains no word.
 pub fn count_words(
     corpus: &Corpus,
     normalizer: Normalizer,
     progress: &mut dyn FnMut(u64),
 ) -> Result<WordCounts, DataError> {
-    // One a thread, merged once at the end; the order of merging does not matter.
+    // One count for each thread, merged at the end. The sums do not depend on the order.
     let counts: Mutex<Vec<WordCounts>> = Mutex::default();
     let lock = || counts.lock().expect("nothing panics while it is locked");
     let count = |chunk: &Chunk<'_>| {

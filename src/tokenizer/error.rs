@@ -11,7 +11,7 @@ pub enum TokenizerError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A vocabulary without tokens.
-    #[error("{place} is empty: a vocabulary has one token per line, special tokens included")]
+    #[error("{place} is empty: a vocabulary holds one token a line, special tokens included")]
     EmptyVocabulary {
         /// The file, or another name of the vocabulary.
         place: String,
@@ -98,7 +98,7 @@ pub enum TokenizerError {
     /// A vocabulary size too small for the special tokens and the alphabet.
     #[error(
         "a vocabulary size of {vocab_size} is too small: {special} special tokens and {alphabet} \
-         single characters (at the start of a word or, with ##, inside it) need at least {minimum}; \
+         single characters (at the start of a word or, with ##, inside it) make at least {minimum}; \
          increase 'vocab_size' or decrease 'limit_alphabet'"
     )]
     VocabularySizeTooSmall {

@@ -1,5 +1,5 @@
-//! A tokenizer on disk, as Hugging Face keeps it beside a model: `vocab.txt`, `tokenizer.json`,
-//! `tokenizer_config.json`, `special_tokens_map.json`.
+//! The tokenizer files of a Hugging Face model directory: `vocab.txt`, `tokenizer.json`,
+//! `tokenizer_config.json` and `special_tokens_map.json`.
 
 use super::error::TokenizerError;
 use super::special_tokens::{CLS, MASK, PAD, SEP, UNK};
@@ -14,7 +14,7 @@ const TOKENIZER_JSON: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const VOCAB: &str = "vocab.txt";
 
-/// Tokenizer classes of `transformers` that are BERT's tokenizer, without the `Fast` at the end.
+/// The classes of `transformers` that are BERT's tokenizer, without the suffix `Fast`.
 const BERT_CLASSES: [&str; 6] = [
     "BertTokenizer",
     "DistilBertTokenizer",
@@ -25,14 +25,14 @@ const BERT_CLASSES: [&str; 6] = [
 ];
 
 impl Tokenizer {
-    /// Reads the tokenizer of any Hugging Face BERT directory: `tokenizer.json`, or without one
-    /// `vocab.txt`. `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` of
-    /// `tokenizer_config.json`, when it is there and has them, win over `tokenizer.json`; without
-    /// either they are those of the uncased BERT.
+    /// Reads the tokenizer of a Hugging Face BERT directory: `tokenizer.json`, or `vocab.txt` if there is
+    /// no `tokenizer.json`. The settings `do_lower_case`, `strip_accents` and `tokenize_chinese_chars`
+    /// are read from `tokenizer_config.json`, else from `tokenizer.json`; missing ones are those of the
+    /// uncased BERT.
     ///
     /// # Errors
-    /// When a file cannot be read or parsed, or is no BERT tokenizer (another model type, another
-    /// normaliser, a token added with stripping …).
+    /// [`TokenizerError`] when a file cannot be read or parsed, or is not a BERT tokenizer: another
+    /// model type, another normalizer, an added token with stripping, and so on.
     pub fn from_directory(directory: &Path) -> Result<Self, TokenizerError> {
         let config_path = directory.join(TOKENIZER_CONFIG);
         let config = Reader { path: &config_path };
@@ -81,11 +81,11 @@ impl Tokenizer {
     }
 
     /// Writes `vocab.txt`, `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json`
-    /// into `directory`, as `transformers` reads them. `model_max_length` is the number of tokens
-    /// that the model has positions for.
+    /// into `directory`, in the form that `transformers` reads. `model_max_length` is the most tokens of
+    /// a sequence of the model.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// [`TokenizerError::File`] when a file cannot be written.
     pub fn save_pretrained(
         &self,
         directory: &Path,

@@ -1,55 +1,60 @@
-//! Byte-pair merges over counted words, each in time proportional to the words it touches.
+//! Byte-pair merges over counted words. The time of a merge is proportional to the words that contain
+//! its pair.
 //!
-//! The counts of all pairs of neighbouring symbols are kept up to date, and a heap holds the
-//! candidates. Its entries may be out of date; one that is is put back with the present count when it
-//! comes to the top (Sennrich et al., 2016, and `BpeTrainer` of `tokenizers`).
+//! The counts of all pairs of neighbouring symbols are updated with every merge, and a heap holds the
+//! candidates. The counts in the heap may be outdated: a candidate with an outdated count is put back
+//! with the current count when it reaches the top (as in Sennrich et al., 2016, and `BpeTrainer` of
+//! `tokenizers`).
 
 use super::fast::{LongWord, NumberMap};
 use super::merge_word::{Pair, merge_word};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// A word of more symbols is a [`LongWord`].
+/// The most symbols of a short word; a longer one is a [`LongWord`].
 const SHORT_SYMBOLS: usize = 256;
 
-/// A pair that could be merged. The most frequent first; of equally frequent ones the pair with the
-/// smaller ids.
+/// A pair that could be merged. The greatest candidate is the most frequent; of equally frequent ones,
+/// the pair with the smaller ids.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
+    /// How often the pair occurs.
     pub(super) count: u64,
+    /// The pair, reversed so that smaller ids are greater.
     pub(super) pair: Reverse<Pair>,
-    /// Where the pair came up when this candidate was made: indices of words, ascending.
+    /// The words in which the pair was found: ascending indices.
     words: Vec<u32>,
 }
 
 /// Words as sequences of symbols, and the counts of their pairs.
 #[derive(Debug, Default)]
 pub(super) struct Merges {
-    /// All short words end to end, each in the room that it had at first.
+    /// The symbols of all short words in order. A word keeps its position when merges shorten it.
     symbols: Vec<u32>,
     words: Vec<Word>,
     pair_counts: NumberMap<Pair, u64>,
-    /// Pairs of words that no candidate knows of yet.
+    /// Pairs found since the last candidates were pushed.
     found: Found,
     queue: BinaryHeap<Candidate>,
 }
 
-/// A word, and how often it occurs.
+/// A word and how often it occurs.
 #[derive(Debug)]
 struct Word {
     symbols: Symbols,
     count: u64,
 }
 
+/// The symbols of a word.
 #[derive(Debug)]
 enum Symbols {
-    /// `length` symbols from `start` on.
+    /// `length` elements of `Merges::symbols`, from `start`.
     Short { start: usize, length: usize },
-    /// Kept by themselves.
+    /// A word of more than `SHORT_SYMBOLS` symbols.
     Long(Box<LongWord>),
 }
 
-/// Pairs, and the words they were found in, ascending.
+/// Pairs in the order in which they were found, each with its words in ascending order.
 #[derive(Debug, Default)]
 struct Found {
     places: NumberMap<Pair, usize>,
@@ -57,7 +62,7 @@ struct Found {
 }
 
 impl Found {
-    /// Words come in ascending order.
+    /// Adds an occurrence of `pair` in `word`. Words must come in ascending order.
     fn add(&mut self, pair: Pair, word: u32) {
         let place = *self.places.entry(pair).or_insert(self.pairs.len());
         if place == self.pairs.len() {
@@ -71,12 +76,13 @@ impl Found {
 }
 
 impl Merges {
-    /// No words yet.
+    /// No words.
     pub(super) fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a word that occurs `count` times. All words are added before the first one is popped.
+    /// Adds a word that occurs `count` times. All words must be added before the first call of
+    /// [`Merges::pop`].
     pub(super) fn add_word(&mut self, symbols: impl IntoIterator<Item = u32>, count: u64) {
         let (start, index) = (self.symbols.len(), self.words.len() as u32);
         self.symbols.extend(symbols);
@@ -94,7 +100,7 @@ impl Merges {
         self.words.push(Word { symbols, count });
     }
 
-    /// Takes out the best candidate, with its present count.
+    /// Removes and returns the best candidate, with its current count.
     pub(super) fn pop(&mut self) -> Option<Candidate> {
         self.push_candidates();
         loop {
@@ -110,8 +116,8 @@ impl Merges {
 
     /// Replaces the candidate's pair by `replacement` in its words.
     ///
-    /// The pair's own count is left as it is, as in the reference: where two different merges make
-    /// the same piece the pair can arise again, and then counts as frequent as it was.
+    /// The count of the pair itself does not change, as in the reference. If two different merges give
+    /// the same piece, the pair can occur again; it then has its old count.
     pub(super) fn apply(&mut self, candidate: &Candidate, replacement: u32) {
         let Self { symbols, words, pair_counts, found, .. } = self;
         for &index in &candidate.words {
@@ -136,8 +142,8 @@ impl Merges {
         }
     }
 
-    /// Puts a candidate into the queue for each pair found. Candidates are ordered in full, so that the
-    /// order of putting in does not matter.
+    /// Pushes a candidate for each pair found. The order of candidates is total, so the order of pushing
+    /// does not matter.
     fn push_candidates(&mut self) {
         for (pair, words) in std::mem::take(&mut self.found).pairs {
             let count = self.pair_counts[&pair];
@@ -168,7 +174,7 @@ mod tests {
     }
 
     proptest! {
-        /// Every candidate that comes out has the count that plain recounting gives, and is the best.
+        /// Every popped candidate is the best one, with the count that recounting gives.
         #[test]
         fn incremental_counts_equal_recounting(
             mut words in prop::collection::vec((prop::collection::vec(0u32..4, 0..8), 1u64..5), 1..12),
@@ -176,7 +182,7 @@ mod tests {
         ) {
             words.extend(long);
             let mut merges = merges(words);
-            // New symbols only, so a merged pair never comes back and recounting is exact.
+            // Only new symbols: a merged pair never occurs again, so recounting is exact.
             for replacement in 10..30 {
                 let mut recounted: HashMap<Pair, u64> = HashMap::new();
                 for Word { symbols, count } in &merges.words {
@@ -193,7 +199,7 @@ mod tests {
                 let best = recounted.iter().map(|(&pair, &count)| (count, Reverse(pair))).max();
                 let Some((count, pair)) = best else { break };
                 let mut candidate = merges.pop().unwrap();
-                // A pair that was merged before may still be in the queue, with nothing left to do.
+                // The queue may still contain a pair that was merged before.
                 while !recounted.contains_key(&candidate.pair.0) {
                     candidate = merges.pop().unwrap();
                 }

@@ -1,33 +1,38 @@
-//! Text to normalised characters: the first step of BERT's tokenizer.
+//! Normalization: the first step of BERT's tokenizer.
 //!
-//! In this order, as `BertNormalizer` of `tokenizers` and `BasicTokenizer` of Google's
-//! `tokenization.py`: clean the text, set Chinese characters apart, strip accents, lower-case.
-//! Every character that comes out knows the bytes of the text it came from.
+//! The steps are, in the order of `BertNormalizer` of `tokenizers` and `BasicTokenizer` of Google's
+//! `tokenization.py`:
+//!
+//! 1. Clean the text: drop control, format and private-use characters, U+0000 and U+FFFD; turn every
+//!    kind of whitespace into a space.
+//! 2. Put spaces around Chinese characters.
+//! 3. Strip accents: decompose (NFD) and drop nonspacing marks.
+//! 4. Lower-case.
+//!
+//! Each normalized character comes with the range of bytes of the text that it came from.
 
 use super::unicode_tables as tables;
 use std::ops::Range;
 use unicode_normalization::char::{canonical_combining_class, decompose_canonical};
 
-/// What is done to text before it is split into words.
+/// The normalization of text before it is split into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Normalizer {
-    /// Put a space on both sides of every CJK ideograph, so that each is a word.
+    /// Whether spaces are put around every CJK ideograph, so that it becomes a word.
     pub tokenize_chinese_chars: bool,
-    /// Decompose (NFD) and drop nonspacing marks: `é` becomes `e`.
+    /// Whether text is decomposed (NFD) and nonspacing marks are dropped: `é` becomes `e`.
     pub strip_accents: bool,
-    /// Lower-case each character by itself, so a final sigma stays `σ`.
+    /// Whether text is lower-cased, each character by itself: a final sigma becomes `σ`.
     pub lower_case: bool,
 }
 
 impl Normalizer {
-    /// Calls `emit(character, source)` for each normalised character in order. `source` is the range
-    /// of bytes of `text` that the character came from: of the whole original character, for each of
-    /// those that it turned into.
+    /// Calls `emit(character, source)` for each normalized character in order. `source` is the range of
+    /// bytes of the original character in `text`. If one character becomes several, all have the same
+    /// range.
     ///
-    /// Always cleans: control, format and private-use characters, U+0000 and U+FFFD are dropped, and
-    /// every kind of whitespace becomes a space.
-    ///
-    /// Works in one pass, in memory bounded by the longest run of combining marks.
+    /// The text is always cleaned, whatever the settings are. The memory needed is bounded by the
+    /// longest run of combining marks.
     pub fn for_each_character(&self, text: &str, mut emit: impl FnMut(char, Range<usize>)) {
         let mut lower = |character: char, source: Range<usize>| {
             if character.is_ascii() {
@@ -75,7 +80,7 @@ impl Normalizer {
         marks.flush(&mut lower);
     }
 
-    /// The normalised text as one string.
+    /// The normalized text as one string.
     pub fn normalize(&self, text: &str) -> String {
         let mut normalized = String::with_capacity(text.len());
         self.for_each_character(text, |character, _| normalized.push(character));
@@ -83,14 +88,14 @@ impl Normalizer {
     }
 }
 
-/// One character of a decomposition. The first carries the source of the original character, the
-/// others take that of whatever ends up before them, as the reference's alignments do.
+/// A character of a decomposition. The first one carries the source of the original character. The
+/// others get the source of the character before them in canonical order, as in the reference.
 struct Part {
     character: char,
     source: Option<Range<usize>>,
 }
 
-/// A run of combining marks, waiting to be put into canonical order (Unicode Standard, D108–D109).
+/// A run of combining marks, collected to be sorted into canonical order (Unicode Standard, D108–D109).
 #[derive(Default)]
 struct CombiningMarks {
     run: Vec<(u8, Part)>,
@@ -98,7 +103,7 @@ struct CombiningMarks {
 }
 
 impl CombiningMarks {
-    /// Takes a mark into the run; a starter (class 0) ends the run and passes at once.
+    /// Adds a mark to the run. A starter (class 0) ends the run and is emitted at once.
     fn push(&mut self, class: u8, part: Part, emit: &mut impl FnMut(char, Range<usize>)) {
         if class == 0 {
             self.flush(emit);
@@ -109,8 +114,8 @@ impl CombiningMarks {
         }
     }
 
-    /// Emits the run in canonical order, without the nonspacing marks. Sources go by place: sorting
-    /// moves the characters past each other, not the stretches of text they stand for.
+    /// Emits the run in canonical order, without the nonspacing marks. Sorting moves the characters but
+    /// not their sources: source i goes to the i-th sorted character that carries one.
     fn flush(&mut self, emit: &mut impl FnMut(char, Range<usize>)) {
         if self.run.is_empty() {
             return;
@@ -127,14 +132,15 @@ impl CombiningMarks {
     }
 }
 
+/// Emits `character` unless it is a nonspacing mark.
 fn strip_mark(character: char, source: Range<usize>, emit: &mut impl FnMut(char, Range<usize>)) {
     if character.is_ascii() || !contains(tables::NONSPACING_MARKS, character) {
         emit(character, source);
     }
 }
 
-/// Whether `character` or a part of it is a combining mark that stays when accents are stripped, so
-/// that its place may depend on its neighbours.
+/// Whether `character` decomposes into a combining mark that is not stripped. The position of such a
+/// mark may depend on the characters around it.
 pub(super) fn may_change_places(character: char) -> bool {
     let mut stays = false;
     if contains(tables::DECOMPOSED_OR_REORDERED, character) {
@@ -146,7 +152,7 @@ pub(super) fn may_change_places(character: char) -> bool {
     stays
 }
 
-/// Whether BERT treats `character` as punctuation: ASCII symbols, and Unicode's P*.
+/// Whether BERT treats `character` as punctuation: ASCII symbols and the Unicode categories P*.
 pub(super) fn is_punctuation(character: char) -> bool {
     if character.is_ascii() {
         character.is_ascii_punctuation()
@@ -155,8 +161,8 @@ pub(super) fn is_punctuation(character: char) -> bool {
     }
 }
 
-/// The blocks of CJK ideographs in Google's `_is_chinese_char`; not kana, not Hangul. The sixth starts
-/// at 2B920 in the reference, where Google has 2B820.
+/// Whether `character` is a CJK ideograph: the blocks of Google's `_is_chinese_char`, without kana and
+/// Hangul. As in the reference, the sixth block starts at U+2B920; Google's starts at U+2B820.
 fn is_chinese(character: char) -> bool {
     matches!(character as u32,
         0x4e00..=0x9fff
@@ -169,7 +175,7 @@ fn is_chinese(character: char) -> bool {
         | 0x2f800..=0x2fa1f)
 }
 
-/// Whether one of the sorted ranges holds `character`.
+/// Whether one of the sorted, inclusive ranges contains `character`.
 fn contains(ranges: &[(u32, u32)], character: char) -> bool {
     let value = character as u32;
     let next = ranges.partition_point(|&(first, _)| first <= value);

@@ -1,12 +1,13 @@
-//! Normalised characters to words: split at whitespace, and around punctuation, which stands alone.
+//! Splitting normalized text into words: at whitespace, and around every punctuation character, which
+//! is a word by itself.
 //!
-//! As `BertPreTokenizer` of `tokenizers` and `BasicTokenizer` of Google's `tokenization.py`.
+//! As `BertPreTokenizer` of `tokenizers` and `BasicTokenizer` of Google's `tokenization.py` do.
 
 use super::normalizer::{Normalizer, is_punctuation};
 use std::ops::Range;
 
-/// Calls `visit(word, sources)` for each word of `text` in order. `sources[i]` is the range of bytes
-/// of `text` that the word's `i`-th character came from.
+/// Calls `visit(word, sources)` for each word of the normalized `text` in order. `sources[i]` is the
+/// range of bytes of `text` that character `i` of the word came from.
 pub fn for_each_word(
     normalizer: &Normalizer,
     text: &str,

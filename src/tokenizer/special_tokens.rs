@@ -1,20 +1,20 @@
-//! The five special tokens, and finding them in text.
+//! The five special tokens, and how they are found in text.
 
-/// Fills a batch up to its longest sequence.
+/// Pads the sequences of a batch to one length.
 pub const PAD: &str = "[PAD]";
-/// Stands for a word the vocabulary has no pieces for.
+/// Replaces a word that cannot be split into pieces of the vocabulary.
 pub const UNK: &str = "[UNK]";
-/// Opens every sequence; its last hidden state is what the next-sentence head reads.
+/// The first token of every sequence. The next-sentence head reads its last hidden state.
 pub const CLS: &str = "[CLS]";
-/// Ends each of the two sentences.
+/// The last token of each segment.
 pub const SEP: &str = "[SEP]";
-/// Stands for a token to be predicted.
+/// Replaces a token to be predicted.
 pub const MASK: &str = "[MASK]";
 
-/// The special tokens in the order that a learned vocabulary begins with.
+/// The special tokens, in the order in which a learned vocabulary starts with them.
 pub const SPECIAL_TOKENS: [&str; 5] = [PAD, UNK, CLS, SEP, MASK];
 
-/// A stretch of text between, or at, special tokens.
+/// A part of a text: ordinary text or a special token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Segment {
     /// Bytes `start .. end` of the text are ordinary text.
@@ -23,8 +23,8 @@ pub(super) enum Segment {
     Special(usize, usize, u32),
 }
 
-/// The tokens that are kept whole where they are written in the text, before normalisation and case
-/// and all: `[MASK]` is one token, `[mask]` is three words.
+/// The tokens that are kept whole in text. They are matched before normalization and with their case:
+/// `[MASK]` is one token, `[mask]` is three words.
 #[derive(Clone, Debug)]
 pub(super) struct SpecialTokens {
     tokens: Vec<(String, u32)>,
@@ -32,7 +32,7 @@ pub(super) struct SpecialTokens {
 }
 
 impl SpecialTokens {
-    /// The given tokens and ids. Where two match at the same place the longer wins.
+    /// Special tokens with their ids. If two match at the same position, the longer one wins.
     pub(super) fn new(mut tokens: Vec<(String, u32)>) -> Self {
         tokens.retain(|(token, _)| !token.is_empty());
         tokens.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
@@ -43,14 +43,15 @@ impl SpecialTokens {
         Self { tokens, is_first_byte }
     }
 
-    /// The tokens and ids in order of id.
+    /// The tokens and ids, sorted by id.
     pub(super) fn by_id(&self) -> Vec<(&str, u32)> {
         let mut tokens: Vec<_> = self.tokens.iter().map(|(token, id)| (&token[..], *id)).collect();
         tokens.sort_by_key(|&(_, id)| id);
         tokens
     }
 
-    /// Cuts `text` at the special tokens, leftmost and then longest first.
+    /// Calls `visit` for each part of `text` in order. The leftmost special token is found first; of
+    /// several at one position, the longest.
     pub(super) fn for_each_segment(&self, text: &str, mut visit: impl FnMut(Segment)) {
         let bytes = text.as_bytes();
         let (mut text_start, mut at) = (0, 0);

@@ -1,4 +1,4 @@
-//! The whole tokenizer: text to ids, and ids back to text.
+//! The whole tokenizer: from text to ids, and from ids back to text.
 
 use super::fast::FastEncoder;
 use super::normalizer::Normalizer;
@@ -63,16 +63,16 @@ impl TokenizerOptions {
     }
 }
 
-/// One token of a text.
+/// A token and its position in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// Its id in the vocabulary.
     pub id: u32,
-    /// The bytes of the text it came from; they begin and end on character boundaries.
+    /// The range of bytes of the text that it came from. Both ends are character boundaries.
     pub source: Range<usize>,
 }
 
-/// BERT's tokenizer: normaliser, word splitting, WordPiece.
+/// BERT's tokenizer: normalizer, word splitting, WordPiece.
 ///
 /// ```
 /// use cloze::tokenizer::{TokenizerOptions, Tokenizer, Vocabulary};
@@ -91,12 +91,12 @@ pub struct Tokenizer {
     options: TokenizerOptions,
     wordpiece: WordPiece,
     special_tokens: SpecialTokens,
-    /// `None` for a vocabulary too large for it; then the plain way does all the work.
+    /// `None` if the vocabulary is too large for it; then the plain steps do all the work.
     fast: Option<FastEncoder>,
 }
 
 impl Tokenizer {
-    /// A tokenizer of this vocabulary that keeps the five special tokens whole.
+    /// A tokenizer with this vocabulary. The five special tokens are kept whole.
     pub fn new(vocabulary: Vocabulary, options: TokenizerOptions) -> Self {
         let id = |token| vocabulary.id(token).expect("a Vocabulary has the five special tokens");
         let special = SPECIAL_TOKENS.iter().map(|&token| (token.to_owned(), id(token))).collect();
@@ -115,17 +115,17 @@ impl Tokenizer {
         Self { vocabulary, options, wordpiece, special_tokens, fast }
     }
 
-    /// The ids of `text`, without `[CLS]` and `[SEP]`. Special tokens written in the text (`[MASK]`, in
-    /// this case) are kept whole.
+    /// The ids of `text`, without adding `[CLS]` and `[SEP]`. Special tokens written in the text, such
+    /// as `[MASK]`, are kept whole.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 4);
         self.encode_into(text, &mut ids);
         ids
     }
 
-    /// The ids of `text` as nothing but text: a special token written in it is punctuation and letters,
-    /// as for Google's `tokenization.py`. What is learned from must not hold a `[SEP]` that separates
-    /// nothing.
+    /// The ids of `text`, in which special tokens have no meaning: `[SEP]` written in it becomes
+    /// punctuation and letters, as in Google's `tokenization.py`. For text to train on, which must not
+    /// contain special tokens of its own.
     pub fn encode_text(&self, text: &str) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 4);
         match &self.fast {
@@ -135,7 +135,7 @@ impl Tokenizer {
         ids
     }
 
-    /// As [`encode`](Self::encode), appending to `ids`.
+    /// As [`encode`](Self::encode), but appends to `ids`.
     pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) {
         let Some(fast) = &self.fast else {
             return self.for_each_token(text, |id, _| ids.push(id));
@@ -146,8 +146,8 @@ impl Tokenizer {
         });
     }
 
-    /// As [`encode`](Self::encode), each token with the bytes it came from. A token covers its
-    /// characters as they stand in the text; marks dropped at its end are not part of it.
+    /// As [`encode`](Self::encode), with the range of bytes of each token. Accents dropped at the end of
+    /// a token are not part of its range.
     pub fn encode_with_offsets(&self, text: &str) -> Vec<Token> {
         let mut tokens = Vec::new();
         self.for_each_token(text, |id, source| tokens.push(Token { id, source }));
@@ -167,8 +167,8 @@ impl Tokenizer {
         });
     }
 
-    /// As [`for_each_token`](Self::for_each_token), for text without special tokens. `pieces` is room to
-    /// work in.
+    /// As [`for_each_token`](Self::for_each_token), for text without special tokens. `pieces` is a
+    /// buffer to reuse.
     fn for_each_token_of_text(
         &self,
         text: &str,
@@ -185,14 +185,14 @@ impl Tokenizer {
         });
     }
 
-    /// The tokens of these ids; `[UNK]` for an id that is not in the vocabulary.
+    /// The tokens with these ids; `[UNK]` for an id that is not in the vocabulary.
     pub fn tokens(&self, ids: &[u32]) -> Vec<&str> {
         ids.iter().map(|&id| self.vocabulary.token(id).unwrap_or(UNK)).collect()
     }
 
-    /// These ids as text to read: pieces joined, spaces before punctuation and in English
-    /// contractions removed as `decoders.WordPiece` of `tokenizers` does. What normalisation took
-    /// away does not come back. Ids that are not in the vocabulary are passed over.
+    /// The ids as readable text. Pieces are joined, and spaces before punctuation and in English
+    /// contractions are removed, as `decoders.WordPiece` of `tokenizers` does. Case, accents and spacing
+    /// lost in normalization are not restored. Ids that are not in the vocabulary are skipped.
     pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> String {
         let mut text = String::new();
         let mut is_first = true;
@@ -211,7 +211,7 @@ impl Tokenizer {
         text
     }
 
-    /// Whether `id` is one of the tokens that are kept whole in text.
+    /// Whether `id` is a special token, which is kept whole in text.
     pub fn is_special_token(&self, id: u32) -> bool {
         self.special_tokens.by_id().iter().any(|&(_, special)| special == id)
     }
@@ -221,7 +221,7 @@ impl Tokenizer {
         &self.vocabulary
     }
 
-    /// The settings.
+    /// The settings of the tokenizer.
     pub fn options(&self) -> TokenizerOptions {
         self.options
     }
@@ -230,13 +230,13 @@ impl Tokenizer {
         &self.special_tokens
     }
 
-    /// A word of more characters is `[UNK]`.
+    /// The most characters of a word; a longer word is `[UNK]`.
     pub fn max_characters_per_word(&self) -> usize {
         self.wordpiece.max_characters_per_word()
     }
 }
 
-/// `cleanup` of `decoders.WordPiece`, applied to one token with the space before it.
+/// `cleanup` of `decoders.WordPiece` for one token, with the space before it.
 fn clean_up(token: &str) -> String {
     const REPLACEMENTS: [(&str, &str); 11] = [
         (" .", "."),
@@ -336,7 +336,7 @@ mod tests {
             let mut last_start = 0;
             let ids = tokenizer.encode(&text);
             let tokens = tokenizer.encode_with_offsets(&text);
-            prop_assert!(tokens.iter().map(|token| token.id).eq(ids), "the fast and the plain way");
+            prop_assert!(tokens.iter().map(|token| token.id).eq(ids), "the fast and the plain ids");
             for token in tokens {
                 prop_assert!(tokenizer.vocabulary().token(token.id).is_some());
                 prop_assert!(last_start <= token.source.start);

@@ -1,4 +1,4 @@
-//! `tokenizer.json`, the one-file form of Hugging Face's `tokenizers`: reading and writing it.
+//! Reading and writing `tokenizer.json`, the file of Hugging Face's `tokenizers`.
 
 use super::error::TokenizerError;
 use super::special_tokens::{CLS, SEP, SpecialTokens, UNK};
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// The parts that matter for encoding. Post-processor, decoder, truncation and padding do not.
+/// The parts that affect encoding. Post-processor, decoder, truncation and padding are not read.
 #[derive(Deserialize)]
 struct TokenizerJson {
     #[serde(default)]
@@ -34,14 +34,14 @@ struct AddedToken {
     normalized: bool,
 }
 
-/// Reads a `tokenizer.json` of a BERT model. `adjust` may change the options it holds.
+/// Reads the `tokenizer.json` of a BERT model. `adjust` may change the options found in it.
 pub(super) fn read(
     path: &Path,
     adjust: impl FnOnce(&mut TokenizerOptions) -> Result<(), TokenizerError>,
 ) -> Result<Tokenizer, TokenizerError> {
     let reader = Reader { path };
     let file: TokenizerJson = reader.parse(&files::read_to_string(path)?)?;
-    // Old files leave the type out; then only a WordPiece model has this prefix.
+    // Old files have no model type. There, only a WordPiece model has this prefix.
     let model_type = file.model.get("type").and_then(Value::as_str);
     if model_type != Some("WordPiece")
         && (model_type.is_some() || file.model.get("continuing_subword_prefix").is_none())
@@ -88,13 +88,13 @@ pub(super) fn read(
     Ok(Tokenizer::from_parts(vocabulary, options, wordpiece, SpecialTokens::new(special)))
 }
 
-/// Reads parts of JSON files, with errors that name the file.
+/// Reads values from a JSON file; errors name the file.
 pub(super) struct Reader<'a> {
     pub(super) path: &'a Path,
 }
 
 impl Reader<'_> {
-    /// Parses JSON; an error names line and column.
+    /// Parses JSON. An error names the line and the column.
     pub(super) fn parse<T: serde::de::DeserializeOwned>(
         &self,
         text: &str,
@@ -120,7 +120,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `key` of `part`, when it is there at all, must be `supported`.
+    /// Checks that `key` of `part` is missing or `supported`.
     fn expect(
         &self,
         part: &Value,
@@ -137,7 +137,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The `type` of `part` must be `supported`.
+    /// Checks that the `type` of `part` is `supported`.
     fn expect_type(
         &self,
         part: &Value,
@@ -152,7 +152,7 @@ impl Reader<'_> {
         Err(self.unsupported(&setting, found, &format!("{supported:?}")))
     }
 
-    /// A value that is true, false, or null or absent.
+    /// A value that is true or false; `None` if it is null or missing.
     pub(super) fn flag(&self, part: &Value, key: &str) -> Result<Option<bool>, TokenizerError> {
         match part.get(key) {
             None | Some(Value::Null) => Ok(None),
@@ -163,7 +163,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The model's vocabulary, and after it the added tokens that are not in it.
+    /// The vocabulary of the model, with the added tokens that it does not contain.
     fn vocabulary(&self, file: &TokenizerJson) -> Result<Vocabulary, TokenizerError> {
         let Some(vocab) = file.model.get("vocab").and_then(Value::as_object) else {
             return Err(self.malformed("`model.vocab` is not an object of tokens and ids"));
@@ -188,7 +188,7 @@ impl Reader<'_> {
         by_id.sort_unstable();
         if let Some((expected, &(_, token))) = (0..).zip(&by_id).find(|(i, (id, _))| i != id) {
             return Err(self.malformed(&format!(
-                "the ids do not run from 0 without gap or repetition: `{token}` should have {expected}"
+                "the ids are not 0, 1, 2 … without gap or repetition: `{token}` should have {expected}"
             )));
         }
         let tokens = by_id.into_iter().map(|(_, token)| token.to_owned()).collect();
@@ -196,7 +196,7 @@ impl Reader<'_> {
     }
 }
 
-/// What `tokenizer.json` holds for this tokenizer, in the form and order `tokenizers` writes it.
+/// The content of `tokenizer.json` for this tokenizer, in the form and order of `tokenizers`.
 pub(super) fn to_json(tokenizer: &Tokenizer) -> Value {
     let vocabulary = tokenizer.vocabulary();
     let options = tokenizer.options();

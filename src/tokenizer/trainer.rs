@@ -1,19 +1,28 @@
 //! Learning a WordPiece vocabulary from counted words.
 //!
-//! As `BertWordPieceTokenizer.train` of `tokenizers`, which is byte-pair encoding with `##` before
-//! every piece that does not begin a word: begin with the single characters, and again and again make
-//! one piece of the most frequent pair of neighbours.
+//! The algorithm is that of `BertWordPieceTokenizer.train` of `tokenizers`: byte-pair encoding (Sennrich
+//! et al., 2016) with `##` before every piece that continues a word. The vocabulary starts with the
+//! single characters. Then the most frequent pair of neighbouring pieces is merged into a new piece,
+//! until the vocabulary is full.
 //!
-//! The order of the vocabulary: special tokens; the alphabet by code point; the alphabet with `##` by
-//! code point; merges by rank. Of equally frequent pairs the one whose left piece stands earlier in
-//! the vocabulary is merged first, then the one whose right piece does. Of equally frequent characters
-//! at the alphabet's limit the smaller code point stays. The reference breaks ties by ids too, but
-//! gives the `##` characters ids in the order of a randomly seeded hash map, and takes that order among
-//! equally frequent characters at the alphabet's limit too, so each of its runs is another; this is the
-//! run in which that order happens to be sorted. How much ties leave open shows in 14 MB of English
-//! Wikipedia: 487 characters that occur once compete for the last 440 places of an alphabet of 1000, so
-//! that of 8,192 entries two runs of the reference share 8,137 to 8,144, and we share as many with each.
-//! When the limit leaves no choice, all runs and ours are the same 8,192 entries.
+//! # Order
+//!
+//! The vocabulary contains, in this order: the special tokens; the alphabet, sorted by code point; the
+//! alphabet with `##`, sorted by code point; the merged pieces in the order of merging. Ties are broken
+//! as follows. Of equally frequent pairs, the pair with the smaller ids (left piece first, then right
+//! piece) is merged first. Of equally frequent characters at the limit of the alphabet, the smaller
+//! code point is kept.
+//!
+//! # The reference
+//!
+//! The reference breaks ties by ids, too, but a randomly seeded hash map decides the ids of the `##`
+//! characters and the order of equally frequent characters, so its vocabulary differs from run to run.
+//! The vocabulary learned here is that of the run in which these orders happen to be sorted.
+//!
+//! In 14 MB of English Wikipedia, 487 characters that occur once compete for the last 440 places of an
+//! alphabet of 1000. Of 8,192 entries, two runs of the reference have 8,137 to 8,144 in common, and so
+//! do a run of the reference and the vocabulary learned here. When no characters compete for the
+//! alphabet, all these vocabularies have the same 8,192 entries.
 
 use super::error::TokenizerError;
 use super::fast::NumberMap;
@@ -71,11 +80,12 @@ impl TrainerOptions {
     }
 }
 
-/// Learns a vocabulary. The result depends on the words, their counts and the options alone. It has
-/// fewer than `vocab_size` entries when no pair is left that is frequent enough.
+/// Learns a vocabulary. The result depends only on the words, their counts and the options. It has
+/// fewer than `vocab_size` entries if no pair is left that occurs `min_frequency` times.
 ///
 /// # Errors
-/// When there is no word, or when `vocab_size` is smaller than the special tokens and the alphabet.
+/// [`TokenizerError::NoWords`] when `words` is empty; [`TokenizerError::VocabularySizeTooSmall`] when
+/// `vocab_size` is smaller than the number of special tokens and characters.
 pub fn learn(words: &WordCounts, options: &TrainerOptions) -> Result<Vocabulary, TokenizerError> {
     let words = words.sorted();
     if words.is_empty() {
@@ -101,7 +111,7 @@ pub fn learn(words: &WordCounts, options: &TrainerOptions) -> Result<Vocabulary,
 
     let mut merges = Merges::new();
     for (word, count) in &words {
-        // A character outside the alphabet is passed over.
+        // A character outside the alphabet is skipped.
         let id = |(at, c)| if at == 0 { starts.get(&c) } else { continuations.get(&c) };
         merges.add_word(word.char_indices().filter_map(id).copied(), *count);
     }
@@ -114,14 +124,14 @@ pub fn learn(words: &WordCounts, options: &TrainerOptions) -> Result<Vocabulary,
         let (left, right) = (&pieces.tokens[left as usize], &pieces.tokens[right as usize]);
         let right = right.strip_prefix(CONTINUATION_PREFIX).unwrap_or(right);
         let merged = format!("{left}{right}");
-        // Two different merges may make the same piece; it is one entry.
+        // Two different merges may give the same piece; it is one entry.
         let id = pieces.add(&merged);
         merges.apply(&candidate, id);
     }
     Vocabulary::build("the learned vocabulary", "entry", 1, pieces.tokens)
 }
 
-/// The pieces so far, each with its id.
+/// The entries of the vocabulary so far, with their ids.
 #[derive(Default)]
 struct Pieces {
     tokens: Vec<String>,
@@ -129,7 +139,7 @@ struct Pieces {
 }
 
 impl Pieces {
-    /// The id of a piece, which is added when it is new.
+    /// The id of a piece. A new piece is added.
     fn add(&mut self, token: &str) -> u32 {
         if let Some(&id) = self.ids.get(token) {
             return id;
@@ -141,7 +151,7 @@ impl Pieces {
     }
 }
 
-/// Adds the `limit` most frequent characters, by code point.
+/// Adds the `limit` most frequent characters, sorted by code point. Returns their ids.
 fn add_alphabet(
     pieces: &mut Pieces,
     words: &[(Box<str>, u64)],
@@ -158,8 +168,8 @@ fn add_alphabet(
     alphabet.iter().map(|&(c, _)| (c, pieces.add(c.encode_utf8(&mut [0; 4])))).collect()
 }
 
-/// Adds `##` pieces for the characters of the alphabet that stand anywhere but at a word's start, by
-/// code point.
+/// Adds `##` pieces for the characters of the alphabet that occur inside a word, after its first
+/// character, sorted by code point. Returns their ids.
 fn add_continuations(
     pieces: &mut Pieces,
     words: &[(Box<str>, u64)],
@@ -212,8 +222,8 @@ mod tests {
     fn the_alphabet_keeps_its_most_frequent_characters() {
         let words = counts(&[("aab", 3), ("xay", 1), ("c", 3)]);
         let options = TrainerOptions { limit_alphabet: 2, ..Default::default() };
-        // b and c are equally frequent: the smaller code point stays. x and y are passed over, so
-        // "xay" is "##a".
+        // b and c are equally frequent: the smaller code point is kept. x and y are skipped, so "xay"
+        // becomes "##a".
         assert_eq!(tokens(&learn(&words, &options).unwrap()).join(" "), "a b ##a ##b aa aab");
     }
 
@@ -225,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_below_the_alphabet_says_the_least_that_would_do() {
+    fn a_size_below_the_alphabet_names_the_smallest_possible_size() {
         let words = counts(&[("ab", 3)]);
         let learn =
             |vocab_size| learn(&words, &TrainerOptions { vocab_size, ..Default::default() });

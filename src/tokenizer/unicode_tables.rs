@@ -1,11 +1,11 @@
-//! Character classes as the reference tokenizer has them: sorted, inclusive ranges.
+//! The character classes of the reference tokenizer, as sorted, inclusive ranges.
 //!
 //! Written by `testdata/tokenizer/make_unicode_tables.py` (tokenizers 0.23.3), not by hand. The
 //! reference was built with tables of about Unicode 8: newer characters are in none of its classes,
 //! and a few have changed class since. Ids must not change when a Unicode crate is updated, so the
 //! ranges are pinned here.
 
-/// What `clean_text` drops: U+0000, U+FFFD and the control, format and private-use characters, but
+/// The characters that `clean_text` drops: U+0000, U+FFFD and the control, format and private-use characters, but
 /// not tab, line feed and carriage return.
 #[rustfmt::skip]
 pub(super) const REMOVED: &[(u32, u32)] = &[
@@ -16,8 +16,8 @@ pub(super) const REMOVED: &[(u32, u32)] = &[
     (0xe0001, 0xe0001), (0xe0020, 0xe007f), (0xf0000, 0xffffd), (0x100000, 0x10fffd),
 ];
 
-/// What stands alone as a word: every ASCII character that is no letter, digit, space or control,
-/// and the categories P*.
+/// The characters that are words by themselves: every ASCII character that is not a letter, a digit,
+/// a space or a control character, and the categories P*.
 #[rustfmt::skip]
 pub(super) const PUNCTUATION: &[(u32, u32)] = &[
     (0x21, 0x2f), (0x3a, 0x40), (0x5b, 0x60), (0x7b, 0x7e), (0xa1, 0xa1), (0xa7, 0xa7),
@@ -54,7 +54,7 @@ pub(super) const PUNCTUATION: &[(u32, u32)] = &[
     (0x16b44, 0x16b44), (0x1bc9f, 0x1bc9f), (0x1da87, 0x1da8b),
 ];
 
-/// What stripping accents drops: category Mn.
+/// The characters that stripping accents drops: category Mn.
 #[rustfmt::skip]
 pub(super) const NONSPACING_MARKS: &[(u32, u32)] = &[
     (0x300, 0x33f), (0x342, 0x342), (0x345, 0x36f), (0x483, 0x487), (0x591, 0x5bd), (0x5bf, 0x5bf),
@@ -115,7 +115,7 @@ pub(super) const NONSPACING_MARKS: &[(u32, u32)] = &[
     (0x1daa1, 0x1daaf), (0x1e8d0, 0x1e8d6), (0xe0100, 0xe01ef),
 ];
 
-/// What canonical decomposition (NFD) changes or reorders.
+/// The characters that canonical decomposition (NFD) changes or reorders.
 #[rustfmt::skip]
 pub(super) const DECOMPOSED_OR_REORDERED: &[(u32, u32)] = &[
     (0xc0, 0xc5), (0xc7, 0xcf), (0xd1, 0xd6), (0xd9, 0xdd), (0xe0, 0xe5), (0xe7, 0xef),

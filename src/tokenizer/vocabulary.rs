@@ -1,4 +1,5 @@
-//! The pieces and their ids: `vocab.txt`, one token a line, the id is the line's number from 0.
+//! The vocabulary: tokens and their ids. In `vocab.txt` each line is a token, and its id is the line
+//! number, counted from 0.
 
 use super::error::TokenizerError;
 use super::special_tokens::{CLS, MASK, PAD, SEP, UNK};
@@ -7,7 +8,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// A WordPiece vocabulary with BERT's five special tokens.
+/// A WordPiece vocabulary. It always contains BERT's five special tokens.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     tokens: Vec<Box<str>>,
@@ -20,27 +21,29 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Reads `vocab.txt`. Lines end in LF or CRLF; the last one may be without.
+    /// Reads `vocab.txt`. Lines end with LF or CRLF; the last line may lack its line end.
     ///
     /// # Errors
-    /// When the file cannot be read or is not UTF-8, is empty, has an empty line or a token twice, or
-    /// lacks one of the special tokens. The message names file, line and token.
+    /// [`TokenizerError`] when the file cannot be read, is not UTF-8 or is empty, when a line is empty,
+    /// when a token occurs twice, or when a special token is missing. The message names the file, the
+    /// line and the token.
     pub fn from_file(path: &Path) -> Result<Self, TokenizerError> {
         let text = files::read_to_string(path)?;
         let place = format!("`{}`", path.display());
         Self::build(&place, "line", 1, text.lines().map(str::to_owned).collect())
     }
 
-    /// A vocabulary of these tokens; the id of each is its place in the list.
+    /// A vocabulary of these tokens; the id of a token is its index.
     ///
     /// # Errors
-    /// As [`from_file`](Self::from_file), lines counted in the list; also for a token with a line
-    /// break in it.
+    /// As [`from_file`](Self::from_file), and for a token with a line break. Line numbers in messages
+    /// are positions in the list, from 1.
     pub fn from_tokens(tokens: Vec<String>) -> Result<Self, TokenizerError> {
         Self::build("the list of tokens", "line", 1, tokens)
     }
 
-    /// Error messages say `place`, and then for example "line 1" for the first token.
+    /// A vocabulary of these tokens. Error messages name `place`, and the first token as `unit first`,
+    /// such as "line 1".
     pub(super) fn build(
         place: &str,
         unit: &str,
@@ -81,23 +84,23 @@ impl Vocabulary {
         })
     }
 
-    /// How many tokens there are, special ones included. Never 0.
+    /// The number of tokens, special tokens included; never 0.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    /// The id of a token.
+    /// The id of a token; `None` if it is not in the vocabulary.
     pub fn id(&self, token: &str) -> Option<u32> {
         self.ids.get(token).copied()
     }
 
-    /// The token with this id.
+    /// The token with this id; `None` if there is none.
     pub fn token(&self, id: u32) -> Option<&str> {
         self.tokens.get(id as usize).map(|token| &**token)
     }
 
-    /// All ids and tokens, in order of id.
+    /// All ids and tokens, in the order of the ids.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &str)> {
         (0..).zip(self.tokens.iter().map(|token| &**token))
     }
@@ -127,10 +130,10 @@ impl Vocabulary {
         self.mask_id
     }
 
-    /// Writes `vocab.txt`: one token a line.
+    /// Writes the vocabulary in the form of `vocab.txt`, one token per line.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of `out`.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.tokens.iter().try_for_each(|token| writeln!(out, "{token}"))
     }

@@ -1,11 +1,12 @@
-//! How often each word occurs: all that learning a vocabulary needs to know of a text.
+//! How often each word occurs in a text: the input of learning a vocabulary.
 
 use super::fast::{NumberMap, Word, WordSplitter};
 use super::normalizer::Normalizer;
 use std::collections::HashMap;
 
-/// Words and how often each occurs. Memory grows with the distinct words, not with the text, and the
-/// result does not depend on the order of the texts or on how they are split among several counts.
+/// Words and how often each occurs. Memory grows with the number of distinct words, not with the text.
+/// The counts do not depend on the order of the texts, nor on how they are split among several
+/// `WordCounts`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WordCounts {
     short: NumberMap<u128, u64>,
@@ -13,18 +14,18 @@ pub struct WordCounts {
 }
 
 impl WordCounts {
-    /// No words yet.
+    /// No words.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Counts the words of one stretch of text (a line, a sentence, a document). Special tokens
-    /// written in it count as ordinary text, as in the reference.
+    /// Counts the words of a text, such as a line, a sentence or a document. Special tokens written in
+    /// it are ordinary text, as in the reference.
     pub fn add_text(&mut self, normalizer: &Normalizer, text: &str) {
         WordSplitter::of(*normalizer).for_each_word(text, |word| self.add(word, 1));
     }
 
-    /// Counts `word` another `count` times. An empty word is none.
+    /// Adds `count` occurrences of `word`. An empty word is ignored.
     pub fn add_word(&mut self, word: &str, count: u64) {
         if !word.is_empty() {
             self.add(Word::of(word), count);
@@ -43,30 +44,31 @@ impl WordCounts {
         }
     }
 
-    /// Adds the words of another count, for example of another thread or file.
+    /// Adds all counts of `other`, for example those of another thread or file.
     pub fn merge(&mut self, other: Self) {
         other.short.into_iter().for_each(|(word, count)| self.add(Word::Short(word), count));
         other.long.into_iter().for_each(|(word, count)| self.add(Word::Long(&word), count));
     }
 
-    /// How many distinct words there are.
+    /// The number of distinct words.
     pub fn distinct(&self) -> usize {
         self.short.len() + self.long.len()
     }
 
-    /// How many words there are in all.
+    /// The total number of occurrences of all words.
     pub fn total(&self) -> u64 {
         self.short.values().chain(self.long.values()).sum()
     }
 
-    /// How many words there are of which `counts` says so; each distinct one is asked for once.
-    pub fn total_of(&self, counts: impl Fn(&str) -> bool) -> u64 {
-        let short = self.short.iter().filter(|(word, _)| Word::Short(**word).with_text(&counts));
-        let long = self.long.iter().filter(|(word, _)| counts(word));
+    /// The total number of occurrences of the words that satisfy `predicate`, which is called once for
+    /// each distinct word.
+    pub fn total_of(&self, predicate: impl Fn(&str) -> bool) -> u64 {
+        let short = self.short.iter().filter(|(word, _)| Word::Short(**word).with_text(&predicate));
+        let long = self.long.iter().filter(|(word, _)| predicate(word));
         short.map(|(_, count)| count).chain(long.map(|(_, count)| count)).sum()
     }
 
-    /// The words and counts in the order of the words' text.
+    /// The words with their counts, sorted by the bytes of the word.
     pub fn sorted(&self) -> Vec<(Box<str>, u64)> {
         let short = self
             .short

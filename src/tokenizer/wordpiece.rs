@@ -1,46 +1,49 @@
-//! Words to pieces: greedy longest match first.
+//! WordPiece: splitting a word into pieces by greedy longest match.
 //!
-//! `WordpieceTokenizer` of Google's `tokenization.py`, `WordPiece` of `tokenizers`: take the longest
-//! piece the vocabulary has at the word's start, then the longest `##` piece where that one ended,
-//! and so on to the end. When some part has no piece, the whole word is `[UNK]`; so is a word of more
-//! than 100 characters.
+//! As `WordpieceTokenizer` of Google's `tokenization.py` and `WordPiece` of `tokenizers` do: take the
+//! longest piece of the vocabulary at the start of the word, then the longest `##` piece where the last
+//! one ended, and so on up to the end of the word. If no piece fits somewhere, the whole word becomes
+//! `[UNK]`. A word of more than 100 characters becomes `[UNK]`, too.
 
 use super::vocabulary::Vocabulary;
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// What a piece begins with that does not begin a word.
+/// The prefix of pieces that continue a word.
 pub const CONTINUATION_PREFIX: &str = "##";
 
-/// A longer word is `[UNK]`.
+/// The most characters of a word in BERT; a longer word is `[UNK]`.
 pub const MAX_CHARACTERS_PER_WORD: usize = 100;
 
-/// One piece of a word.
+/// A piece of a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// Its id in the vocabulary.
     pub id: u32,
-    /// Which characters of the word it covers.
+    /// The range of characters of the word that it covers.
     pub characters: Range<usize>,
 }
 
-/// The pieces of a vocabulary, ready for matching.
+/// The pieces of a vocabulary, prepared for matching.
 #[derive(Clone, Debug)]
 pub struct WordPiece {
+    /// All tokens: what a word may start with.
     starts: HashMap<Box<str>, u32>,
+    /// The `##` tokens, without the prefix.
     continuations: HashMap<Box<str>, u32>,
+    /// The length of the longest token in bytes.
     longest: usize,
     unk_id: u32,
     max_characters_per_word: usize,
 }
 
 impl WordPiece {
-    /// The pieces of `vocabulary`, with BERT's limit of 100 characters a word.
+    /// The pieces of `vocabulary`, with BERT's limit of 100 characters per word.
     pub fn new(vocabulary: &Vocabulary) -> Self {
         Self::with_limit(vocabulary, MAX_CHARACTERS_PER_WORD)
     }
 
-    /// The same with another limit of characters a word.
+    /// The pieces of `vocabulary`, with another limit of characters per word.
     pub fn with_limit(vocabulary: &Vocabulary, max_characters_per_word: usize) -> Self {
         let (mut starts, mut continuations) = (HashMap::<Box<str>, u32>::new(), HashMap::new());
         for (id, token) in vocabulary.iter() {
@@ -54,15 +57,13 @@ impl WordPiece {
         Self { starts, continuations, longest, unk_id, max_characters_per_word }
     }
 
-    /// The limit of characters a word.
+    /// The most characters of a word; a longer word is `[UNK]`.
     pub fn max_characters_per_word(&self) -> usize {
         self.max_characters_per_word
     }
 
-    /// Appends the pieces of one word to `pieces`: one or more of them, covering its characters
-    /// without a gap.
-    ///
-    /// Depends on nothing but the word, so its result may be cached by word.
+    /// Appends the pieces of one word to `pieces`. There is at least one piece, and together they cover
+    /// all characters of the word. The result depends on the word alone, so it can be cached.
     pub fn encode_word(&self, word: &str, pieces: &mut Vec<Piece>) {
         let old_length = pieces.len();
         let characters = word.chars().count();
@@ -80,7 +81,7 @@ impl WordPiece {
         }
     }
 
-    /// The longest entry of `table` that `word` has at byte `start`, and the byte where it ends.
+    /// The longest entry of `table` that matches `word` from byte `start`, and the byte where it ends.
     fn longest_match(
         &self,
         table: &HashMap<Box<str>, u32>,

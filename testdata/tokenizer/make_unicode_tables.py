@@ -74,7 +74,7 @@ def write(name, documentation, predicate):
 
 
 print(
-    """//! Character classes as the reference tokenizer has them: sorted, inclusive ranges.
+    """//! The character classes of the reference tokenizer, as sorted, inclusive ranges.
 //!
 //! Written by `testdata/tokenizer/make_unicode_tables.py` (tokenizers 0.23.3), not by hand. The
 //! reference was built with tables of about Unicode 8: newer characters are in none of its classes,
@@ -83,19 +83,19 @@ print(
 )
 write(
     "REMOVED",
-    "What `clean_text` drops: U+0000, U+FFFD and the control, format and private-use characters, but\n"
+    "The characters that `clean_text` drops: U+0000, U+FFFD and the control, format and private-use characters, but\n"
     "not tab, line feed and carriage return.",
     is_removed,
 )
 write(
     "PUNCTUATION",
-    "What stands alone as a word: every ASCII character that is no letter, digit, space or control,\n"
-    "and the categories P*.",
+    "The characters that are words by themselves: every ASCII character that is not a letter, a digit,\n"
+    "a space or a control character, and the categories P*.",
     is_punctuation,
 )
-write("NONSPACING_MARKS", "What stripping accents drops: category Mn.", is_nonspacing_mark)
+write("NONSPACING_MARKS", "The characters that stripping accents drops: category Mn.", is_nonspacing_mark)
 write(
     "DECOMPOSED_OR_REORDERED",
-    "What canonical decomposition (NFD) changes or reorders.",
+    "The characters that canonical decomposition (NFD) changes or reorders.",
     decomposes_or_reorders,
 )

@@ -1,28 +1,31 @@
-//! A word of very many symbols, such as a million letters without a space: a merge goes straight to the
-//! places of its pair, where a short word is just read from end to end (`merge_word` in
-//! [`merge_word`](super::super::merge_word), the oracle).
+//! Merges in a word of many symbols, such as a million letters without a space: a merge visits only the
+//! positions of its pair. The plain counterpart, which reads the whole word, is
+//! [`merge_word`](crate::tokenizer::merge_word::merge_word).
 
 use super::number_map::NumberMap;
 use crate::tokenizer::merge_word::Pair;
 
-/// In place of a symbol that has become part of the one before it.
+/// Replaces a symbol that was merged into the one before it.
 const GONE: u32 = u32::MAX;
 
-/// Before the first symbol and after the last.
+/// The neighbour before the first and after the last symbol.
 const NO_PLACE: u32 = u32::MAX;
 
-/// Symbols, each linked to its neighbours, and the places of every pair.
+/// The symbols of a word, linked to their neighbours, and the positions of every pair.
 #[derive(Debug)]
 pub(in crate::tokenizer) struct LongWord {
     symbols: Vec<u32>,
     before: Vec<u32>,
     after: Vec<u32>,
-    /// Every place where the pair is, and some where it was.
+    /// The positions of each pair, and some former ones.
     places: NumberMap<Pair, Vec<u32>>,
 }
 
 impl LongWord {
-    /// The word of these symbols, fewer than 2³² − 1.
+    /// The word of these symbols.
+    ///
+    /// # Panics
+    /// When there are 2³² symbols or more.
     pub(in crate::tokenizer) fn new(symbols: Vec<u32>) -> Self {
         let length = u32::try_from(symbols.len()).expect("a line is shorter than 4 GB");
         let mut places: NumberMap<Pair, Vec<u32>> = NumberMap::default();
@@ -35,8 +38,8 @@ impl LongWord {
         Self { symbols, before, after, places }
     }
 
-    /// Replaces `pair` by `replacement`, from the left, and reports each pair of neighbours that is
-    /// gone (`false`) or new (`true`), in the order that `merge_word` does.
+    /// Replaces `pair` by `replacement`, from left to right. Calls `changed(pair, is_new)` for each pair
+    /// of neighbours that disappears or appears, in the order of `merge_word`.
     pub(in crate::tokenizer) fn merge(
         &mut self,
         pair: Pair,
@@ -69,7 +72,7 @@ impl LongWord {
         }
     }
 
-    /// The symbols that are left.
+    /// The current symbols of the word.
     #[cfg(test)]
     pub(in crate::tokenizer) fn symbols(&self) -> Vec<u32> {
         self.symbols.iter().copied().filter(|&symbol| symbol != GONE).collect()
@@ -84,7 +87,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merges_are_those_of_the_plain_way(
+        fn merges_equal_those_of_merge_word(
             symbols in prop::collection::vec(0u32..3, 0..60),
             picks in prop::collection::vec((any::<prop::sample::Index>(), 0u32..3), 1..12),
         ) {
@@ -94,7 +97,7 @@ mod tests {
                 let Some(last) = plain.len().checked_sub(1).filter(|&last| last > 0) else { break };
                 let at = pick.index(last);
                 let pair = (plain[at], plain[at + 1]);
-                // Now and then a piece that an earlier merge has made.
+                // Sometimes a piece that an earlier merge has made.
                 let replacement = if reuse == 0 { 10 } else { 11 + step };
                 prop_assume!(replacement != pair.0 && replacement != pair.1);
                 let (mut expected, mut found) = (Vec::new(), Vec::new());

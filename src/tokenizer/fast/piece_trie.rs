@@ -1,34 +1,36 @@
-//! The pieces of a vocabulary as a trie of bytes: the longest piece at a place in one walk.
+//! The pieces of a vocabulary as a trie of bytes: one walk finds the longest piece at a position.
 //!
-//! The same ids as [`WordPiece::encode_word`](super::super::wordpiece::WordPiece::encode_word), its plain
-//! twin. An edge is one slot of a hash table: parent, byte and child in 64 bits.
+//! The ids are those of [`WordPiece::encode_word`](super::super::wordpiece::WordPiece::encode_word), the
+//! plain counterpart. An edge of the trie is one slot of a hash table: parent, byte and child in 64
+//! bits.
 
 use crate::tokenizer::vocabulary::Vocabulary;
 use crate::tokenizer::wordpiece::CONTINUATION_PREFIX;
 
-/// Bits of a node's number; 2²⁸ bytes of tokens are the most.
+/// The number of bits of a node's number. It limits the vocabulary to 2²⁸ bytes of tokens.
 const NODE_BITS: u32 = 28;
 
-/// No token ends at this node.
+/// Marks a node at which no token ends.
 const NONE: u32 = u32::MAX;
 
-/// A vocabulary, ready for matching.
+/// A vocabulary, prepared for matching.
 #[derive(Clone, Debug)]
 pub(super) struct PieceTrie {
-    /// (parent, byte) above, child below; 0 where there is none (no child is the root).
+    /// The edges: (parent, byte) in the high bits, child in the low bits. An empty slot is 0, which is
+    /// no edge because the root is never a child.
     slots: Vec<u64>,
-    /// Bits to shift a hash down to a slot.
+    /// By how many bits a hash is shifted right to give a slot.
     shift: u32,
-    /// The token that ends at a node.
+    /// The token that ends at each node, or `NONE`.
     ids: Vec<u32>,
-    /// The node of `##`.
+    /// The node of `##`; `None` if no token starts with it.
     continuation: Option<u32>,
     unk_id: u32,
     max_characters_per_word: usize,
 }
 
 impl PieceTrie {
-    /// The trie of `vocabulary`; `None` when it is too large for one.
+    /// The trie of `vocabulary`; `None` if the vocabulary is too large.
     pub(super) fn new(vocabulary: &Vocabulary, max_characters_per_word: usize) -> Option<Self> {
         let bytes: usize = vocabulary.iter().map(|(_, token)| token.len()).sum();
         if bytes + 1 >= 1 << NODE_BITS {
@@ -51,7 +53,7 @@ impl PieceTrie {
         Some(trie)
     }
 
-    /// The slot of an edge, or the empty one where it would be.
+    /// The slot of an edge, or the empty slot where it belongs.
     #[inline]
     fn slot(&self, parent: u32, byte: u8) -> usize {
         let key = u64::from(parent) << 8 | u64::from(byte);
@@ -82,7 +84,7 @@ impl PieceTrie {
         child
     }
 
-    /// Twice the slots: never more than half of them are taken.
+    /// Doubles the number of slots, so that at most half of them are used.
     fn grow(&mut self) {
         let double = vec![0; 2 * self.slots.len()];
         let old = std::mem::replace(&mut self.slots, double);
@@ -94,7 +96,7 @@ impl PieceTrie {
         }
     }
 
-    /// Appends the ids of the pieces of one word.
+    /// Appends the ids of the pieces of one word to `ids`.
     pub(super) fn encode_word(&self, word: &str, ids: &mut Vec<u32>) {
         let old_length = ids.len();
         let limit = self.max_characters_per_word;
@@ -116,7 +118,7 @@ impl PieceTrie {
         }
     }
 
-    /// The longest token below `root` that `word` has at `start`, and the byte where it ends.
+    /// The longest token below `root` that matches `word` from byte `start`, and the byte where it ends.
     fn longest_match(&self, root: u32, word: &[u8], start: usize) -> Option<(u32, usize)> {
         let (mut node, mut found) = (root, None);
         for (at, &byte) in word.iter().enumerate().skip(start) {
@@ -139,7 +141,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_word_has_the_pieces_of_the_plain_way(
+        fn any_word_has_the_pieces_of_word_piece(
             own in prop::collection::btree_set("(##)?[abé]{0,4}", 0..20),
             words in prop::collection::vec("[abéx#]{1,12}", 1..20),
             limit in 1usize..12,

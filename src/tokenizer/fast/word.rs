@@ -1,15 +1,15 @@
-//! A word on its way from the fast splitter to the cache and the counts: most are so short that they
-//! fit in one number, which is compared, hashed and copied in one step.
+//! A word in the form that splitter, cache and counts exchange. Most words fit in one 128-bit number,
+//! which is compared, hashed and copied in one step.
 
-/// The longest short word, in bytes.
+/// The most bytes of a short word.
 pub(in crate::tokenizer) const SHORT_BYTES: usize = 16;
 
-/// A word, not empty.
+/// A word that is not empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tokenizer) enum Word<'w> {
-    /// Its bytes, the first one lowest, and zeros above: no word holds U+0000.
+    /// A word of at most 16 bytes, little-endian, padded with zeros: no word contains U+0000.
     Short(u128),
-    /// A longer one.
+    /// A longer word.
     Long(&'w str),
 }
 
@@ -24,14 +24,14 @@ impl<'w> Word<'w> {
         Self::Short(u128::from_le_bytes(bytes))
     }
 
-    /// The word that is one character.
+    /// The word of one character.
     pub(in crate::tokenizer) fn of_character(character: char) -> Self {
         let mut bytes = [0; SHORT_BYTES];
         character.encode_utf8(&mut bytes);
         Self::Short(u128::from_le_bytes(bytes))
     }
 
-    /// Runs `work` with the text of the word.
+    /// Calls `work` with the text of the word.
     pub(in crate::tokenizer) fn with_text<T>(self, work: impl FnOnce(&str) -> T) -> T {
         match self {
             Self::Long(text) => work(text),
@@ -44,14 +44,14 @@ impl<'w> Word<'w> {
     }
 }
 
-/// The letters and digits that 16 bytes begin with, ASCII only: as a short word, lower-cased if asked
-/// for, and how many there are. All 16 bytes are looked at at once; each step works on every byte by
-/// itself, since nothing carries over from one to the next.
+/// The ASCII letters and digits at the start of 16 bytes (little-endian, as [`Word::Short`]),
+/// lower-cased if asked for, and their number. All 16 bytes are tested at once: no step carries from one
+/// byte into the next.
 #[inline]
 pub(in crate::tokenizer) fn leading_letters(block: u128, lower_case: bool) -> (u128, usize) {
     const ONES: u128 = u128::MAX / 0xff;
     const HIGH_BITS: u128 = 0x80 * ONES;
-    // The high bit of each byte that is `least` or more; bytes are below 0x80.
+    // Sets the high bit of each byte that is at least `least`. All bytes must be below 0x80.
     let at_least = |bytes: u128, least: u8| (bytes + (0x80 - u128::from(least)) * ONES) & HIGH_BITS;
     let is_ascii = !block & HIGH_BITS;
     let low_bits = block & !HIGH_BITS;
@@ -61,7 +61,7 @@ pub(in crate::tokenizer) fn leading_letters(block: u128, lower_case: bool) -> (u
     let ends = !(is_ascii & (is_letter | is_digit)) & HIGH_BITS;
     let length = ends.trailing_zeros() as usize / 8;
     let kept = 1u128.checked_shl(8 * length as u32).unwrap_or(0).wrapping_sub(1);
-    // The bit between the cases, 0x20, is a quarter of the high bit.
+    // The case bit, 0x20, is the high bit shifted right by two.
     let lowered = if lower_case { block | is_letter >> 2 } else { block };
     (lowered & kept, length)
 }
@@ -72,7 +72,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn words_keep_their_text_and_differ_from_all_others() {
+    fn words_keep_their_text_and_differ_from_each_other() {
         let texts = ["a", "b", "ab", "é", "sixteen bytes ok", "seventeen bytes !", "中"];
         for (i, text) in texts.iter().enumerate() {
             Word::of(text).with_text(|found| assert_eq!(found, *text));
@@ -84,7 +84,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn leading_letters_are_those_that_one_by_one_are_found(
+        fn leading_letters_equal_a_scan_byte_by_byte(
             start in prop::collection::vec(prop::sample::select(b"azAZ09ghGH".as_slice()), 0..17),
             rest in prop::array::uniform16(any::<u8>()),
             lower_case: bool,

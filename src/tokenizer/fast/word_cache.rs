@@ -1,20 +1,19 @@
-//! The ids of words seen lately, one cache a thread: most of a text is a few thousand words, again and
-//! again. What a word becomes depends on the word and the vocabulary alone, so that a cache changes
-//! nothing but time.
+//! A cache of the ids of recent words, one per thread: a few thousand words make up most of a text. The
+//! ids depend on the word and the vocabulary alone, so the cache does not change results.
 
 use super::word::Word;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The most ids of a word that is kept.
+/// The most ids of a cached word.
 const IDS: usize = 3;
 
-/// Words kept, each in the one place that its hash says: 1 MiB.
+/// The number of entries, 1 MiB in all. The hash of a word decides its only entry.
 const WORDS: usize = 1 << 15;
 
 #[derive(Clone, Copy)]
 struct Entry {
-    /// A short word; 0 in an empty place.
+    /// A short word; 0 if the entry is empty.
     word: u128,
     ids: [u32; IDS],
     count: u32,
@@ -22,7 +21,7 @@ struct Entry {
 
 const EMPTY: Entry = Entry { word: 0, ids: [0; IDS], count: 0 };
 
-/// The cache of one thread, for the vocabulary that was used last.
+/// The cache of one thread, for the vocabulary used last.
 pub(super) struct WordCache {
     owner: u64,
     entries: Vec<Entry>,
@@ -32,14 +31,14 @@ thread_local! {
     static CACHE: RefCell<WordCache> = const { RefCell::new(WordCache { owner: 0, entries: Vec::new() }) };
 }
 
-/// A number that no other vocabulary has; copies of a tokenizer share it.
+/// A new number that identifies a vocabulary.
 pub(super) fn new_owner() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl WordCache {
-    /// Runs `work` with this thread's cache, emptied if another vocabulary used it last.
+    /// Calls `work` with the cache of this thread, which is emptied if another owner used it last.
     pub(super) fn with<T>(owner: u64, work: impl FnOnce(&mut Self) -> T) -> T {
         CACHE.with_borrow_mut(|cache| {
             if cache.owner != owner {
@@ -51,7 +50,7 @@ impl WordCache {
         })
     }
 
-    /// Appends the ids of `word`, which `encode` finds when they are not here.
+    /// Appends the ids of `word`. `encode` computes them if they are not cached.
     #[inline]
     pub(super) fn encode(
         &mut self,
@@ -86,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_told_apart_and_owners_do_not_mix() {
+    fn words_and_owners_are_kept_apart() {
         let encode = |owner, word: &str, length: usize| {
             let mut ids = vec![7];
             let found = |_: &str, ids: &mut Vec<u32>| ids.extend((0..length).map(|i| i as u32));
@@ -95,12 +94,12 @@ mod tests {
         };
         let (one, two) = (new_owner(), new_owner());
         assert_eq!(encode(one, "fox", 2), [7, 0, 1]);
-        // Kept: what would be found now is not asked for.
+        // Cached: the function is not called.
         assert_eq!(encode(one, "fox", 1), [7, 0, 1]);
         assert_eq!(encode(one, "fo", 1), [7, 0]);
         assert_eq!(encode(two, "fox", 1), [7, 0]);
         assert_eq!(encode(one, "fox", 3), [7, 0, 1, 2]);
-        // Too long, or too many ids: found anew each time.
+        // Too long, or too many ids: computed each time.
         for word in ["a word of 17 byte", "many"] {
             assert_eq!(encode(one, word, 5).len(), 6);
             assert_eq!(encode(one, word, 6).len(), 7);

@@ -1,35 +1,35 @@
-//! Normalising and splitting at once, fast: the same words as
-//! [`for_each_word`](super::super::pre_tokenizer::for_each_word), without where they came from.
+//! Normalizing and splitting in one pass: the same words as
+//! [`for_each_word`](super::super::pre_tokenizer::for_each_word), without their sources.
 //!
-//! What normalisation makes of a character depends on the character alone, but for combining marks
-//! that stay and may change places with each other. So a table says what becomes of each character of
-//! the basic plane, and a word with such a mark goes the plain way, as does what follows it up to a
-//! space. Of most text, a word is 16 bytes or less of ASCII letters and digits, and is found in one
-//! step.
+//! The normalization of a character depends on the character alone, except for combining marks that
+//! are not stripped, whose order may change. A table therefore holds the result for each character of
+//! the basic plane. A word with such a mark is passed to the plain splitter, with the text after it up
+//! to the next space. Most words are at most 16 bytes of ASCII letters and digits, which are found in
+//! one step.
 
 use super::word::{SHORT_BYTES, Word, leading_letters};
 use crate::tokenizer::normalizer::{Normalizer, is_punctuation, may_change_places};
 use crate::tokenizer::pre_tokenizer;
 use std::sync::OnceLock;
 
-/// What becomes of a character.
+/// The result of normalizing and splitting a character.
 #[derive(Clone, Copy)]
 enum CharClass {
-    /// Dropped.
+    /// It is dropped.
     Removed,
-    /// Ends a word.
+    /// It ends a word.
     Space,
-    /// Continues a word, as this character.
+    /// It continues a word, as this character.
     Letter(char),
-    /// A word by itself: punctuation, or a Chinese character set apart.
+    /// It is a word by itself, as this character: punctuation or a Chinese character.
     Alone(char),
-    /// Several characters, to be looked at one by one.
+    /// It becomes several characters, which are handled one by one.
     Several,
-    /// May change places with its neighbours.
+    /// It is a mark that may change places with its neighbours.
     Mark,
 }
 
-/// Splits text into normalised words.
+/// Splits text into normalized words.
 pub(in crate::tokenizer) struct WordSplitter {
     normalizer: Normalizer,
     ascii: [CharClass; 128],
@@ -43,7 +43,7 @@ impl std::fmt::Debug for WordSplitter {
 }
 
 impl WordSplitter {
-    /// The splitter that normalises so. Its table is made when it is first asked for.
+    /// The splitter for `normalizer`. Its table is computed at the first call.
     pub(in crate::tokenizer) fn of(normalizer: Normalizer) -> &'static Self {
         static SPLITTERS: [OnceLock<WordSplitter>; 8] = [const { OnceLock::new() }; 8];
         let Normalizer { tokenize_chinese_chars, strip_accents, lower_case } = normalizer;
@@ -53,24 +53,26 @@ impl WordSplitter {
     }
 
     fn new(normalizer: Normalizer) -> Self {
-        let fate =
-            |value: u32| char::from_u32(value).map_or(CharClass::Removed, |c| fate(&normalizer, c));
-        let basic_plane: Vec<CharClass> = (0..0x1_0000).map(fate).collect();
+        let class = |value: u32| {
+            char::from_u32(value).map_or(CharClass::Removed, |c| classify(&normalizer, c))
+        };
+        let basic_plane: Vec<CharClass> = (0..0x1_0000).map(class).collect();
         let ascii = std::array::from_fn(|byte| basic_plane[byte]);
         Self { normalizer, ascii, basic_plane }
     }
 
-    fn fate(&self, character: char) -> CharClass {
+    /// The class of `character`.
+    fn class(&self, character: char) -> CharClass {
         match self.basic_plane.get(character as usize) {
-            Some(fate) => *fate,
-            None => fate(&self.normalizer, character),
+            Some(class) => *class,
+            None => classify(&self.normalizer, character),
         }
     }
 
     /// Calls `visit` for each word of `text` in order.
     pub(in crate::tokenizer) fn for_each_word(&self, text: &str, mut visit: impl FnMut(Word<'_>)) {
         let bytes = text.as_bytes();
-        // The word that has begun at `start`, as far as it has been put together.
+        // The normalized characters so far of the word that starts at byte `start`.
         let (mut word, mut start) = (String::new(), 0);
         let mut at = 0;
         while at < bytes.len() {
@@ -95,7 +97,7 @@ impl WordSplitter {
             }
             let character = text[at..].chars().next().expect("not at the end");
             at += character.len_utf8();
-            match self.fate(character) {
+            match self.class(character) {
                 CharClass::Letter(letter) => word.push(letter),
                 CharClass::Space => end_word(&mut word, &mut visit),
                 CharClass::Alone(alone) => {
@@ -117,7 +119,7 @@ impl WordSplitter {
                     });
                 }
                 CharClass::Mark => {
-                    // Nothing moves past a space.
+                    // No mark moves across a space.
                     let end = text[at..].find(' ').map_or(text.len(), |space| at + space);
                     let text = &text[start..end];
                     pre_tokenizer::for_each_word(&self.normalizer, text, |word, _| {
@@ -131,8 +133,8 @@ impl WordSplitter {
         end_word(&mut word, &mut visit);
     }
 
-    /// Visits the word at the start of `bytes` if it is short and of ASCII letters and digits only, and
-    /// the space or symbol behind it. How many bytes that was; 0 if it is not so.
+    /// If `bytes` starts with fewer than 16 ASCII letters and digits, then a space or a punctuation
+    /// character: visits the word and the punctuation. Returns the number of bytes visited, or 0.
     #[inline]
     fn whole_word(&self, bytes: &[u8], visit: &mut impl FnMut(Word<'_>)) -> usize {
         let Some(block) = bytes.first_chunk().filter(|block| block[0] < 0x80) else { return 0 };
@@ -159,6 +161,7 @@ impl WordSplitter {
     }
 }
 
+/// Visits `word` unless it is empty, and empties it.
 fn end_word(word: &mut String, visit: &mut impl FnMut(Word<'_>)) {
     if !word.is_empty() {
         visit(Word::of(word));
@@ -166,8 +169,8 @@ fn end_word(word: &mut String, visit: &mut impl FnMut(Word<'_>)) {
     }
 }
 
-/// What becomes of `character` when it stands alone, which is what becomes of it anywhere.
-fn fate(normalizer: &Normalizer, character: char) -> CharClass {
+/// The class of `character`, found by normalizing it alone.
+fn classify(normalizer: &Normalizer, character: char) -> CharClass {
     if normalizer.strip_accents && may_change_places(character) {
         return CharClass::Mark;
     }
@@ -209,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ascii_characters_that_go_on_are_letters_and_digits() {
+    fn the_ascii_characters_that_continue_a_word_are_letters_and_digits() {
         for normalizer in normalizers() {
             let splitter = WordSplitter::of(normalizer);
             for byte in 0..128u8 {
@@ -220,10 +223,10 @@ mod tests {
     }
 
     #[test]
-    fn every_character_has_the_fate_of_the_plain_way() {
+    fn every_character_is_treated_as_by_the_plain_splitter() {
         for normalizer in normalizers() {
             for character in '\0'..=char::MAX {
-                // Planes 3 to 16 hold next to nothing; a sample of them will do.
+                // Planes 3 to 16 are almost empty; a sample is enough.
                 if (character as u32) < 0x3_0000 || (character as u32).is_multiple_of(251) {
                     let text = format!("aB{character}c");
                     let [fast, plain] = both_ways(normalizer, &text);
@@ -235,7 +238,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_has_the_words_of_the_plain_way(
+        fn any_text_has_the_words_of_the_plain_splitter(
             text in r"(\PC|[a-zA-Z .,ÉÇı中文]|[a-zA-Z0-9]{1,18}[ .\-]|\p{M}|\p{C}|[\x{302e}\x{302f}\x{1d165}\x{1d16d}\x{345}\x{f73}\x{1df6}ﬁ; ]){0,60}",
             index in 0usize..8,
         ) {
