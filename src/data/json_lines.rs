@@ -332,6 +332,41 @@ mod tests {
     }
 
     #[test]
+    fn each_pass_and_each_seed_has_its_own_shuffle() {
+        let vocabulary = vocabulary();
+        // Twenty instances that differ: in label, and in the number of tokens.
+        let all: Vec<Instance> = (0..20)
+            .map(|i| {
+                let length = 2 + i / 7;
+                Instance {
+                    input_ids: vec![2; length],
+                    token_type_ids: vec![0; length],
+                    is_random_next: None,
+                    masked_lm_positions: vec![1],
+                    masked_lm_labels: vec![(i % 7) as u32],
+                }
+            })
+            .collect();
+        let text: String = all.iter().map(|i| to_json(i, &vocabulary) + "\n").collect();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("i.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let passes = |seed| -> Vec<Vec<Instance>> {
+            let mut file = InstanceFile::open(&path, &vocabulary, 5, 1, true, seed).unwrap();
+            let mut pass = || (0..20).map(|_| file.next_instance().unwrap()).collect();
+            (0..3).map(|_| pass()).collect()
+        };
+        let (one, two) = (passes(1), passes(2));
+        for pass in one.iter().chain(&two) {
+            assert!(all.iter().all(|instance| pass.contains(instance)), "each instance once");
+            assert!(*pass != all, "not in the order of the file");
+        }
+        assert!(one[0] != one[1] && one[1] != one[2] && one[0] != one[2], "passes differ");
+        assert!(one[0] != two[0], "seeds differ");
+        assert!(one == passes(1));
+    }
+
+    #[test]
     fn labels_without_ids_are_looked_up() {
         let mut value: serde_json::Value =
             serde_json::from_str(&to_json(&instance(6, None), &vocabulary())).unwrap();

@@ -229,3 +229,87 @@ fn empty_batch(recipe: &PretrainingRecipe) -> Batch {
     let shape = recipe.batch_shape();
     Batch::new(shape.batch_size, shape.max_seq_length, shape.max_predictions_per_seq)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::pretraining::options::InMemoryText;
+    use std::collections::BTreeSet;
+
+    const DOCUMENTS: usize = 20;
+
+    /// Every document has letters of its own: `aa ab …` in the first, `ba bb …` in the second.
+    fn text() -> String {
+        let letter = |i: usize| char::from(b'a' + i as u8);
+        let sentence = |document: usize, number: usize| {
+            let words =
+                (0..4).map(|word| format!("{}{}", letter(document), letter(4 * number + word)));
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let document = |d| (0..5).map(|number| sentence(d, number)).collect::<Vec<_>>().join("\n");
+        (0..DOCUMENTS).map(document).collect::<Vec<_>>().join("\n\n")
+    }
+
+    fn options() -> PretrainingOptions {
+        let input = InstanceSource::InMemory(InMemoryText::new(text()));
+        PretrainingOptions { input, ..PretrainingOptions::default() }
+    }
+
+    /// The documents of the tokens of `batch`, as they were before masking.
+    fn documents(batch: &Batch, tokenizer: &Tokenizer) -> BTreeSet<char> {
+        let mut ids = batch.input_ids.clone();
+        for (i, weight) in batch.masked_lm_weights.iter().enumerate() {
+            if *weight > 0.0 {
+                ids[batch.masked_lm_positions[i] as usize] = batch.masked_lm_ids[i];
+            }
+        }
+        let tokens = ids.iter().map(|&id| tokenizer.vocabulary().token(id).unwrap());
+        let words = tokens.filter(|token| !token.starts_with('[') && !token.starts_with('#'));
+        words.map(|token| token.chars().next().unwrap()).collect()
+    }
+
+    #[test]
+    fn held_out_documents_are_evaluated_and_never_trained_on() {
+        for no_nsp in [false, true] {
+            let mut options = options();
+            (options.eval_fraction, options.max_eval_steps) = (0.25, 1000);
+            *options.model.as_new().0 = "1/32".into();
+            options.recipe.no_nsp = no_nsp;
+            (options.recipe.max_predictions_per_seq, options.recipe.training.max_seq_length) =
+                (5, 32);
+            options.recipe.training.train_batch_size = 16;
+            let (mut job, _) = PretrainingJob::prepare(&options, &mut ()).unwrap();
+            let all_of = |batches: &[Batch], tokenizer: &Tokenizer| -> BTreeSet<char> {
+                batches.iter().flat_map(|batch| documents(batch, tokenizer)).collect()
+            };
+            let held_out = all_of(&job.held_out, &job.tokenizer);
+            let mut trained = BTreeSet::new();
+            let mut batches = job.batches();
+            for _ in 0..20 {
+                job.fill(&mut batches).unwrap();
+                trained.append(&mut all_of(&batches, &job.tokenizer));
+            }
+            assert_eq!((held_out.len(), trained.len()), (DOCUMENTS / 4, 3 * DOCUMENTS / 4));
+            assert!(held_out.is_disjoint(&trained), "{held_out:?} {trained:?}");
+        }
+    }
+
+    #[test]
+    fn an_evaluation_has_the_instances_of_its_steps_and_no_more() {
+        let mut options = options();
+        *options.model.as_new().0 = "1/32".into();
+        options.eval_fraction = 0.5;
+        options.recipe.max_predictions_per_seq = 5;
+        let training = &mut options.recipe.training;
+        (training.max_seq_length, training.train_batch_size) = (16, 3);
+        let mut instances = |max_eval_steps| -> Vec<usize> {
+            options.max_eval_steps = max_eval_steps;
+            let (job, _) = PretrainingJob::prepare(&options, &mut ()).unwrap();
+            job.held_out.iter().map(|batch| batch.instances).collect()
+        };
+        assert_eq!(instances(2).iter().sum::<usize>(), 2 * 3);
+        let whole: usize = instances(1000).iter().sum();
+        assert!((10..1000).contains(&whole), "one pass: {whole}");
+        assert_eq!(instances(usize::MAX).iter().sum::<usize>(), whole);
+    }
+}
