@@ -103,6 +103,25 @@ impl CheckpointDirectory {
                 .any(|path| path.extension() == Some("damaged".as_ref()));
         if never { Ok(None) } else { Err(CheckpointError::NoneWhole(self.path.clone())) }
     }
+    /// The newest checkpoint that is whole, as [`CheckpointDirectory::newest`], but changes nothing:
+    /// another process may be training there. A checkpoint that this process removes in the meantime is
+    /// replaced by the newer one that it wrote before.
+    ///
+    /// # Errors
+    /// That of the newest checkpoint, when none can be used.
+    pub fn read_newest(&self, parameters: usize) -> Result<Option<Checkpoint>, CheckpointError> {
+        'again: loop {
+            let mut first = None;
+            for (_, path) in self.list()?.iter().rev() {
+                match checkpoint::load(path, parameters) {
+                    Ok(found) => return Ok(Some(found)),
+                    Err(_) if !path.exists() => continue 'again,
+                    Err(error) => first = first.or(Some(error)),
+                }
+            }
+            return first.map_or(Ok(None), Err);
+        }
+    }
 }
 
 #[cfg(test)]

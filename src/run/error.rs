@@ -1,6 +1,7 @@
 //! What can go wrong in training.
 
 use super::checkpoint::CheckpointError;
+use super::newest_weights::NewestWeightsError;
 use super::run_directory::RunDirectoryError;
 use super::run_json::{Difference, RunJsonError};
 use super::verify::VerifyError;
@@ -9,6 +10,7 @@ use crate::data::DataError;
 use crate::model::{ConfigError, WeightsError};
 use crate::system::files::FileError;
 use crate::system::memory::OutOfMemory;
+use crate::tensor::kernels::SimdError;
 use crate::tokenizer::TokenizerError;
 use crate::train::SettingError;
 use crate::train::trainer::Diverged;
@@ -33,6 +35,12 @@ pub enum RunError {
     /// The weights to start from, or to write.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// The run to start from has no weights that can be read.
+    #[error(transparent)]
+    NewestWeights(#[from] NewestWeightsError),
+    /// An instruction set that this machine does not have.
+    #[error(transparent)]
+    Simd(#[from] SimdError),
     /// A setting of the run.
     #[error(transparent)]
     Setting(#[from] SettingError),

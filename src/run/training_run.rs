@@ -11,6 +11,7 @@ use super::run_json::{Extension, RunJson, differences};
 use crate::model::{Bert, weights};
 use crate::system::digest::Digest;
 use crate::system::memory;
+use crate::tensor::kernels::Simd;
 use crate::tokenizer::Tokenizer;
 use crate::train::optimizer::Moments;
 use crate::train::trainer::{Diverged, StepReport, Trainer};
@@ -160,6 +161,7 @@ impl<'o, J: Job> Run<'o, J> {
         command: &str,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
+        Simd::check()?;
         let (job, bert) = J::prepare(options, observer)?;
         let objective = job.objective(&bert)?;
         let trainer = Trainer::new(bert, objective, options.recipe().clone());

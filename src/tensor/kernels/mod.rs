@@ -42,5 +42,5 @@ pub use reductions::{
     LANES, ROW_CHUNK, add_chunks, sum, sum_of_squares, sum_rows, sum_rows_scratch,
 };
 pub(crate) use reductions::{max_lanes, reduce, sum_lanes};
-pub use simd::Simd;
+pub use simd::{Simd, SimdError};
 pub(crate) use vectorized::vectorized;
