@@ -1,6 +1,6 @@
 //! Dropout in the whole model: on the embeddings, and with its own mask at every site.
 
-use cloze::autodiff::ops::{dropout, embedding_sum};
+use cloze::autodiff::ops::{EmbeddingIds, EmbeddingTables, dropout, embedding_sum};
 use cloze::autodiff::{Graph, Layout, Mode, Plan};
 use cloze::data::{Batch, Instance};
 use cloze::model::{BatchShape, Bert, Config, PretrainingPlan};
@@ -24,12 +24,13 @@ fn two_dropouts_of_a_graph_have_masks_of_their_own() {
     }
     let mut graph = Graph::new(&layout);
     let g = &mut graph;
-    let [ids, types, row_ids] = [(); 3].map(|()| g.integers(batch * seq));
+    let [input_ids, token_type_ids, row_ids] = [(); 3].map(|()| g.integers(batch * seq));
     let rows = g.row_count();
     let [word, position, token_type] =
         ["word", "position", "token_type"].map(|name| g.parameter(name).unwrap());
-    let tables = [&word, &position, &token_type];
-    let x = embedding_sum(g, [batch, seq], [ids, types, row_ids], rows, tables).unwrap();
+    let ids = EmbeddingIds { input_ids, token_type_ids, row_ids };
+    let tables = EmbeddingTables { word: &word, position: &position, token_type: &token_type };
+    let x = embedding_sum(g, [batch, seq], ids, rows, tables).unwrap();
     let outputs = [(); 3].map(|()| dropout(g, x, row_ids, 0.5).unwrap());
     // Losses, so that there is a backward pass: without one, nothing is dropped.
     outputs.into_iter().for_each(|output| g.add_loss(output));

@@ -35,6 +35,8 @@ pub struct Args {
     /// What pairs and masks are drawn from
     #[arg(long, default_value_t = 12345, value_name = "N")]
     seed: u64,
+    #[command(flatten)]
+    threads: super::ThreadOptions,
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -44,6 +46,11 @@ pub struct Args {
 pub fn run(args: Args) -> cloze::Result<()> {
     check_place(args.output.as_deref())?;
     args.instance_options.check()?;
+    args.threads.run(|| make(&args))
+}
+
+/// Reads the text and writes its instances.
+fn make(args: &Args) -> cloze::Result<()> {
     let corpus = Corpus::from_inputs(&args.input)?;
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let tokenizer = args.source.tokenizer(args.cased)?;

@@ -13,6 +13,7 @@ pub mod checkpoint_directory;
 mod error;
 mod job;
 pub mod metrics;
+pub mod newest_weights;
 mod observer;
 pub mod pretraining;
 pub mod run_directory;

@@ -12,6 +12,7 @@ use super::run_options::RunOptions;
 use crate::model::{Bert, weights};
 use crate::system::digest::Digest;
 use crate::system::memory;
+use crate::tensor::kernels::Simd;
 use crate::tokenizer::Tokenizer;
 use crate::train::optimizer::Moments;
 use crate::train::trainer::{Diverged, StepReport, Trainer};
@@ -161,6 +162,7 @@ impl<'o, J: Job> Run<'o, J> {
         command: &str,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
+        Simd::check()?;
         let (job, bert) = J::prepare(options, observer)?;
         let objective = job.objective(&bert)?;
         let trainer = Trainer::new(bert, objective, options.recipe().clone());

@@ -10,7 +10,7 @@ use crate::data::stories::STORIES;
 use crate::data::{
     Batch, Corpus, DataError, InstanceFile, InstanceStream, Sampler, split_documents,
 };
-use crate::model::Bert;
+use crate::model::{BatchShape, Bert};
 use crate::run::error::RunError;
 use crate::run::job::Job;
 use crate::run::observer::{Event, Observer};
@@ -71,7 +71,7 @@ impl Job for PretrainingJob {
         let recipe = options.recipe.clone();
         let evaluator = match held_out.as_slice() {
             [] => None,
-            _ => Some(Pretraining::evaluator(&bert, recipe.batch_shape())?),
+            _ => Some(Pretraining::evaluator(&bert, recipe.evaluation_shape())?),
         };
         let data = data.finish();
         Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data }, bert))
@@ -95,7 +95,8 @@ impl Job for PretrainingJob {
     }
 
     fn batches(&self) -> Vec<Batch> {
-        self.recipe.training.micro_batches().map(|_| empty_batch(&self.recipe)).collect()
+        let shape = self.recipe.batch_shape();
+        self.recipe.training.micro_batches().map(|_| empty_batch(shape)).collect()
     }
 
     fn fill(&mut self, batches: &mut [Batch]) -> Result<(), RunError> {
@@ -215,7 +216,7 @@ fn first_instances(options: &PretrainingOptions, mut sampler: Sampler, pad_id: u
     let mut batches: Vec<Batch> = Vec::new();
     for instance in sampler.first_pass().take(most) {
         if batches.last().is_none_or(Batch::is_full) {
-            let mut batch = empty_batch(recipe);
+            let mut batch = empty_batch(recipe.evaluation_shape());
             batch.clear(pad_id);
             batches.push(batch);
         }
@@ -224,9 +225,8 @@ fn first_instances(options: &PretrainingOptions, mut sampler: Sampler, pad_id: u
     batches
 }
 
-/// A batch of the shape of a micro-batch.
-fn empty_batch(recipe: &PretrainingRecipe) -> Batch {
-    let shape = recipe.batch_shape();
+/// A batch of the shape `shape`.
+fn empty_batch(shape: BatchShape) -> Batch {
     Batch::new(shape.batch_size, shape.max_seq_length, shape.max_predictions_per_seq)
 }
 

@@ -4,6 +4,7 @@ use super::options::{ModelSource, PretrainingOptions, VocabularySource};
 use crate::data::{Corpus, count_words};
 use crate::model::{Bert, Config, Head, layout};
 use crate::run::error::RunError;
+use crate::run::newest_weights::newest_weights;
 use crate::run::observer::{Event, Observer};
 use crate::system::memory;
 use crate::tokenizer::{Tokenizer, TokenizerOptions, TrainerOptions, Vocabulary, learn};
@@ -34,7 +35,11 @@ pub(super) fn model(
                 let directory = directory.display().to_string();
                 return Err(RunError::Vocabulary { directory, tokens, vocab_size });
             }
-            let (bert, report) = Bert::from_directory(directory, config, Head::Pretraining, seed)?;
+            let (bert, report, unfinished) =
+                newest_weights(directory, config, Head::Pretraining, seed)?;
+            if let Some(unfinished) = unfinished {
+                observer.observe(Event::Warning(&unfinished.to_string()));
+            }
             observer.observe(Event::Note(&format!("weights from `{}`", directory.display())));
             if !report.initialized.is_empty() {
                 let names = report.initialized.join(", ");

@@ -2,6 +2,7 @@
 
 use crate::data::{MaskSettings, PairSettings};
 use crate::model::{BatchShape, Config};
+use crate::train::recipe::MICRO_BATCH_TOKENS;
 use crate::train::{Recipe, SettingError, check_setting};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,16 @@ impl PretrainingRecipe {
             max_seq_length: self.training.max_seq_length,
             max_predictions_per_seq: self.max_predictions_per_seq,
         }
+    }
+
+    /// The shape of one forward pass of an evaluation. It depends on `max_seq_length` and
+    /// `max_predictions_per_seq` alone: sums over a batch are rounded, so an evaluation has the same
+    /// bits only if its batches are the same.
+    pub fn evaluation_shape(&self) -> BatchShape {
+        let max_seq_length = self.training.max_seq_length;
+        let batch_size = (MICRO_BATCH_TOKENS / max_seq_length.max(1)).max(1);
+        let max_predictions_per_seq = self.max_predictions_per_seq;
+        BatchShape { batch_size, max_seq_length, max_predictions_per_seq }
     }
 
     /// How sentence pairs are made.

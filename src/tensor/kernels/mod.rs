@@ -44,7 +44,7 @@ pub use reductions::{
     LANES, ROW_CHUNK, add_chunks, sum, sum_of_squares, sum_rows, sum_rows_scratch,
 };
 pub(crate) use reductions::{max_lanes, reduce, sum_lanes};
-pub use simd::Simd;
+pub use simd::{Simd, SimdError};
 pub(crate) use softmax::{
     chunk_state, combine_chunks, row_summary, softmax_backward_row, softmax_chunk, softmax_row,
     weighted_probabilities,
