@@ -39,9 +39,11 @@ fn sampler(
     (max_seq_length, no_nsp): (usize, bool),
     seed: u64,
 ) -> Sampler {
-    let pairs = PairSettings { max_seq_length, short_seq_prob: 0.0, no_nsp };
-    let masks =
-        MaskSettings { masked_lm_prob: 0.2, max_predictions_per_seq: 20, whole_word_mask: false };
+    let pairs = PairSettings::default()
+        .with_max_seq_length(max_seq_length)
+        .with_short_seq_prob(0.0)
+        .with_no_nsp(no_nsp);
+    let masks = MaskSettings::default().with_masked_lm_prob(0.2);
     let documents = (0..store.documents() as u32).collect();
     Sampler::new(store.clone(), documents, pairs, masks, vocabulary, seed, "test").unwrap()
 }
