@@ -3,7 +3,7 @@
 use super::instance_options::InstanceOptions;
 use super::output::print;
 use cloze::data::Corpus;
-use cloze::report::Terminal;
+use cloze::report::{Terminal, print_line};
 use cloze::system::threads::Pool;
 use cloze::tasks::{EvalSettings, Model, evaluate};
 use cloze::train::Evaluation;
@@ -48,6 +48,9 @@ pub struct Args {
 pub fn run(args: Args) -> cloze::Result<()> {
     super::warn_without_fma();
     let corpus = Corpus::from_inputs(&args.input)?;
+    if let Some(note) = corpus.passed_over() {
+        print_line(note);
+    }
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let model = Model::open(&args.model)?;
     super::warn_of_missing_heads(model.report(), "");
