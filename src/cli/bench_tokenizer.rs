@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// The options of `cloze bench tokenizer`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Text, of which every line is encoded by itself [default: the built-in corpus, ten times]
+    /// Text; every line is encoded by itself [default: the built-in corpus, ten times]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// Encode with this vocab.txt [default: the vocabulary learned from the text]

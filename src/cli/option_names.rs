@@ -4,7 +4,7 @@
 use clap::CommandFactory;
 use std::sync::OnceLock;
 
-/// The ids of all options of all commands, and those that only the library knows by another name.
+/// The ids of all options of all commands, sorted.
 fn ids() -> &'static [String] {
     static IDS: OnceLock<Vec<String>> = OnceLock::new();
     IDS.get_or_init(|| {

@@ -18,7 +18,7 @@ use std::path::Path;
 /// The result of running a run once more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verified {
-    /// Whether weights and metrics are the same, and the weights on disk those of the run.
+    /// Whether weights and metrics are the same, and the file on disk holds the weights that the run wrote.
     pub agrees: bool,
     /// SHA-256 of `model.safetensors` as `run.json` has it.
     pub recorded_sha256: String,
@@ -34,7 +34,7 @@ pub struct Verified {
 /// in its `run.json` are relative to the current directory. Of the preparation, `observer` hears warnings only.
 ///
 /// # Errors
-/// [`VerifyError`]; those of [`begin`].
+/// [`VerifyError`], and the errors of [`begin`].
 pub fn verify(run: &Path, observer: &mut dyn Observer) -> Result<Verified, RunError> {
     // One job so far; another is another arm.
     verify_job::<PretrainingJob>(run, observer)

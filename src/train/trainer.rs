@@ -140,7 +140,7 @@ impl<O: Objective> Trainer<O> {
 
     /// Takes one step over `batches`, its [micro-batches](Recipe::micro_batches) in order. Losses are means
     /// over all targets of the batches together; the gradient is a
-    /// [tree](GradientTree) over those of the batches.
+    /// [tree](GradientTree) over the gradients of the batches.
     ///
     /// # Errors
     /// [`Diverged`] if the loss or the gradient is not finite; nothing is changed then.

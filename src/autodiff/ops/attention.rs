@@ -1,5 +1,5 @@
-//! Self-attention of all heads (Vaswani et al., 2017, section 3.2). For each sequence and each head,
-//! with Q, K, V its columns of the three projections and d = hidden / heads,
+//! Self-attention of all heads (Vaswani et al., 2017, section 3.2). Each sequence and each head has its
+//! own columns Q, K, V of the three projections. With d = hidden / heads,
 //!
 //! ```text
 //! S = Q·Kᵀ / √d        S = −∞ where the key is padding
@@ -20,30 +20,34 @@
 //! products in order of k, rows over 16 fixed lanes.
 
 use super::super::graph::{Graph, GraphError, Integers, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand};
+use super::super::operation::{
+    Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand,
+};
+use crate::system::threads::{SplitOutput, for_each_range};
 use crate::tensor::dropout::{Dropout, DropoutKey};
-use crate::tensor::kernels::{max_lanes, multiply, reduce, scale_by, sum_lanes, vectorized};
+use crate::tensor::kernels::{multiply, scale_by, softmax_backward_row, softmax_row};
 use crate::tensor::math;
 use crate::tensor::matmul::{WriteMode, matmul, matrix, matrix_mut};
-use crate::system::threads::{SplitOutput, for_each_range};
-use ndarray::{ArrayView2, ArrayViewMut2, s};
+use ndarray::s;
+use std::ops::Range;
 
-/// Places of the operands.
+/// Indices of the operands.
 const PROJECTIONS: usize = 0;
 const ATTENTION_MASK: usize = 1;
 const STARTS: usize = 2;
 
 impl Reference for Attention {
     fn reference_forward(&self, inputs: &[ReferenceOperand], dropout_key: &DropoutKey) -> Vec<f64> {
-        let (x, starts) = (inputs[PROJECTIONS].floats(), inputs[STARTS].integers());
+        let x = inputs[PROJECTIONS].floats(); // [rows, 3·hidden]
+        let starts = inputs[STARTS].integers(); // [batch + 1]
         let (hidden, d) = (self.hidden(), self.head_size);
         let mut context = vec![0.0; x.len() / 3]; // [rows, hidden]
         for b in 0..self.batch {
             let (first, end) = (starts[b] as usize, starts[b + 1] as usize);
             for head in 0..self.heads {
                 for query in first..end {
-                    let p = self.reference_probabilities(inputs, b, head, query);
-                    let factors = self.reference_factors(b, head, query - first, dropout_key);
+                    let p = self.reference_probabilities(inputs, b, head, query); // [length]
+                    let factors = self.reference_factors(b, head, query - first, dropout_key); // [seq]
                     for key in first..end {
                         for c in head * d..(head + 1) * d {
                             context[query * hidden + c] += p[key - first]
@@ -63,17 +67,18 @@ impl Reference for Attention {
         output_gradient: &[f64],
         dropout_key: &DropoutKey,
     ) -> Vec<Vec<f64>> {
-        let (x, starts) = (inputs[PROJECTIONS].floats(), inputs[STARTS].integers());
+        let x = inputs[PROJECTIONS].floats(); // [rows, 3·hidden]
+        let starts = inputs[STARTS].integers(); // [batch + 1]
         let (hidden, d) = (self.hidden(), self.head_size);
         let mut dx = vec![0.0; x.len()]; // [rows, 3·hidden]
         for b in 0..self.batch {
             let (first, end) = (starts[b] as usize, starts[b + 1] as usize);
             for head in 0..self.heads {
                 for query in first..end {
-                    let p = self.reference_probabilities(inputs, b, head, query);
-                    let factors = self.reference_factors(b, head, query - first, dropout_key);
-                    let dc = &output_gradient[query * hidden..(query + 1) * hidden];
-                    let mut dp = vec![0.0; end - first];
+                    let p = self.reference_probabilities(inputs, b, head, query); // [length]
+                    let factors = self.reference_factors(b, head, query - first, dropout_key); // [seq]
+                    let dc = &output_gradient[query * hidden..(query + 1) * hidden]; // [hidden]
+                    let mut dp = vec![0.0; end - first]; // [length]
                     for key in first..end {
                         for c in head * d..(head + 1) * d {
                             let value = key * 3 * hidden + 2 * hidden + c;
@@ -98,8 +103,8 @@ impl Reference for Attention {
 }
 
 impl Attention {
-    /// One row of P: the softmax over the keys of sequence `b` that are not padding; all 0 when all
-    /// are padding. `query` is a row of the projections.
+    /// One row of P, `[length]`: the softmax over the keys of sequence `b` that are not padding; all 0
+    /// when all keys are padding. `query` is a row of the projections.
     fn reference_probabilities(
         &self,
         inputs: &[ReferenceOperand],
@@ -107,10 +112,11 @@ impl Attention {
         head: usize,
         query: usize,
     ) -> Vec<f64> {
-        let (x, mask) = (inputs[PROJECTIONS].floats(), inputs[ATTENTION_MASK].integers());
-        let starts = inputs[STARTS].integers();
+        let x = inputs[PROJECTIONS].floats(); // [rows, 3·hidden]
+        let mask = inputs[ATTENTION_MASK].integers(); // [batch · seq], by row
+        let starts = inputs[STARTS].integers(); // [batch + 1]
         let (hidden, d) = (self.hidden(), self.head_size);
-        let mut p = Vec::new();
+        let mut p = Vec::new(); // [length]
         for key in starts[b] as usize..starts[b + 1] as usize {
             let mut score = 0.0;
             for c in head * d..(head + 1) * d {
@@ -122,7 +128,7 @@ impl Attention {
         p.iter().map(|p| if sum > 0.0 { p / sum } else { 0.0 }).collect()
     }
 
-    /// The dropout factors of one row of P; all 1 without dropout. The mask is a row of
+    /// The dropout factors of one row of P, `[seq]`; all 1 without dropout. Rows are numbered over
     /// `[sequences of the whole step, heads, seq]`.
     fn reference_factors(
         &self,
@@ -131,7 +137,7 @@ impl Attention {
         query: usize,
         dropout_key: &DropoutKey,
     ) -> Vec<f64> {
-        let mut factors = vec![1.0; self.seq];
+        let mut factors = vec![1.0; self.seq]; // [seq]
         if let Some(dropout) = self.dropout {
             let sequence = dropout_key.first_sequence + b;
             let row = sequence * self.heads * self.seq + head * self.seq + query;
@@ -151,7 +157,7 @@ pub struct Attention {
     dropout: Option<Dropout>,
 }
 
-/// Which rows of the projections there are.
+/// Which rows of the projections belong to which sequence, and which are padding.
 #[derive(Clone, Copy, Debug)]
 pub struct AttentionRows {
     /// 1 for tokens, 0 for padding, `[batch, seq]`.
@@ -192,85 +198,38 @@ pub fn attention(
     )
 }
 
-vectorized! {
-    /// One row of S becomes P: softmax(scale·s + mask), mask 0 or −∞. All zero when all keys are
-    /// masked, all NaN when a score is NaN.
-    fn softmax_row(row: &mut [f32], mask: &[f32], scale: f32) {
-        for (s, mask) in row.iter_mut().zip(mask) {
-            *s = s.mul_add(scale, *mask);
-        }
-        let max = max_lanes(row);
-        if max == f32::NEG_INFINITY {
-            // max_lanes ignores NaN; divergence must stay visible.
-            let masked = row.iter().all(|&s| s == f32::NEG_INFINITY);
-            row.fill(if masked { 0.0 } else { f32::NAN });
-            return;
-        }
-        for s in row.iter_mut() {
-            *s = math::exp_of_nonpositive(*s - max);
-        }
-        let inverse = 1.0 / sum_lanes(row);
-        for s in row {
-            *s *= inverse;
-        }
-    }
-
-    /// One row: dP becomes dS = scale·P·(dP − Σ dP·P).
-    fn softmax_backward_row(p: &[f32], scale: f32, dp: &mut [f32]) {
-        let dot = reduce([&*dp, p], 0.0, |sum, [dp, p]| dp.mul_add(p, sum), |a, b| a + b);
-        for (dp, p) in dp.iter_mut().zip(p) {
-            *dp = scale * p * (*dp - dot);
-        }
-    }
-}
-
-/// The columns of one head in the projections.
-#[derive(Clone, Copy)]
-enum Part {
-    Query,
-    Key,
-    Value,
-}
-
 impl Attention {
+    /// heads · d.
     fn hidden(&self) -> usize {
         self.heads * self.head_size
     }
 
+    /// 1 / √d.
     fn scale(&self) -> f32 {
         math::rsqrt(self.head_size as f32)
     }
 
-    /// Two `[seq, seq]` matrices, a row of factors and a row of mask.
+    /// Scratch of one task: two `[seq, seq]` matrices, dropout factors `[seq]` and a mask `[seq]`.
     fn task_scratch(&self) -> usize {
         2 * self.seq * self.seq + 2 * self.seq
     }
 
-    fn columns(&self, head: usize, part: Part) -> std::ops::Range<usize> {
-        let first = part as usize * self.hidden() + head * self.head_size;
-        first..first + self.head_size
+    /// The columns of Q, K and V of one head in the projections. Q's are also those of C.
+    fn columns(&self, head: usize) -> [Range<usize>; 3] {
+        [0, 1, 2].map(|part| {
+            let first = part * self.hidden() + head * self.head_size;
+            first..first + self.head_size
+        })
     }
 
-    /// Q, K or V of one head, `[length, head_size]`.
-    fn part<'a>(&self, sequence: &'a [f32], head: usize, part: Part) -> ArrayView2<'a, f32> {
-        let width = 3 * self.hidden();
-        let all = matrix(sequence, sequence.len() / width, width);
-        all.slice_move(s![.., self.columns(head, part)])
-    }
-
-    fn part_mut<'a>(
+    /// Fills `factors` `[length]` with the dropout factors of row `[sequence, head, query]` of P.
+    fn factors(
         &self,
-        sequence: &'a mut [f32],
-        head: usize,
-        part: Part,
-    ) -> ArrayViewMut2<'a, f32> {
-        let width = 3 * self.hidden();
-        let all = matrix_mut(sequence, sequence.len() / width, width);
-        all.slice_move(s![.., self.columns(head, part)])
-    }
-
-    /// The dropout factors of one row of P.
-    fn factors(&self, dropout: Dropout, dropout_key: &DropoutKey, at: [usize; 3], factors: &mut [f32]) {
+        dropout: Dropout,
+        dropout_key: &DropoutKey,
+        at: [usize; 3],
+        factors: &mut [f32],
+    ) {
         let [sequence, head, query] = at;
         let row = ((dropout_key.first_sequence + sequence) * self.heads + head) * self.seq + query;
         dropout.factors(dropout_key, row, factors);
@@ -300,43 +259,56 @@ impl Operation for Attention {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let projections = pass.inputs.floats(PROJECTIONS);
-        let (attention_mask, starts) = (pass.inputs.integers(ATTENTION_MASK), pass.inputs.integers(STARTS));
+        let projections = pass.inputs.floats(PROJECTIONS); // [rows, 3·hidden]
+        let attention_mask = pass.inputs.integers(ATTENTION_MASK); // [batch · seq], by row
+        let starts = pass.inputs.integers(STARTS); // [batch + 1]
         let (hidden, width, square) = (self.hidden(), 3 * self.hidden(), self.seq * self.seq);
         let dropout = self.dropout.filter(|_| pass.training);
         let outputs = [
-            SplitOutput::between(starts, pass.output, hidden),
-            SplitOutput::new(pass.saved, self.heads * square),
+            SplitOutput::between(starts, pass.output, hidden), // C, [rows, hidden]
+            SplitOutput::new(pass.saved, self.heads * square), // P, [batch, heads, seq, seq]
         ];
         let task = self.task_scratch();
         for_each_range(self.batch, outputs, pass.scratch, task, |range, outputs, scratch| {
-            let [mut context, probabilities] = outputs;
-            let (dropped, scratch) = scratch.split_at_mut(square);
-            let (factors, mask) = scratch[square..].split_at_mut(self.seq);
-            for (b, probabilities) in range.zip(probabilities.chunks_exact_mut(self.heads * square)) {
+            let [mut context, probabilities] = outputs; // those of the sequences in `range`
+            let (dropped, scratch) = scratch.split_at_mut(square); // dropout(P), [seq, seq]
+            let (factors, mask) = scratch[square..].split_at_mut(self.seq); // [seq] each
+            for (b, probabilities) in range.zip(probabilities.chunks_exact_mut(self.heads * square))
+            {
                 let rows = starts[b] as usize..starts[b + 1] as usize;
                 let length = rows.len();
                 let sequence = &projections[rows.start * width..rows.end * width];
-                let (factors, mask) = (&mut factors[..length], &mut mask[..length]);
-                fill_mask(&attention_mask[rows], mask);
+                let sequence = matrix(sequence, length, width); // [length, 3·hidden]
+                let (factors, mask) = (&mut factors[..length], &mut mask[..length]); // [length] each
                 let own;
                 (own, context) = context.split_at_mut(length * hidden);
-                let mut own = matrix_mut(own, length, hidden);
+                let mut own = matrix_mut(own, length, hidden); // C: [length, hidden]
+
+                // 1. mask = 0 where a key is real, −∞ where it is padding.
+                for (mask, &real) in mask.iter_mut().zip(&attention_mask[rows]) {
+                    *mask = if real == 0 { f32::NEG_INFINITY } else { 0.0 };
+                }
                 for head in 0..self.heads {
-                    let p = &mut probabilities[head * square..][..length * length];
-                    let [q, k, v] = [Part::Query, Part::Key, Part::Value]
-                        .map(|part| self.part(sequence, head, part));
+                    let p = &mut probabilities[head * square..][..length * length]; // [length, length]
+                    let [query, key, value] = self.columns(head);
+                    let [q, k, v] = [&query, &key, &value]
+                        .map(|columns| sequence.slice(s![.., columns.clone()])); // [length, d] each
+
+                    // 2. Q·Kᵀ
                     matmul(q, k.reversed_axes(), WriteMode::Store, matrix_mut(p, length, length));
-                    for (query, row) in p.chunks_exact_mut(length).enumerate() {
+
+                    // 3. Row by row: P = softmax(Q·Kᵀ / √d + mask), and dropout(P).
+                    for (i, row) in p.chunks_exact_mut(length).enumerate() {
                         softmax_row(row, mask, self.scale());
                         if let Some(dropout) = dropout {
-                            self.factors(dropout, &pass.dropout_key, [b, head, query], factors);
-                            multiply(row, factors, false, &mut dropped[query * length..][..length]);
+                            self.factors(dropout, &pass.dropout_key, [b, head, i], factors);
+                            multiply(row, factors, false, &mut dropped[i * length..][..length]);
                         }
                     }
+
+                    // 4. C = dropout(P)·V
                     let p = if dropout.is_some() { &dropped[..length * length] } else { p };
-                    let columns = self.columns(head, Part::Query);
-                    let context = own.slice_mut(s![.., columns]);
+                    let context = own.slice_mut(s![.., query]); // [length, d]
                     matmul(matrix(p, length, length), v, WriteMode::Store, context);
                 }
             }
@@ -345,49 +317,64 @@ impl Operation for Attention {
 
     fn backward(&self, mut pass: Backward<'_>) {
         let Some(gradient) = pass.gradients.take(PROJECTIONS) else { return };
-        let (projections, starts) = (pass.inputs.floats(PROJECTIONS), pass.inputs.integers(STARTS));
+        let projections = pass.inputs.floats(PROJECTIONS); // [rows, 3·hidden]
+        let starts = pass.inputs.integers(STARTS); // [batch + 1]
         let (hidden, width, square) = (self.hidden(), 3 * self.hidden(), self.seq * self.seq);
-        let (saved, d_context, dropout_key) = (&*pass.saved, &*pass.output_gradient, pass.dropout_key);
+        let saved = &*pass.saved; // P, [batch, heads, seq, seq]
+        let d_context = &*pass.output_gradient; // dC, [rows, hidden]
+        let dropout_key = pass.dropout_key;
         let mode = WriteMode::accumulating(gradient.accumulate);
-        let outputs = [SplitOutput::between(starts, gradient.data, width)];
+        let outputs = [SplitOutput::between(starts, gradient.data, width)]; // [rows, 3·hidden]
         let task = self.task_scratch();
         for_each_range(self.batch, outputs, pass.scratch, task, |range, outputs, scratch| {
-            let [mut gradient] = outputs;
-            let (dropped, scratch) = scratch.split_at_mut(square);
-            let (dp, scratch) = scratch.split_at_mut(square);
+            let [mut gradient] = outputs; // that of the sequences in `range`
+            let (dropped, scratch) = scratch.split_at_mut(square); // dropout(P), [seq, seq]
+            let (dp, factors) = scratch.split_at_mut(square); // dP and dS, [seq, seq]; 2 × [seq]
             for b in range {
                 let rows = starts[b] as usize..starts[b + 1] as usize;
                 let length = rows.len();
                 let own;
                 (own, gradient) = gradient.split_at_mut(length * width);
+                let mut own = matrix_mut(own, length, width); // dQ, dK, dV: [length, 3·hidden]
                 let sequence = &projections[rows.start * width..rows.end * width];
+                let sequence = matrix(sequence, length, width); // [length, 3·hidden]
                 let d_context = &d_context[rows.start * hidden..rows.end * hidden];
-                let d_context = matrix(d_context, length, hidden);
-                let factors = &mut scratch[..length];
-                let (dropped, dp) = (&mut dropped[..length * length], &mut dp[..length * length]);
+                let d_context = matrix(d_context, length, hidden); // [length, hidden]
+                let factors = &mut factors[..length]; // [length]
+                let dropped = &mut dropped[..length * length]; // [length, length]
+                let dp = &mut dp[..length * length]; // [length, length]
                 for head in 0..self.heads {
-                    let p = &saved[(b * self.heads + head) * square..][..length * length];
-                    let [q, k, v] = [Part::Query, Part::Key, Part::Value]
-                        .map(|part| self.part(sequence, head, part));
-                    let dc = d_context.slice(s![.., self.columns(head, Part::Query)]);
+                    let p = &saved[(b * self.heads + head) * square..][..length * length]; // [length, length]
+                    let [query, key, value] = self.columns(head);
+                    let [q, k, v] = [&query, &key, &value]
+                        .map(|columns| sequence.slice(s![.., columns.clone()])); // [length, d] each
+                    let dc = d_context.slice(s![.., query.clone()]); // [length, d]
+
+                    // 1. dC·Vᵀ
                     matmul(dc, v.reversed_axes(), WriteMode::Store, matrix_mut(dp, length, length));
-                    for query in 0..length {
-                        let row = query * length..(query + 1) * length;
-                        let (p, dp) = (&p[row.clone()], &mut dp[row.clone()]);
+
+                    // 2. Row by row: dropout(P) again; dP = (dC·Vᵀ)·factors; dS replaces dP.
+                    for i in 0..length {
+                        let row = i * length..(i + 1) * length;
+                        let (p, dp) = (&p[row.clone()], &mut dp[row.clone()]); // [length] each
                         if let Some(dropout) = self.dropout {
-                            self.factors(dropout, &dropout_key, [b, head, query], factors);
+                            self.factors(dropout, &dropout_key, [b, head, i], factors);
                             multiply(p, factors, false, &mut dropped[row]);
                             scale_by(factors, dp);
                         }
                         softmax_backward_row(p, self.scale(), dp);
                     }
                     let dropped = if self.dropout.is_some() { &*dropped } else { p };
-                    let (dropped, ds) = (matrix(dropped, length, length), matrix(dp, length, length));
-                    let dv = self.part_mut(own, head, Part::Value);
+                    let (dropped, ds) =
+                        (matrix(dropped, length, length), matrix(dp, length, length));
+
+                    // 3. dV = dropout(P)ᵀ·dC
+                    let dv = own.slice_mut(s![.., value]); // [length, d]
                     matmul(dropped.reversed_axes(), dc, mode, dv);
-                    matmul(ds, k, mode, self.part_mut(own, head, Part::Query));
-                    let dk = self.part_mut(own, head, Part::Key);
-                    matmul(ds.reversed_axes(), q, mode, dk);
+
+                    // 4. dQ = dS·K and dK = dSᵀ·Q
+                    matmul(ds, k, mode, own.slice_mut(s![.., query]));
+                    matmul(ds.reversed_axes(), q, mode, own.slice_mut(s![.., key]));
                 }
             }
         });
@@ -395,17 +382,23 @@ impl Operation for Attention {
 
     fn cases() -> Vec<Case> {
         let mut cases = Vec::new();
-        // (lengths of the sequences, seq, …): also with sequences shorter than seq.
-        for (lengths, seq, heads, head_size) in
-            [(&[1][..], 1, 1, 1), (&[5, 5, 5], 5, 3, 4), (&[19, 19], 19, 2, 7), (&[4, 1, 6], 7, 2, 3)]
-        {
-            let starts = || lengths.iter().scan(0, |end, length| Some(std::mem::replace(end, *end + length)));
+        // In the last case sequences are shorter than seq.
+        for (lengths, seq, heads, head_size) in [
+            (&[1][..], 1, 1, 1),
+            (&[5, 5, 5], 5, 3, 4),
+            (&[19, 19], 19, 2, 7),
+            (&[4, 1, 6], 7, 2, 3),
+        ] {
+            let starts = || {
+                lengths.iter().scan(0, |end, length| Some(std::mem::replace(end, *end + length)))
+            };
             let rows: u32 = lengths.iter().sum();
             for rate in [0.0, 0.2] {
-                // All sequences but the first end in padding, where they are long enough.
-                let mask = lengths.iter().enumerate().flat_map(|(b, &length)| {
-                    (0..length).map(move |t| u32::from(b == 0 || t < 3))
-                });
+                // In all sequences but the first, tokens from index 3 are padding.
+                let mask = lengths
+                    .iter()
+                    .enumerate()
+                    .flat_map(|(b, &length)| (0..length).map(move |t| u32::from(b == 0 || t < 3)));
                 let (batch, dropout) = (lengths.len(), Dropout::new(rate, 5));
                 cases.push(Case {
                     operation: Box::new(Self { batch, seq, heads, head_size, dropout }),
@@ -418,27 +411,5 @@ impl Operation for Attention {
             }
         }
         cases
-    }
-}
-
-/// 0 where a key counts, −∞ where it is padding.
-fn fill_mask(attention_mask: &[u32], mask: &mut [f32]) {
-    for (mask, &real) in mask.iter_mut().zip(attention_mask) {
-        *mask = if real == 0 { f32::NEG_INFINITY } else { 0.0 };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scores_that_are_not_numbers_stay_visible_and_masked_rows_are_zero() {
-        let mut row = [f32::NAN; 3];
-        softmax_row(&mut row, &[0.0; 3], 1.0);
-        assert!(row.iter().all(|p| p.is_nan()), "{row:?}");
-        let mut row = [1.0, 2.0, 3.0];
-        softmax_row(&mut row, &[f32::NEG_INFINITY; 3], 1.0);
-        assert_eq!(row, [0.0; 3]);
     }
 }

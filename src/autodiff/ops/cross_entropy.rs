@@ -6,24 +6,31 @@
 //! ```
 //!
 //! Shapes: z `[n, classes]`, labels and weights `[n]`, output `[2]`: loss and accuracy. Only the loss
-//! has a gradient. With weights 1/n these are the means. Saved: dz = weight·(p − onehot).
-//! Order of summation: a row over 16 fixed lanes; loss and accuracy by i. Small: one task.
+//! has a gradient. With weights 1/n these are the means. Saved: dz = weight·(p − onehot),
+//! `[n, classes]`. Order of summation: a row over 16 fixed lanes; loss and accuracy by i. One task
+//! computes everything, because the classes are few.
 
 use super::super::graph::{Floats, Graph, GraphError, Integers, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand, Shape};
+use super::super::operation::{
+    Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand, Shape,
+};
 use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::{max_lanes, sum_lanes, vectorized};
 use crate::tensor::math;
 
-/// Places of the operands.
+/// Indices of the operands.
 const LOGITS: usize = 0;
 const LABELS: usize = 1;
 const WEIGHTS: usize = 2;
 
 impl Reference for CrossEntropy {
-    fn reference_forward(&self, inputs: &[ReferenceOperand], _dropout_key: &DropoutKey) -> Vec<f64> {
-        let (labels, weights) = (inputs[LABELS].integers(), inputs[WEIGHTS].floats());
-        let mut output = vec![0.0, 0.0];
+    fn reference_forward(
+        &self,
+        inputs: &[ReferenceOperand],
+        _dropout_key: &DropoutKey,
+    ) -> Vec<f64> {
+        let (labels, weights) = (inputs[LABELS].integers(), inputs[WEIGHTS].floats()); // [rows] each
+        let mut output = vec![0.0, 0.0]; // loss, accuracy
         for (i, z) in inputs[LOGITS].floats().chunks(self.classes).enumerate() {
             let (loss, correct) = cross_entropy_reference(z, labels[i] as usize);
             output[0] += weights[i] * loss;
@@ -38,8 +45,8 @@ impl Reference for CrossEntropy {
         output_gradient: &[f64],
         _dropout_key: &DropoutKey,
     ) -> Vec<Vec<f64>> {
-        let (labels, weights) = (inputs[LABELS].integers(), inputs[WEIGHTS].floats());
-        let mut d_logits = Vec::new();
+        let (labels, weights) = (inputs[LABELS].integers(), inputs[WEIGHTS].floats()); // [rows] each
+        let mut d_logits = Vec::new(); // [rows, classes]
         for (i, z) in inputs[LOGITS].floats().chunks(self.classes).enumerate() {
             let sum: f64 = z.iter().map(|z| z.exp()).sum();
             for class in 0..self.classes {
@@ -51,7 +58,8 @@ impl Reference for CrossEntropy {
     }
 }
 
-/// The loss −ln softmax(z)\[label\], and 1 when the largest logit is the label's, else 0.
+/// The loss −ln softmax(z)\[label\] of logits z `[classes]`, and 1 when the label has the largest logit,
+/// else 0.
 pub(super) fn cross_entropy_reference(z: &[f64], label: usize) -> (f64, f64) {
     let sum: f64 = z.iter().map(|z| z.exp()).sum();
     let mut argmax = 0;
@@ -89,11 +97,12 @@ pub fn cross_entropy(
 }
 
 vectorized! {
-    /// One row z becomes weight·(softmax − onehot). Returns (−ln p[label], argmax = label).
+    /// One row z `[classes]` becomes weight·(softmax(z) − onehot). Returns −ln p\[label\], and whether
+    /// the label has the largest logit.
     fn cross_entropy_row(z: &mut [f32], label: usize, weight: f32) -> (f32, bool) {
         let max = max_lanes(z);
         let at_label = z[label];
-        // The first of equals is the prediction.
+        // The prediction is the first class with the largest logit.
         let correct = at_label == max && z[..label].iter().all(|&z| z < max);
         for z in z.iter_mut() {
             *z = math::exp_of_nonpositive(*z - max);
@@ -126,12 +135,17 @@ impl Operation for CrossEntropy {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let (labels, weights) = (pass.inputs.integers(LABELS), pass.inputs.floats(WEIGHTS));
-        pass.saved.copy_from_slice(pass.inputs.floats(LOGITS));
-        pass.output.fill(0.0);
-        for (i, z) in pass.saved.chunks_exact_mut(self.classes).enumerate() {
+        let logits = pass.inputs.floats(LOGITS); // [rows, classes]
+        let labels = pass.inputs.integers(LABELS); // [rows]
+        let weights = pass.inputs.floats(WEIGHTS); // [rows]
+        let dz = pass.saved; // z, then dz, [rows, classes]
+        dz.copy_from_slice(logits);
+        pass.output.fill(0.0); // [2]
+        for (i, z) in dz.chunks_exact_mut(self.classes).enumerate() {
+            // 1. dz = weight·(p − onehot) of the row
             let (loss, correct) = cross_entropy_row(z, labels[i] as usize, weights[i]);
-            // A padded row's loss may be anything: it must not turn 0 into NaN.
+
+            // 2. Adds the row's loss and accuracy. The loss of a padded row can be NaN, and 0·NaN is NaN.
             if weights[i] != 0.0 {
                 pass.output[0] += weights[i] * loss;
                 pass.output[1] += weights[i] * f32::from(u8::from(correct));
@@ -141,6 +155,7 @@ impl Operation for CrossEntropy {
 
     fn backward(&self, mut pass: Backward<'_>) {
         if let Some(dz) = pass.gradients.take(LOGITS) {
+            // 1. dz = loss gradient·saved dz, [rows, classes]
             let factor = pass.output_gradient[0];
             let accumulate = dz.accumulate;
             for (dz, saved) in dz.data.iter_mut().zip(&*pass.saved) {
@@ -165,8 +180,10 @@ impl Operation for CrossEntropy {
     }
 }
 
-/// Uneven weights, some of them 0, the last ones padding.
+/// Uneven weights for the cases; some are 0, and the last ones are 0 as in padding.
 pub(super) fn case_weights(rows: usize) -> Vec<f32> {
     let real = rows - rows / 4;
-    (0..rows).map(|i| if i < real && i % 5 != 1 { 0.3 + i as f32 / rows as f32 } else { 0.0 }).collect()
+    (0..rows)
+        .map(|i| if i < real && i % 5 != 1 { 0.3 + i as f32 / rows as f32 } else { 0.0 })
+        .collect()
 }

@@ -4,25 +4,28 @@
 //! y = x·f        f = 0 with probability rate, else 1 / (1 − rate)        dx = dy·f
 //! ```
 //!
-//! Shapes: x, y `[batch, seq, hidden]`. Nothing is saved: f is a function of seed, step, place in the
-//! model and element. Without a backward pass, y = x.
+//! Shapes: x, f, y `[batch, seq, hidden]`. Nothing is saved: f is a function of the seed, the step, the
+//! number of this dropout in the model, and the element. In a plan for evaluation, y = x.
 
 use super::super::graph::{Graph, GraphError, Integers, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand};
+use super::super::operation::{
+    Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand,
+};
+use crate::system::threads::{SplitOutput, for_each_range};
 use crate::tensor::dropout::{Dropout, DropoutKey};
 use crate::tensor::kernels::multiply;
-use crate::system::threads::{SplitOutput, for_each_range};
 
-/// Places of the operands.
+/// Indices of the operands.
 const X: usize = 0;
 const ROW_IDS: usize = 1;
 
 impl Reference for DropoutRows {
     fn reference_forward(&self, inputs: &[ReferenceOperand], dropout_key: &DropoutKey) -> Vec<f64> {
-        let (x, row_ids) = (inputs[X].floats(), inputs[ROW_IDS].integers());
-        let mut y = Vec::new();
+        let x = inputs[X].floats(); // [rows, width]
+        let row_ids = inputs[ROW_IDS].integers(); // [rows]
+        let mut y = Vec::new(); // [rows, width]
         for row in 0..self.rows {
-            let factors = self.reference_factors(row_ids[row], dropout_key);
+            let factors = self.reference_factors(row_ids[row], dropout_key); // [width]
             for c in 0..self.width {
                 y.push(x[row * self.width + c] * factors[c]);
             }
@@ -36,10 +39,10 @@ impl Reference for DropoutRows {
         output_gradient: &[f64],
         dropout_key: &DropoutKey,
     ) -> Vec<Vec<f64>> {
-        let row_ids = inputs[ROW_IDS].integers();
-        let mut dx = Vec::new();
+        let row_ids = inputs[ROW_IDS].integers(); // [rows]
+        let mut dx = Vec::new(); // [rows, width]
         for row in 0..self.rows {
-            let factors = self.reference_factors(row_ids[row], dropout_key);
+            let factors = self.reference_factors(row_ids[row], dropout_key); // [width]
             for c in 0..self.width {
                 dx.push(output_gradient[row * self.width + c] * factors[c]);
             }
@@ -49,12 +52,12 @@ impl Reference for DropoutRows {
 }
 
 impl DropoutRows {
-    /// The factors of one row. The mask belongs to a token of the step's whole batch: sequence
+    /// The factors of one row, `[width]`. The mask belongs to a token of the step's whole batch: sequence
     /// `first_sequence + b`, position p.
     fn reference_factors(&self, row_id: u32, dropout_key: &DropoutKey) -> Vec<f64> {
         let (b, p) = (row_id as usize / self.seq, row_id as usize % self.seq);
         let token = (dropout_key.first_sequence + b) * self.seq + p;
-        let mut factors = vec![0.0; self.width];
+        let mut factors = vec![0.0; self.width]; // [width]
         self.dropout.factors(dropout_key, token, &mut factors);
         factors.into_iter().map(f64::from).collect()
     }
@@ -65,7 +68,7 @@ pub struct DropoutRows {
     rows: usize,
     width: usize,
     dropout: Dropout,
-    /// Rows of one sequence; needed to number the rows of the step's whole batch.
+    /// Rows of one sequence: numbers the rows of the step's whole batch, for the dropout mask.
     seq: usize,
 }
 
@@ -73,7 +76,7 @@ pub struct DropoutRows {
 /// `row_ids[t]` is the flat index of row t into `[batch, seq]`.
 ///
 /// # Errors
-/// When there are not as many numbers as rows.
+/// When `row_ids` does not have one number for each row.
 pub fn dropout(
     g: &mut Graph<'_>,
     x: Tensor,
@@ -92,7 +95,7 @@ pub fn dropout(
 }
 
 impl DropoutRows {
-    /// y = x·f or y += x·f, the same going forward and backward.
+    /// y = x·f or y += x·f, for forward and backward. x and y are `[rows, width]`, row_ids is `[rows]`.
     fn apply(
         &self,
         (x, row_ids): (&[f32], &[u32]),
@@ -103,8 +106,9 @@ impl DropoutRows {
     ) {
         let width = self.width;
         let rows = y.len() / width;
-        let outputs = [SplitOutput::new(y, width)];
+        let outputs = [SplitOutput::new(y, width)]; // [rows, width]
         for_each_range(rows, outputs, scratch, width, |range, [y], factors| {
+            // factors: [width]
             for (row, y) in range.zip(y.chunks_exact_mut(width)) {
                 let global = dropout_key.first_sequence * self.seq + row_ids[row] as usize;
                 self.dropout.factors(&dropout_key, global, factors);
@@ -132,8 +136,10 @@ impl Operation for DropoutRows {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let (x, row_ids) = (pass.inputs.floats(X), pass.inputs.integers(ROW_IDS));
+        let x = pass.inputs.floats(X); // [rows, width]
+        let row_ids = pass.inputs.integers(ROW_IDS); // [rows]
         if pass.training {
+            // 1. y = x·f, [rows, width]
             self.apply((x, row_ids), pass.dropout_key, false, pass.output, pass.scratch);
         } else {
             pass.output.copy_from_slice(x);
@@ -141,9 +147,12 @@ impl Operation for DropoutRows {
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let row_ids = pass.inputs.integers(ROW_IDS);
+        let row_ids = pass.inputs.integers(ROW_IDS); // [rows]
+        let dy = &*pass.output_gradient; // [rows, width]
         if let Some(dx) = pass.gradients.take(X) {
-            self.apply((pass.output_gradient, row_ids), pass.dropout_key, dx.accumulate, dx.data, pass.scratch);
+            // 1. dx = dy·f, [rows, width]
+            let (accumulate, dx) = (dx.accumulate, dx.data);
+            self.apply((dy, row_ids), pass.dropout_key, accumulate, dx, pass.scratch);
         }
     }
 

@@ -5,24 +5,23 @@
 //! ```
 //!
 //! Shapes: ids `[batch, seq]`, tables `[vocab_size, hidden]`, `[max_position_embeddings, hidden]`,
-//! `[type_vocab_size, hidden]`, y `[batch, seq, hidden]`. Rows of
-//! padding may be left out: token t has the flat index `row_ids[t]` into `[batch, seq]`, and p is that
-//! index modulo seq. Nothing is saved.
+//! `[type_vocab_size, hidden]`, y `[batch, seq, hidden]`. Rows of padding may be left out: token t has
+//! the flat index `row_ids[t]` into `[batch, seq]`, and p is that index modulo seq. Nothing is saved.
 //!
-//! Backward adds dy to the rows that were read. Order of summation: a word's and a position's
-//! gradient by token order (each task owns a range of rows of the table and looks at every token);
-//! a segment's by chunks of 64 tokens, then chunks in order. Ids must be in range; `data/` checks
-//! them.
+//! Backward adds dy to the rows that were read. Order of summation: the gradients of words and
+//! positions in token order (a task owns a range of rows of the table and looks at every token); the
+//! gradients of segments by chunks of 64 tokens, then chunks in order. Ids must be in range; `data/`
+//! checks them.
 
 use super::super::graph::{Graph, GraphError, Integers, Parameter, RowCount, Tensor};
 use super::super::operation::{
     Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand, Shape,
 };
+use crate::system::threads::{SplitOutput, for_each_range};
 use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::{ROW_CHUNK, add, add_chunks};
-use crate::system::threads::{SplitOutput, for_each_range};
 
-/// Places of the operands.
+/// Indices of the operands.
 const INPUT_IDS: usize = 0;
 const TOKEN_TYPE_IDS: usize = 1;
 const ROW_IDS: usize = 2;
@@ -31,12 +30,16 @@ const POSITION: usize = 4;
 const TOKEN_TYPE: usize = 5;
 
 impl Reference for Embedding {
-    fn reference_forward(&self, inputs: &[ReferenceOperand], _dropout_key: &DropoutKey) -> Vec<f64> {
+    fn reference_forward(
+        &self,
+        inputs: &[ReferenceOperand],
+        _dropout_key: &DropoutKey,
+    ) -> Vec<f64> {
         let [input_ids, token_type_ids, row_ids] =
-            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| inputs[place].integers());
+            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| inputs[place].integers()); // [tokens]
         let [word, position, token_type] =
-            [WORD, POSITION, TOKEN_TYPE].map(|place| inputs[place].floats());
-        let mut y = Vec::new();
+            [WORD, POSITION, TOKEN_TYPE].map(|place| inputs[place].floats()); // [table rows, hidden]
+        let mut y = Vec::new(); // [tokens, hidden]
         for t in 0..self.tokens {
             let p = row_ids[t] as usize % self.seq;
             for c in 0..self.hidden {
@@ -57,9 +60,9 @@ impl Reference for Embedding {
         _dropout_key: &DropoutKey,
     ) -> Vec<Vec<f64>> {
         let [input_ids, token_type_ids, row_ids] =
-            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| inputs[place].integers());
+            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| inputs[place].integers()); // [tokens]
         let [mut d_word, mut d_position, mut d_token_type] =
-            [WORD, POSITION, TOKEN_TYPE].map(|place| vec![0.0; inputs[place].floats().len()]);
+            [WORD, POSITION, TOKEN_TYPE].map(|place| vec![0.0; inputs[place].floats().len()]); // likewise
         for t in 0..self.tokens {
             let p = row_ids[t] as usize % self.seq;
             for c in 0..self.hidden {
@@ -81,7 +84,7 @@ pub struct Embedding {
     types: usize,
 }
 
-/// What is embedded, each `[batch, seq]`. Only the first `rows` entries are tokens.
+/// The ids to embed, each `[batch, seq]`. Only the first `rows` entries are tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct EmbeddingIds {
     /// Ids of the word pieces.
@@ -157,12 +160,17 @@ impl Operation for Embedding {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let [ids, types, row_ids] = [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| pass.inputs.integers(place));
-        let [word, position, token_type] = [WORD, POSITION, TOKEN_TYPE].map(|place| pass.inputs.floats(place));
+        let [ids, types, row_ids] =
+            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| pass.inputs.integers(place)); // [tokens]
+        let word = pass.inputs.floats(WORD); // [vocab_size, hidden]
+        let position = pass.inputs.floats(POSITION); // [max_position_embeddings, hidden]
+        let token_type = pass.inputs.floats(TOKEN_TYPE); // [type_vocab_size, hidden]
         let width = self.hidden;
         let tokens = pass.output.len() / width;
         let row = |index: usize| index * width..(index + 1) * width;
-        let outputs = [SplitOutput::new(pass.output, width)];
+
+        // 1. y[t] = word[id] + position[p] + token_type[type]
+        let outputs = [SplitOutput::new(pass.output, width)]; // [tokens, hidden]
         for_each_range(tokens, outputs, &mut [], 0, |range, [y], _| {
             for (t, y) in range.zip(y.chunks_exact_mut(width)) {
                 y.copy_from_slice(&word[row(ids[t] as usize)]);
@@ -173,11 +181,14 @@ impl Operation for Embedding {
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let [ids, types, row_ids] = [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| pass.inputs.integers(place));
-        let dy = &*pass.output_gradient;
+        let [ids, types, row_ids] =
+            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| pass.inputs.integers(place)); // [tokens]
+        let dy = &*pass.output_gradient; // [tokens, hidden]
         let width = self.hidden;
+
+        // 1. d_word[id] += dy[t]
         if let Some(d_word) = pass.gradients.take(WORD) {
-            let d_word = d_word.to_add();
+            let d_word = d_word.to_add(); // [vocab_size, hidden]
             let rows = d_word.len() / width;
             for_each_range(rows, [SplitOutput::new(d_word, width)], &mut [], 0, |range, [d], _| {
                 for (dy, &id) in dy.chunks_exact(width).zip(ids) {
@@ -188,8 +199,10 @@ impl Operation for Embedding {
                 }
             });
         }
+
+        // 2. d_position[p] += dy[t]
         if let Some(d_position) = pass.gradients.take(POSITION) {
-            let d_position = &mut d_position.to_add()[..self.seq * width];
+            let d_position = &mut d_position.to_add()[..self.seq * width]; // [seq, hidden]
             let outputs = [SplitOutput::new(d_position, width)];
             for_each_range(self.seq, outputs, &mut [], 0, |range, [d], _| {
                 for (dy, &row_id) in dy.chunks_exact(width).zip(row_ids) {
@@ -200,10 +213,12 @@ impl Operation for Embedding {
                 }
             });
         }
+
+        // 3. d_token_type[type] += Σ dy[t]: by chunk, then the chunks in order
         if let Some(d_type) = pass.gradients.take(TOKEN_TYPE) {
             let chunks = (dy.len() / width).div_ceil(ROW_CHUNK);
             let table = self.types * width;
-            let partial = &mut pass.scratch[..chunks * table];
+            let partial = &mut pass.scratch[..chunks * table]; // [chunks, type_vocab_size, hidden]
             let outputs = [SplitOutput::new(partial, table)];
             for_each_range(chunks, outputs, &mut [], 0, |range, [partial], _| {
                 for (chunk, partial) in range.zip(partial.chunks_exact_mut(table)) {
@@ -215,7 +230,7 @@ impl Operation for Embedding {
                     }
                 }
             });
-            add_chunks(partial, d_type.to_add());
+            add_chunks(partial, d_type.to_add()); // [type_vocab_size, hidden]
         }
     }
 
@@ -227,11 +242,13 @@ impl Operation for Embedding {
                 Case {
                     operation: Box::new(Self { tokens, seq, hidden, types }),
                     inputs: vec![
-                        CaseInput::Integers((0..tokens as u32).map(|i| i * i % vocabulary).collect()),
+                        CaseInput::Integers(
+                            (0..tokens as u32).map(|i| i * i % vocabulary).collect(),
+                        ),
                         CaseInput::Integers((0..tokens).map(|i| (i / 2 % types) as u32).collect()),
                         CaseInput::Integers((0..tokens as u32).map(|t| 2 * t).collect()),
                         CaseInput::Random(vocabulary as usize * hidden),
-                        // A table longer than the sequence: the rest gets no gradient.
+                        // A table longer than the sequence: the rows beyond get no gradient.
                         CaseInput::Random((seq + 2) * hidden),
                         CaseInput::Random(types * hidden),
                     ],

@@ -1,27 +1,34 @@
-//! Picks rows (`gather_indexes` of Google's `run_pretraining.py`): the hidden states of masked
-//! positions, or of every `[CLS]`.
+//! Picks rows of a tensor (`gather_indexes` of Google's `run_pretraining.py`): the hidden states of
+//! masked positions, or of every `[CLS]`.
 //!
 //! ```text
 //! y[i] = x[rows[i]]        dx[rows[i]] += dy[i]
 //! ```
 //!
 //! Shapes: x `[…, hidden]`, rows `[n]` (row numbers of x), y `[n, hidden]`. Nothing is saved.
-//! Order of summation: by i; every task looks at all i and owns a range of rows of dx.
+//! Order of summation: by i. A task owns a range of rows of dx and looks at every i.
 
 use super::super::graph::{Graph, GraphError, Integers, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand, Shape};
+use super::super::operation::{
+    Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand, Shape,
+};
+use crate::system::threads::{SplitOutput, for_each_range};
 use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::add;
-use crate::system::threads::{SplitOutput, for_each_range};
 
-/// Places of the operands.
+/// Indices of the operands.
 const X: usize = 0;
 const ROWS: usize = 1;
 
 impl Reference for GatherRows {
-    fn reference_forward(&self, inputs: &[ReferenceOperand], _dropout_key: &DropoutKey) -> Vec<f64> {
-        let (x, rows) = (inputs[X].floats(), inputs[ROWS].integers());
-        let mut y = Vec::new();
+    fn reference_forward(
+        &self,
+        inputs: &[ReferenceOperand],
+        _dropout_key: &DropoutKey,
+    ) -> Vec<f64> {
+        let x = inputs[X].floats(); // [rows of x, width]
+        let rows = inputs[ROWS].integers(); // [picked]
+        let mut y = Vec::new(); // [picked, width]
         for &row in rows {
             for c in 0..self.width {
                 y.push(x[row as usize * self.width + c]);
@@ -36,8 +43,9 @@ impl Reference for GatherRows {
         output_gradient: &[f64],
         _dropout_key: &DropoutKey,
     ) -> Vec<Vec<f64>> {
-        let (x, rows) = (inputs[X].floats(), inputs[ROWS].integers());
-        let mut dx = vec![0.0; x.len()];
+        let x = inputs[X].floats(); // [rows of x, width]
+        let rows = inputs[ROWS].integers(); // [picked]
+        let mut dx = vec![0.0; x.len()]; // [rows of x, width]
         for (i, &row) in rows.iter().enumerate() {
             for c in 0..self.width {
                 dx[row as usize * self.width + c] += output_gradient[i * self.width + c];
@@ -77,24 +85,30 @@ impl Operation for GatherRows {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let (x, rows) = (pass.inputs.floats(X), pass.inputs.integers(ROWS));
+        let x = pass.inputs.floats(X); // [rows of x, width]
+        let rows = pass.inputs.integers(ROWS); // [picked]
         let width = self.width;
+
+        // 1. y[i] = x[rows[i]], [picked, width]
         for (y, &row) in pass.output.chunks_exact_mut(width).zip(rows) {
             y.copy_from_slice(&x[row as usize * width..][..width]);
         }
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let rows = pass.inputs.integers(ROWS);
-        let dy = &*pass.output_gradient;
+        let rows = pass.inputs.integers(ROWS); // [picked]
+        let dy = &*pass.output_gradient; // [picked, width]
         let width = self.width;
         if let Some(dx) = pass.gradients.take(X) {
             let (accumulate, rows_of_x) = (dx.accumulate, dx.data.len() / width);
-            let outputs = [SplitOutput::new(dx.data, width)];
+            let outputs = [SplitOutput::new(dx.data, width)]; // [rows of x, width]
             for_each_range(rows_of_x, outputs, &mut [], 0, |range, [dx], _| {
+                // 1. dx = 0, unless it accumulates
                 if !accumulate {
                     dx.fill(0.0);
                 }
+
+                // 2. dx[rows[i]] += dy[i], for the rows in `range`
                 for (dy, &row) in dy.chunks_exact(width).zip(rows) {
                     let row = row as usize;
                     if range.contains(&row) {

@@ -1,5 +1,5 @@
-//! Layer normalisation (Ba et al., 2016), alone or as every BERT sub-layer ends (Vaswani et al.,
-//! 2017, section 5.4; post-LayerNorm). For each row,
+//! Layer normalisation (Ba et al., 2016), alone or after dropout and residual, as at the end of every
+//! BERT sub-layer (Vaswani et al., 2017, section 5.4; post-LayerNorm). For each row,
 //!
 //! ```text
 //! s = x    or    s = dropout(x) + residual
@@ -18,13 +18,17 @@
 //! in order.
 
 use super::super::graph::{Graph, GraphError, Integers, Operand, Parameter, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand};
-use crate::tensor::dropout::{Dropout, DropoutKey};
-use crate::tensor::kernels::{ROW_CHUNK, add, add_chunks, multiply, reduce, sum_lanes, vectorized};
-use crate::tensor::math;
+use super::super::operation::{
+    Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand,
+};
 use crate::system::threads::{SplitOutput, for_each_range};
+use crate::tensor::dropout::{Dropout, DropoutKey};
+use crate::tensor::kernels::{
+    ROW_CHUNK, add, add_chunks, multiply, reduce, store_or_add, sum_lanes, vectorized,
+};
+use crate::tensor::math;
 
-/// Places of the operands.
+/// Indices of the operands.
 const X: usize = 0;
 const GAMMA: usize = 1;
 const BETA: usize = 2;
@@ -33,10 +37,10 @@ const ROW_IDS: usize = 4;
 
 impl Reference for LayerNorm {
     fn reference_forward(&self, inputs: &[ReferenceOperand], dropout_key: &DropoutKey) -> Vec<f64> {
-        let [gamma, beta] = [GAMMA, BETA].map(|place| inputs[place].floats());
-        let mut y = Vec::new();
+        let [gamma, beta] = [GAMMA, BETA].map(|place| inputs[place].floats()); // [hidden] each
+        let mut y = Vec::new(); // [rows, hidden]
         for row in 0..self.rows {
-            let (x_hat, _) = self.reference_normalized(inputs, row, dropout_key);
+            let (x_hat, _) = self.reference_normalized(inputs, row, dropout_key); // [hidden]
             for c in 0..self.hidden {
                 y.push(gamma[c] * x_hat[c] + beta[c]);
             }
@@ -50,12 +54,12 @@ impl Reference for LayerNorm {
         output_gradient: &[f64],
         dropout_key: &DropoutKey,
     ) -> Vec<Vec<f64>> {
-        let (gamma, width) = (inputs[GAMMA].floats(), self.hidden);
-        let (mut dx, mut d_residual) = (Vec::new(), Vec::new());
-        let (mut d_gamma, mut d_beta) = (vec![0.0; width], vec![0.0; width]);
+        let (gamma, width) = (inputs[GAMMA].floats(), self.hidden); // [hidden]
+        let (mut dx, mut d_residual) = (Vec::new(), Vec::new()); // [rows, hidden] each
+        let (mut d_gamma, mut d_beta) = (vec![0.0; width], vec![0.0; width]); // [hidden] each
         for row in 0..self.rows {
-            let (x_hat, inverse) = self.reference_normalized(inputs, row, dropout_key);
-            let dy = &output_gradient[row * width..(row + 1) * width];
+            let (x_hat, inverse) = self.reference_normalized(inputs, row, dropout_key); // [hidden]
+            let dy = &output_gradient[row * width..(row + 1) * width]; // [hidden]
             let (mut mean_g, mut mean_gx) = (0.0, 0.0);
             for c in 0..width {
                 d_gamma[c] += dy[c] * x_hat[c];
@@ -63,7 +67,7 @@ impl Reference for LayerNorm {
                 mean_g += dy[c] * gamma[c] / width as f64;
                 mean_gx += dy[c] * gamma[c] * x_hat[c] / width as f64;
             }
-            let factors = self.reference_factors(inputs, row, dropout_key);
+            let factors = self.reference_factors(inputs, row, dropout_key); // [hidden]
             for c in 0..width {
                 let ds = (dy[c] * gamma[c] - mean_g - x_hat[c] * mean_gx) * inverse;
                 dx.push(ds * factors[c]);
@@ -79,15 +83,15 @@ impl Reference for LayerNorm {
 }
 
 impl LayerNorm {
-    /// x̂ of one row, and 1/√(σ² + ε).
+    /// x̂ of one row, `[hidden]`, and 1/√(σ² + ε).
     fn reference_normalized(
         &self,
         inputs: &[ReferenceOperand],
         row: usize,
         dropout_key: &DropoutKey,
     ) -> (Vec<f64>, f64) {
-        let factors = self.reference_factors(inputs, row, dropout_key);
-        let mut s = Vec::new();
+        let factors = self.reference_factors(inputs, row, dropout_key); // [hidden]
+        let mut s = Vec::new(); // [hidden]
         for c in 0..self.hidden {
             let at = row * self.hidden + c;
             let residual = if self.residual { inputs[RESIDUAL].floats()[at] } else { 0.0 };
@@ -99,15 +103,15 @@ impl LayerNorm {
         (s.iter().map(|s| (s - mean) * inverse).collect(), inverse)
     }
 
-    /// The dropout factors of one row; all 1 without dropout. The mask belongs to a token of the
-    /// step's whole batch: sequence `first_sequence + b`, position p.
+    /// The dropout factors of one row, `[hidden]`; all 1 without dropout. The mask belongs to a token
+    /// of the step's whole batch: sequence `first_sequence + b`, position p.
     fn reference_factors(
         &self,
         inputs: &[ReferenceOperand],
         row: usize,
         dropout_key: &DropoutKey,
     ) -> Vec<f64> {
-        let mut factors = vec![1.0; self.hidden];
+        let mut factors = vec![1.0; self.hidden]; // [hidden]
         if let Some(dropout) = self.dropout {
             let row_id = inputs[ROW_IDS].integers()[row] as usize;
             let (b, p) = (row_id / self.seq, row_id % self.seq);
@@ -125,7 +129,7 @@ pub struct LayerNorm {
     eps: f32,
     residual: bool,
     dropout: Option<Dropout>,
-    /// Rows of one sequence; needed to number the rows of the step's whole batch.
+    /// Rows of one sequence: numbers the rows of the step's whole batch, for the dropout mask.
     seq: usize,
 }
 
@@ -178,8 +182,7 @@ fn push(
 ) -> Result<Tensor, GraphError> {
     let (rows, hidden) = (x.shape.rows(), x.shape.columns());
     let seq = x.shape.dimensions().iter().rev().nth(1).copied().unwrap_or(1);
-    let operation =
-        LayerNorm { rows, hidden, eps, residual: residual.is_some(), dropout, seq };
+    let operation = LayerNorm { rows, hidden, eps, residual: residual.is_some(), dropout, seq };
     let name = operation.name();
     let parameters = [parameters.gamma, parameters.beta];
     for parameter in parameters {
@@ -197,7 +200,7 @@ fn push(
 }
 
 vectorized! {
-    /// One row: s becomes x̂, y becomes γ·x̂ + β; returns 1/√(σ² + ε).
+    /// One row: s becomes x̂, y becomes γ·x̂ + β; returns 1/√(σ² + ε). All slices are `[hidden]`.
     fn normalize_row(s: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32, y: &mut [f32]) -> f32 {
         let width = s.len() as f32;
         let mean = sum_lanes(s) / width;
@@ -218,7 +221,8 @@ vectorized! {
         inverse
     }
 
-    /// One row: ds from dy, x̂ and 1/√(σ² + ε); dγ and dβ of the row are added.
+    /// One row: computes ds from dy, x̂ and `inverse` = 1/√(σ² + ε); adds to dγ and dβ. All slices are
+    /// `[hidden]`.
     fn backward_row(
         dy: &[f32],
         x_hat: &[f32],
@@ -248,7 +252,7 @@ impl LayerNorm {
         dropout_key.first_sequence * self.seq + row_id as usize
     }
 
-    /// Scratch for two rows (dropout factors; ds) a task.
+    /// Scratch of one task: dropout factors and ds, `[hidden]` each.
     fn row_scratch(&self) -> usize {
         2 * self.hidden
     }
@@ -276,64 +280,82 @@ impl Operation for LayerNorm {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let [x, gamma, beta] = [X, GAMMA, BETA].map(|place| pass.inputs.floats(place));
-        let (residual, row_ids) = (pass.inputs.floats(RESIDUAL), pass.inputs.integers(ROW_IDS));
+        let x = pass.inputs.floats(X); // [rows, hidden]
+        let [gamma, beta] = [GAMMA, BETA].map(|place| pass.inputs.floats(place)); // [hidden] each
+        let residual = pass.inputs.floats(RESIDUAL); // [rows, hidden], or empty
+        let row_ids = pass.inputs.integers(ROW_IDS); // [rows], or empty
         let width = self.hidden;
         let rows = pass.output.len() / width;
         let dropout = self.dropout.filter(|_| pass.training);
         let (x_hat, inverse) = pass.saved.split_at_mut(self.rows * width);
-        let outputs =
-            [SplitOutput::new(pass.output, width), SplitOutput::new(x_hat, width), SplitOutput::new(inverse, 1)];
-        for_each_range(rows, outputs, pass.scratch, self.row_scratch(), |range, outputs, scratch| {
-            let [y, x_hat, inverse] = outputs;
-            let factors = &mut scratch[..width];
-            let rows = y.chunks_exact_mut(width).zip(x_hat.chunks_exact_mut(width));
-            for (row, ((y, s), inverse)) in range.zip(rows.zip(inverse)) {
-                let at = row * width..(row + 1) * width;
-                if let Some(dropout) = dropout {
-                    let row = self.global_row(&pass.dropout_key, row_ids[row]);
-                    dropout.factors(&pass.dropout_key, row, factors);
-                    multiply(&x[at.clone()], factors, false, s);
-                } else {
-                    s.copy_from_slice(&x[at.clone()]);
+        let outputs = [
+            SplitOutput::new(pass.output, width), // y, [rows, hidden]
+            SplitOutput::new(x_hat, width),       // [rows, hidden]
+            SplitOutput::new(inverse, 1),         // 1/√(σ² + ε), [rows]
+        ];
+        for_each_range(
+            rows,
+            outputs,
+            pass.scratch,
+            self.row_scratch(),
+            |range, outputs, scratch| {
+                let [y, x_hat, inverse] = outputs; // those of the rows in `range`
+                let factors = &mut scratch[..width]; // [hidden]
+                let rows = y.chunks_exact_mut(width).zip(x_hat.chunks_exact_mut(width));
+                for (row, ((y, s), inverse)) in range.zip(rows.zip(inverse)) {
+                    let at = row * width..(row + 1) * width;
+
+                    // 1. s = dropout(x) + residual, in the memory of x̂
+                    if let Some(dropout) = dropout {
+                        let row = self.global_row(&pass.dropout_key, row_ids[row]);
+                        dropout.factors(&pass.dropout_key, row, factors);
+                        multiply(&x[at.clone()], factors, false, s);
+                    } else {
+                        s.copy_from_slice(&x[at.clone()]);
+                    }
+                    if self.residual {
+                        add(&residual[at], s);
+                    }
+
+                    // 2. x̂ = (s − μ) / √(σ² + ε) and y = γ·x̂ + β
+                    *inverse = normalize_row(s, gamma, beta, self.eps, y);
                 }
-                if self.residual {
-                    add(&residual[at], s);
-                }
-                *inverse = normalize_row(s, gamma, beta, self.eps, y);
-            }
-        });
+            },
+        );
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let (gamma, row_ids) = (pass.inputs.floats(GAMMA), pass.inputs.integers(ROW_IDS));
+        let gamma = pass.inputs.floats(GAMMA); // [hidden]
+        let row_ids = pass.inputs.integers(ROW_IDS); // [rows], or empty
         let width = self.hidden;
         let (dx, d_residual) = (pass.gradients.take(X), pass.gradients.take(RESIDUAL));
         let (d_gamma, d_beta) = (pass.gradients.take(GAMMA), pass.gradients.take(BETA));
-        let (x_hat, inverse) = pass.saved.split_at(self.rows * width);
-        let dy = &*pass.output_gradient;
+        let (x_hat, inverse) = pass.saved.split_at(self.rows * width); // [rows, hidden]; [rows]
+        let dy = &*pass.output_gradient; // [rows, hidden]
         let (dropout_key, rows) = (pass.dropout_key, dy.len() / width);
-
         let chunks = rows.div_ceil(ROW_CHUNK);
         let (partials, scratch) = pass.scratch.split_at_mut(2 * chunks * width);
         let (gamma_partial, beta_partial) = partials.split_at_mut(chunks * width);
+        // dx and d_residual are [rows, hidden], or empty when the gradient is not needed.
         let [(dx, add_dx), (d_residual, add_residual)] = [dx, d_residual]
             .map(|gradient| gradient.map_or_else(Default::default, |g| (g.data, g.accumulate)));
         let outputs = [
-            SplitOutput::new(gamma_partial, width),
-            SplitOutput::new(beta_partial, width),
+            SplitOutput::new(gamma_partial, width), // dγ by chunk, [chunks, hidden]
+            SplitOutput::new(beta_partial, width),  // dβ by chunk, [chunks, hidden]
             SplitOutput::new(dx, ROW_CHUNK * width),
             SplitOutput::new(d_residual, ROW_CHUNK * width),
         ];
         for_each_range(chunks, outputs, scratch, self.row_scratch(), |range, outputs, scratch| {
-            let [gamma_partial, beta_partial, dx, d_residual] = outputs;
-            let (factors, ds) = scratch.split_at_mut(width);
+            let [gamma_partial, beta_partial, dx, d_residual] = outputs; // those of `range`
+            let (factors, ds) = scratch.split_at_mut(width); // [hidden] each
             gamma_partial.fill(0.0);
             beta_partial.fill(0.0);
             let first = range.start * ROW_CHUNK;
             for row in first..rows.min(range.end * ROW_CHUNK) {
                 let chunk = (row / ROW_CHUNK - range.start) * width;
                 let at = row * width..(row + 1) * width;
+
+                // 1. ds, and the row's terms of dγ and dβ
                 backward_row(
                     &dy[at.clone()],
                     &x_hat[at.clone()],
@@ -343,6 +365,8 @@ impl Operation for LayerNorm {
                     &mut beta_partial[chunk..chunk + width],
                     ds,
                 );
+
+                // 2. d_residual = ds and dx = ds·dropout factors
                 let own = (row - first) * width..(row - first + 1) * width;
                 if !d_residual.is_empty() {
                     store_or_add(ds, add_residual, &mut d_residual[own.clone()]);
@@ -358,6 +382,8 @@ impl Operation for LayerNorm {
                 }
             }
         });
+
+        // 3. dγ and dβ: the chunks' sums in order
         for (gradient, partial) in [(d_gamma, &*gamma_partial), (d_beta, &*beta_partial)] {
             if let Some(gradient) = gradient {
                 add_chunks(partial, gradient.to_add());
@@ -385,9 +411,4 @@ impl Operation for LayerNorm {
         }
         cases
     }
-}
-
-/// to = from, or to += from.
-fn store_or_add(from: &[f32], accumulate: bool, to: &mut [f32]) {
-    if accumulate { add(from, to) } else { to.copy_from_slice(from) }
 }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Shapes: x `[…, in]`, W `[out, in]` as Hugging Face and PyTorch store it, b `[out]`, y `[…, out]`.
-//! Saved: GELU′(z), only with GELU: on the way forward it shares Φ(z) with GELU(z).
+//! Saved: GELU′(z) `[…, out]`, only with GELU. Forward computes it because GELU(z) needs Φ(z) too.
 //!
 //! ```text
 //! dz = dy    or    dy · GELU′(z)
@@ -16,22 +16,30 @@
 //! of 64 rows, then chunks in order.
 
 use super::super::graph::{Graph, GraphError, Parameter, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand};
+use super::super::operation::{
+    Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand,
+};
+use crate::system::threads::{SplitOutput, for_each_range};
 use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::{add_bias, scale_by, sum_rows, sum_rows_scratch, vectorized};
 use crate::tensor::math;
 use crate::tensor::matmul::{WriteMode, matmul_parallel, matrix, matrix_mut};
-use crate::system::threads::{SplitOutput, for_each_range};
 
-/// Places of the operands.
+/// Indices of the operands.
 const X: usize = 0;
 const WEIGHT: usize = 1;
 const BIAS: usize = 2;
 
 impl Reference for Linear {
-    fn reference_forward(&self, inputs: &[ReferenceOperand], _dropout_key: &DropoutKey) -> Vec<f64> {
-        let [x, w, b] = [X, WEIGHT, BIAS].map(|place| inputs[place].floats());
-        let mut y = Vec::new();
+    fn reference_forward(
+        &self,
+        inputs: &[ReferenceOperand],
+        _dropout_key: &DropoutKey,
+    ) -> Vec<f64> {
+        let x = inputs[X].floats(); // [rows, in]
+        let w = inputs[WEIGHT].floats(); // [out, in]
+        let b = inputs[BIAS].floats(); // [out]
+        let mut y = Vec::new(); // [rows, out]
         for r in 0..self.rows {
             for o in 0..self.outputs {
                 let mut z = b[o];
@@ -50,10 +58,12 @@ impl Reference for Linear {
         output_gradient: &[f64],
         _dropout_key: &DropoutKey,
     ) -> Vec<Vec<f64>> {
-        let [x, w, b] = [X, WEIGHT, BIAS].map(|place| inputs[place].floats());
-        let mut dx = vec![0.0; x.len()];
-        let mut dw = vec![0.0; w.len()];
-        let mut db = vec![0.0; b.len()];
+        let x = inputs[X].floats(); // [rows, in]
+        let w = inputs[WEIGHT].floats(); // [out, in]
+        let b = inputs[BIAS].floats(); // [out]
+        let mut dx = vec![0.0; x.len()]; // [rows, in]
+        let mut dw = vec![0.0; w.len()]; // [out, in]
+        let mut db = vec![0.0; b.len()]; // [out]
         for r in 0..self.rows {
             for o in 0..self.outputs {
                 let mut dz = output_gradient[r * self.outputs + o];
@@ -77,7 +87,7 @@ impl Reference for Linear {
     }
 }
 
-/// Φ, the distribution function of the standard normal distribution.
+/// Φ(z), the distribution function of the standard normal distribution.
 fn normal_cdf(z: f64) -> f64 {
     0.5 * (1.0 + math::erf64(z / std::f64::consts::SQRT_2))
 }
@@ -134,7 +144,7 @@ fn push(
 }
 
 vectorized! {
-    /// Some rows: y = GELU(z + b), and z becomes GELU′(z + b).
+    /// y = GELU(z + b), and z becomes GELU′(z + b). z and y are `[rows, out]`, b is `[out]`.
     fn bias_gelu(bias: &[f32], z: &mut [f32], y: &mut [f32]) {
         let width = bias.len();
         for (z, y) in z.chunks_exact_mut(width).zip(y.chunks_exact_mut(width)) {
@@ -144,7 +154,7 @@ vectorized! {
         }
     }
 
-    /// Some rows: z becomes GELU(z + b).
+    /// z `[rows, out]` becomes GELU(z + b).
     fn bias_gelu_in_place(bias: &[f32], z: &mut [f32]) {
         for z in z.chunks_exact_mut(bias.len()) {
             for (z, bias) in z.iter_mut().zip(bias) {
@@ -185,18 +195,25 @@ impl Operation for Linear {
     }
 
     fn forward(&self, pass: Forward<'_>) {
-        let [x, w, b] = [X, WEIGHT, BIAS].map(|place| pass.inputs.floats(place));
+        let x = pass.inputs.floats(X); // [rows, in]
+        let w = pass.inputs.floats(WEIGHT); // [out, in]
+        let b = pass.inputs.floats(BIAS); // [out]
         let (inputs, outputs) = (self.inputs, self.outputs);
         let rows = pass.output.len() / outputs;
+
+        // 1. x·Wᵀ, in the memory of GELU′(z) if that is saved, else in the memory of y
         let with_derivative = self.gelu && pass.training;
         let z = if with_derivative { &mut pass.saved[..rows * outputs] } else { &mut *pass.output };
         matmul_parallel(
             matrix(x, rows, inputs),
             matrix(w, outputs, inputs).reversed_axes(),
             WriteMode::Store,
-            matrix_mut(z, rows, outputs),
+            matrix_mut(z, rows, outputs), // [rows, out]
         );
-        let (z, y) = (SplitOutput::new(pass.saved, outputs), SplitOutput::new(pass.output, outputs));
+
+        // 2. z = x·Wᵀ + b, then y = z, or y = GELU(z) and GELU′(z)
+        let z = SplitOutput::new(pass.saved, outputs); // [rows, out], or empty
+        let y = SplitOutput::new(pass.output, outputs); // [rows, out]
         for_each_range(rows, [z, y], &mut [], 0, |_, [z, y], _| match self.gelu {
             false => add_bias(b, y),
             true if with_derivative => bias_gelu(b, z, y),
@@ -205,17 +222,22 @@ impl Operation for Linear {
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
-        let [x, w] = [X, WEIGHT].map(|place| pass.inputs.floats(place));
+        let x = pass.inputs.floats(X); // [rows, in]
+        let w = pass.inputs.floats(WEIGHT); // [out, in]
         let (inputs, outputs) = (self.inputs, self.outputs);
         let rows = pass.output_gradient.len() / outputs;
+
+        // 1. dz = dy·GELU′(z), in the memory of dy; without GELU dz = dy
         if self.gelu {
-            let dz = SplitOutput::new(pass.output_gradient, outputs);
-            let derivative = &*pass.saved;
+            let dz = SplitOutput::new(pass.output_gradient, outputs); // [rows, out]
+            let derivative = &*pass.saved; // [rows, out]
             for_each_range(rows, [dz], &mut [], 0, |range, [dz], _| {
                 scale_by(&derivative[range.start * outputs..range.end * outputs], dz);
             });
         }
-        let dz = &*pass.output_gradient;
+        let dz = &*pass.output_gradient; // [rows, out]
+
+        // 2. dx = dz·W, [rows, in]
         if let Some(dx) = pass.gradients.take(X) {
             matmul_parallel(
                 matrix(dz, rows, outputs),
@@ -224,6 +246,8 @@ impl Operation for Linear {
                 matrix_mut(dx.data, rows, inputs),
             );
         }
+
+        // 3. dW += dzᵀ·x, [out, in]
         if let Some(dw) = pass.gradients.take(WEIGHT) {
             matmul_parallel(
                 matrix(dz, rows, outputs).reversed_axes(),
@@ -232,6 +256,8 @@ impl Operation for Linear {
                 matrix_mut(dw.data, outputs, inputs),
             );
         }
+
+        // 4. db += Σ_rows dz, [out]
         if let Some(db) = pass.gradients.take(BIAS) {
             sum_rows(dz, db.to_add(), pass.scratch);
         }

@@ -4,19 +4,25 @@
 //! y = tanh(x)        dx = dy·(1 − y²)
 //! ```
 //!
-//! Shapes: x, y `[…]`. Saved: y.
+//! Shapes: x, y `[…]`, any. Saved: y.
 
 use super::super::graph::{Graph, GraphError, Tensor};
-use super::super::operation::{Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand};
+use super::super::operation::{
+    Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand,
+};
 use crate::tensor::dropout::DropoutKey;
 use crate::tensor::kernels::vectorized;
 use crate::tensor::math;
 
-/// Place of the operand.
+/// Index of the operand.
 const X: usize = 0;
 
 impl Reference for Tanh {
-    fn reference_forward(&self, inputs: &[ReferenceOperand], _dropout_key: &DropoutKey) -> Vec<f64> {
+    fn reference_forward(
+        &self,
+        inputs: &[ReferenceOperand],
+        _dropout_key: &DropoutKey,
+    ) -> Vec<f64> {
         inputs[X].floats().iter().map(|x| x.tanh()).collect()
     }
 
@@ -26,8 +32,8 @@ impl Reference for Tanh {
         output_gradient: &[f64],
         _dropout_key: &DropoutKey,
     ) -> Vec<Vec<f64>> {
-        let x = inputs[X].floats();
-        let mut dx = Vec::new();
+        let x = inputs[X].floats(); // [elements]
+        let mut dx = Vec::new(); // [elements]
         for i in 0..self.elements {
             dx.push(output_gradient[i] * (1.0 - x[i].tanh().powi(2)));
         }
@@ -40,7 +46,7 @@ pub struct Tanh {
     elements: usize,
 }
 
-/// Pushes tanh(x).
+/// Pushes y = tanh(x), in the shape of x.
 ///
 /// # Errors
 /// Never for this operand; other operations check shapes here.
@@ -49,12 +55,14 @@ pub fn tanh(g: &mut Graph<'_>, x: Tensor) -> Result<Tensor, GraphError> {
 }
 
 vectorized! {
+    /// y = tanh(x). Both slices are `[elements]`.
     fn forward(x: &[f32], y: &mut [f32]) {
         for (y, x) in y.iter_mut().zip(x) {
             *y = math::tanh(*x);
         }
     }
 
+    /// dx = dy·(1 − y²), or dx += dy·(1 − y²). All slices are `[elements]`.
     fn backward(dy: &[f32], y: &[f32], accumulate: bool, dx: &mut [f32]) {
         for ((dx, dy), y) in dx.iter_mut().zip(dy).zip(y) {
             let before = if accumulate { *dx } else { 0.0 };
@@ -81,13 +89,18 @@ impl Operation for Tanh {
     }
 
     fn forward(&self, pass: Forward<'_>) {
+        // 1. y = tanh(x), [elements]
         forward(pass.inputs.floats(X), pass.output);
+
+        // 2. saved = y, [elements]
         pass.saved.copy_from_slice(pass.output);
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
+        let (dy, y) = (&*pass.output_gradient, &*pass.saved); // [elements] each
         if let Some(dx) = pass.gradients.take(X) {
-            backward(pass.output_gradient, pass.saved, dx.accumulate, dx.data);
+            // 1. dx = dy·(1 − y²), [elements]
+            backward(dy, y, dx.accumulate, dx.data);
         }
     }
 

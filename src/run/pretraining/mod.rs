@@ -1,6 +1,6 @@
 //! Pretraining as a run: settings, preparation, the call in one line.
 //!
-//! - [`PretrainingOptions`]: every setting; [`PretrainingRecipe`] those that change the weights.
+//! - [`PretrainingOptions`]: every setting; [`PretrainingRecipe`]: the settings that change the weights.
 //! - [`Pretraining`]: the builder, from text to model in one call.
 //! - [`PretrainingJob`]: what [`begin`](super::begin) and [`resume`](super::resume) work on.
 

@@ -1,4 +1,4 @@
-//! Element-wise operations over slices.
+//! Element-wise operations over slices of equal length.
 
 use super::vectorized::vectorized;
 
@@ -31,6 +31,15 @@ vectorized! {
             pairs.for_each(|(y, (x, f))| *y += x * f);
         } else {
             pairs.for_each(|(y, (x, f))| *y = x * f);
+        }
+    }
+
+    /// y = x, or y += x.
+    pub fn store_or_add(x: &[f32], accumulate: bool, y: &mut [f32]) {
+        if accumulate {
+            y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
+        } else {
+            y.copy_from_slice(x);
         }
     }
 

@@ -11,11 +11,12 @@
 //! | `vectorized.rs` | the macro that compiles a plain loop for each of them |
 //! | `elementwise.rs` | sums and products, element by element |
 //! | `reductions.rs` | sums and maxima in a fixed order |
-//! | `vector.rs` | a vector register: what the matrix product is written in |
+//! | `softmax.rs` | softmax of a row, whole or in chunks |
+//! | `vector.rs` | a vector register with the operations that the matrix product uses |
 //! | `tile.rs`, `pack.rs` | the matrix product's inner loops, generic over the register |
 //! | `entry_points.rs` | those loops compiled for each instruction set |
-//! | `product.rs` | the matrix product around them |
-//! | `fma_burst.rs` | the most multiply-adds that a thread can do |
+//! | `product.rs` | the matrix product, which calls them |
+//! | `fma_burst.rs` | measures the most multiply-adds that a thread can do |
 #![allow(unsafe_code)]
 
 mod elementwise;
@@ -28,13 +29,14 @@ mod pack;
 mod product;
 mod reductions;
 mod simd;
+mod softmax;
 #[cfg(target_arch = "x86_64")]
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod vector;
 mod vectorized;
 
-pub use elementwise::{add, add_bias, multiply, scale, scale_by};
+pub use elementwise::{add, add_bias, multiply, scale, scale_by, store_or_add};
 pub use fma_burst::{FMA_BURST_FLOP, fma_burst};
 #[cfg(target_arch = "x86_64")]
 pub(super) use product::product;
@@ -43,4 +45,8 @@ pub use reductions::{
 };
 pub(crate) use reductions::{max_lanes, reduce, sum_lanes};
 pub use simd::Simd;
+pub(crate) use softmax::{
+    chunk_state, combine_chunks, row_summary, softmax_backward_row, softmax_chunk, softmax_row,
+    weighted_probabilities,
+};
 pub(crate) use vectorized::vectorized;
