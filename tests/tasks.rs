@@ -123,19 +123,17 @@ fn by_definition(model: &Model<'_>, settings: &EvalSettings) -> (u64, u64, [f64;
 fn an_evaluation_uses_each_of_its_settings_and_counts_exactly() {
     let model = model();
     let base = EvalSettings::default().eval_batch_size(7);
-    let base = base.pairs(cloze::data::PairSettings { max_seq_length: 24, ..base.pairs });
-    let base = base.masks(cloze::data::MaskSettings { max_predictions_per_seq: 6, ..base.masks });
+    let base = base.pairs(base.pairs.with_max_seq_length(24));
+    let base = base.masks(base.masks.with_max_predictions_per_seq(6));
     let (pairs, masks) = (base.pairs, base.masks);
-    type Pairs = cloze::data::PairSettings;
-    type Masks = cloze::data::MaskSettings;
     let all = [
         ("base", base),
-        ("max_seq_length", base.pairs(Pairs { max_seq_length: 16, ..pairs })),
-        ("short_seq_prob", base.pairs(Pairs { short_seq_prob: 1.0, ..pairs })),
-        ("no_nsp", base.pairs(Pairs { no_nsp: true, ..pairs })),
-        ("masked_lm_prob", base.masks(Masks { masked_lm_prob: 0.4, ..masks })),
-        ("max_predictions_per_seq", base.masks(Masks { max_predictions_per_seq: 2, ..masks })),
-        ("whole_word_mask", base.masks(Masks { whole_word_mask: true, ..masks })),
+        ("max_seq_length", base.pairs(pairs.with_max_seq_length(16))),
+        ("short_seq_prob", base.pairs(pairs.with_short_seq_prob(1.0))),
+        ("no_nsp", base.pairs(pairs.with_no_nsp(true))),
+        ("masked_lm_prob", base.masks(masks.with_masked_lm_prob(0.4))),
+        ("max_predictions_per_seq", base.masks(masks.with_max_predictions_per_seq(2))),
+        ("whole_word_mask", base.masks(masks.with_whole_word_mask(true))),
         ("seed", base.seed(1)),
     ];
     let mut losses = Vec::new();

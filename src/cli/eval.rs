@@ -3,7 +3,7 @@
 use super::instance_options::InstanceOptions;
 use super::output::print;
 use cloze::data::Corpus;
-use cloze::report::Terminal;
+use cloze::report::{Terminal, print_line};
 use cloze::tasks::{EvalSettings, evaluate};
 use cloze::train::Evaluation;
 use cloze::train::pretraining::{MASKED_LM, NEXT_SENTENCE};
@@ -63,6 +63,9 @@ pub fn run(args: Args) -> cloze::Result<()> {
 /// Reads model and text, and evaluates.
 fn measure(args: &Args) -> cloze::Result<Evaluation> {
     let corpus = Corpus::from_inputs(&args.input)?;
+    if let Some(note) = corpus.passed_over() {
+        print_line(note);
+    }
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let model = super::open_model(&args.model)?;
     let positions = model.bert().config.max_position_embeddings;

@@ -2,9 +2,10 @@
 
 use super::instance_options::InstanceOptions;
 use super::option_names::with_option_names;
-use super::output::{check_place, write_or_print};
+use super::output::{self, write_or_print};
 use cloze::data::{Corpus, Sampler, SentenceEncoder, Storage, TokenStore, to_json};
 use cloze::report::{Terminal, print_line};
+use cloze::system::files::Output;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,20 +45,29 @@ pub struct Args {
 
 /// Runs `cloze instances`.
 pub fn run(args: Args) -> cloze::Result<()> {
-    check_place(args.output.as_deref())?;
+    let inputs = args.input.iter().map(|input| ("--input", Path::new(input)));
+    let output = output::open(args.output.as_deref(), inputs.chain(args.source.path()))?;
     args.instance_options.check()?;
-    args.threads.run(|| make(&args))
+    args.threads.run(|| make(&args, output))
 }
 
 /// Reads the text and writes its instances.
-fn make(args: &Args) -> cloze::Result<()> {
-    let corpus = Corpus::from_inputs(&args.input)?;
+fn make(args: &Args, output: Option<Output>) -> cloze::Result<()> {
+    let target = output.as_ref().and_then(Output::target);
+    let outputs: Vec<&Path> = target.into_iter().chain(args.source.vocab()).collect();
+    let corpus = Corpus::from_inputs_without(&args.input, &outputs)?;
+    if let Some(note) = corpus.passed_over() {
+        print_line(note);
+    }
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let tokenizer = args.source.tokenizer(args.cased)?;
     let vocabulary = tokenizer.vocabulary();
     // Tokens of a large text wait beside the output, where there is room for more.
-    let place = args.output.as_deref().and_then(Path::parent).map(Path::to_path_buf);
-    let place = place.unwrap_or_else(std::env::temp_dir);
+    let place = match target.and_then(Path::parent) {
+        Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        Some(parent) => parent.to_path_buf(),
+        None => std::env::temp_dir(),
+    };
     let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
     let storage = Storage::TemporaryFile(place).unless_small(&corpus);
@@ -71,7 +81,7 @@ fn make(args: &Args) -> cloze::Result<()> {
         print_line(format_args!("warning: {}", with_option_names(&warning)));
     }
     let mut count = 0u64;
-    write_or_print(args.output.as_deref(), |out| {
+    write_or_print(output, |out| {
         while let Some(instance) = sampler.next_before(args.dupe_factor.into()) {
             writeln!(out, "{}", to_json(&instance, vocabulary))?;
             count += 1;

@@ -1,6 +1,8 @@
-//! Standard output: answers, and nothing else.
+//! Where answers go: a file that is prepared before the work, or standard output, which holds nothing else.
 
-use cloze::system::files::{self, FileError};
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+use cloze::system::files::{FileError, Output};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -18,27 +20,44 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> clo
     }
 }
 
-/// Checks that a file can be at `path`, before the work that it is for.
-pub(super) fn check_place(path: Option<&Path>) -> cloze::Result<()> {
-    let Some(path) = path else { return Ok(()) };
-    if path.is_dir() {
-        return Err(FileError::io("write", path, io::ErrorKind::IsADirectory.into()).into());
+/// Prepares the file that `--output` names, before the work. `sources` are the options that name what the
+/// command reads, with their values: a file, a directory of a model, or a pattern. An output that would
+/// replace one of these files is wrong usage and ends the program.
+pub(super) fn open<'s>(
+    path: Option<&Path>,
+    sources: impl IntoIterator<Item = (&'static str, &'s Path)>,
+) -> cloze::Result<Option<Output>> {
+    let Some(path) = path else { return Ok(None) };
+    if let Some((option, source)) =
+        sources.into_iter().find(|(option, source)| replaces(path, option, source))
+    {
+        let message = format!(
+            "--output `{}` would overwrite {option} `{}`; give another --output\n",
+            path.display(),
+            source.display()
+        );
+        super::Cli::command().error(ErrorKind::ValueValidation, message).exit();
     }
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => std::fs::read_dir(parent)
-            .map(drop)
-            .map_err(|error| FileError::io("write into", parent, error).into()),
-        _ => Ok(()),
-    }
+    Ok(Some(Output::open(path)?))
 }
 
-/// Lets `write` write to the file `path`, whole or not at all; to standard output without one.
+/// Whether writing to `output` replaces a file that `option` names, links followed.
+fn replaces(output: &Path, option: &str, source: &Path) -> bool {
+    let (Ok(output), Ok(source)) = (output.canonicalize(), source.canonicalize()) else {
+        return false;
+    };
+    // A pipe or device is written into, not replaced.
+    output.is_file()
+        && (output == source || (option == "--model" && output.parent() == Some(&source)))
+}
+
+/// Lets `write` write to the prepared file, whole or not at all; to standard output without one.
 pub(super) fn write_or_print(
-    path: Option<&Path>,
+    output: Option<Output>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> cloze::Result<()> {
-    match path {
-        Some(path) => Ok(files::write_atomically(path, write)?),
+    match output {
+        Some(output) => Ok(output.write(write)?),
         None => print(write),
     }
 }

@@ -50,6 +50,17 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// The option with its value.
+    pub(super) fn path(&self) -> Option<(&'static str, &Path)> {
+        let vocab = self.vocab().map(|path| ("--vocab", path));
+        vocab.or_else(|| self.model.as_deref().map(|path| ("--model", path)))
+    }
+
+    /// The `vocab.txt`, when the vocabulary comes from one.
+    pub(super) fn vocab(&self) -> Option<&Path> {
+        self.vocab.as_deref()
+    }
+
     /// The tokenizer of the vocabulary or model.
     pub(super) fn tokenizer(&self, cased: bool) -> Result<Tokenizer, TokenizerError> {
         match (&self.vocab, &self.model) {

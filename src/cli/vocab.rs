@@ -1,12 +1,11 @@
 //! `cloze vocab`: text ─► vocab.txt: learns a WordPiece vocabulary.
 
-use super::output::{check_place, print};
+use super::output::{self, print};
 use cloze::data::Corpus;
 use cloze::data::count_words;
 use cloze::report::{Terminal, print_line};
-use cloze::system::files;
 use cloze::tokenizer::{TokenizerOptions, TrainerOptions, learn};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The options of `cloze vocab`.
 #[derive(clap::Args)]
@@ -40,9 +39,14 @@ pub struct Args {
 
 /// Runs `cloze vocab`.
 pub fn run(args: Args) -> cloze::Result<()> {
-    check_place(args.output.as_deref())?;
+    let sources = args.input.iter().map(|input| ("--input", Path::new(input)));
+    let output = output::open(args.output.as_deref(), sources)?;
     let normalizer = TokenizerOptions::default().with_do_lower_case(!args.cased).normalizer();
-    let corpus = Corpus::from_inputs(&args.input)?;
+    let outputs: Vec<&Path> = output.iter().filter_map(|output| output.target()).collect();
+    let corpus = Corpus::from_inputs_without(&args.input, &outputs)?;
+    if let Some(note) = corpus.passed_over() {
+        print_line(note);
+    }
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let (total, mut terminal) = (corpus.bytes(), Terminal::new(None));
     let progress = &mut |done| terminal.progress("counting words", done, total);
@@ -65,8 +69,8 @@ pub fn run(args: Args) -> cloze::Result<()> {
             args.min_frequency.max(1),
         ));
     }
-    if let Some(path) = &args.output {
-        files::write_atomically(path, |out| vocabulary.write(out))?;
+    if let (Some(output), Some(path)) = (output, &args.output) {
+        output.write(|out| vocabulary.write(out))?;
         print_line(format_args!("wrote {} entries to `{}`", vocabulary.len(), path.display()));
     }
     print(|out| match &args.output {

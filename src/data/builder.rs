@@ -2,7 +2,7 @@
 //!
 //! The corpus is read once, encoded on all threads and written in order. Memory does not grow with
 //! the corpus: sentence and document starts, which follow the tokens in the file, are collected in
-//! temporary files of their own.
+//! files without a name.
 
 use super::corpus::Corpus;
 use super::error::DataError;
@@ -10,10 +10,9 @@ use super::reader::{Chunk, Part};
 use super::sentence_encoder::SentenceEncoder;
 use super::store_format::{MAGIC, VERSION};
 use crate::system::digest::{Digest, Sha256};
-use crate::system::files::{self, FileError};
-use std::fs::{self, File};
+use crate::system::files::{FileError, Output, UnnamedFile};
 use std::io::{self, BufWriter, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Builds the store of `corpus` in memory. `progress` receives the number of bytes of text read so far.
 pub(super) fn in_memory(
@@ -37,9 +36,10 @@ pub(super) fn into_file(
     encoder: &SentenceEncoder<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), DataError> {
-    let starts = [Spill::file(path, "sentences")?, Spill::file(path, "documents")?];
+    let output = Output::open(path)?;
+    let starts = Spill::files(path.parent().unwrap_or(Path::new("")))?;
     let mut failed = None;
-    let written = files::write_atomically(path, |out| {
+    let written = output.write(|out| {
         write(corpus, encoder, out, starts, progress).map_err(|failure| match failure {
             Failure::Io(error) => error,
             Failure::Data(error) => {
@@ -51,6 +51,26 @@ pub(super) fn into_file(
     match failed {
         Some(error) => Err(error),
         None => Ok(written?),
+    }
+}
+
+/// Builds the store of `corpus` in a file without a name on the file system of `directory`.
+pub(super) fn into_unnamed_file(
+    directory: &Path,
+    corpus: &Corpus,
+    encoder: &SentenceEncoder<'_>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<UnnamedFile, DataError> {
+    let store = UnnamedFile::new(directory)?;
+    let mut out = BufWriter::new(store.file());
+    let written = write(corpus, encoder, &mut out, Spill::files(directory)?, progress);
+    match written.and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => {
+            drop(out);
+            Ok(store)
+        }
+        Err(Failure::Data(error)) => Err(error),
+        Err(Failure::Io(error)) => Err(FileError::io("write into", directory, error).into()),
     }
 }
 
@@ -216,28 +236,27 @@ impl Write for Checked<'_> {
     }
 }
 
-/// The numbers of a later section, collected in memory or in a temporary file that is removed on
-/// drop.
+/// The numbers of a later section, collected in memory or in a file without a name.
 enum Spill {
     Memory(Vec<u8>),
-    File { path: PathBuf, file: BufWriter<File> },
+    File(BufWriter<UnnamedFile>),
 }
 
 impl Spill {
-    /// Creates the file, beside `store`.
-    fn file(store: &Path, section: &str) -> Result<Self, FileError> {
-        let name = store.file_name().unwrap_or_default().to_string_lossy();
-        let path = store.with_file_name(format!(".{name}.{}.{section}.tmp", std::process::id()));
-        let file = File::options().read(true).write(true).create(true).truncate(true).open(&path);
-        let file = file.map_err(|error| FileError::io("write", &path, error))?;
-        Ok(Self::File { path, file: BufWriter::with_capacity(1 << 16, file) })
+    /// Creates two files on the file system of `directory`.
+    fn files(directory: &Path) -> Result<[Self; 2], FileError> {
+        let file = || {
+            let file = UnnamedFile::new(directory)?;
+            Ok(Self::File(BufWriter::with_capacity(1 << 16, file)))
+        };
+        Ok([file()?, file()?])
     }
 
     /// Appends a number.
     fn push(&mut self, number: u64) -> io::Result<()> {
         match self {
             Self::Memory(bytes) => bytes.write_all(&number.to_le_bytes()),
-            Self::File { file, .. } => file.write_all(&number.to_le_bytes()),
+            Self::File(file) => file.write_all(&number.to_le_bytes()),
         }
     }
 
@@ -245,20 +264,12 @@ impl Spill {
     fn copy_to(&mut self, out: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Memory(bytes) => out.write_all(bytes),
-            Self::File { file, .. } => {
+            Self::File(file) => {
                 file.flush()?;
-                let file = file.get_mut();
+                let mut file = file.get_ref().file();
                 file.rewind()?;
-                io::copy(file, out).map(drop)
+                io::copy(&mut file, out).map(drop)
             }
-        }
-    }
-}
-
-impl Drop for Spill {
-    fn drop(&mut self) {
-        if let Self::File { path, .. } = self {
-            let _ = fs::remove_file(path);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! become sentences, and [`reader`](super::reader) reads the files.
 
 use super::error::DataError;
+use super::outputs::Outputs;
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::FileError;
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,7 @@ pub enum InvalidUtf8 {
 pub struct Corpus {
     source: Source,
     invalid_utf8: InvalidUtf8,
+    passed_over: Arc<[PathBuf]>,
 }
 
 /// Where the text comes from.
@@ -58,26 +60,35 @@ impl Corpus {
     /// for the text in messages.
     pub fn from_text(name: impl Into<String>, text: impl Into<Cow<'static, str>>) -> Self {
         let source = Source::Text { name: name.into().into(), text: Arc::new(text.into()) };
-        Self { source, invalid_utf8: InvalidUtf8::default() }
+        Self { source, invalid_utf8: InvalidUtf8::default(), passed_over: Arc::new([]) }
     }
 
     /// The files of `inputs`. An input is a file, a directory (all `.txt` and `.jsonl` files in it, at
     /// any depth, sorted by name) or a pattern such as `texts/*.txt` (all matches, sorted by name). A
-    /// file named twice is read twice.
+    /// file named twice is read twice. Run directories are passed over: a directory with a `run.json`, or
+    /// with `model.safetensors` and `config.json`.
     ///
     /// # Errors
-    /// [`DataError::NoFile`] for an input that matches nothing, [`DataError::NotAFile`] for a pipe or
-    /// device, [`DataError::Pattern`] for an invalid pattern, [`DataError::File`] for a directory that
-    /// cannot be read.
+    /// [`DataError::NoFile`] for an input that matches nothing, [`DataError::OnlyOutput`] for one that
+    /// matches run directories only, [`DataError::NotAFile`] for a pipe or device, [`DataError::Pattern`]
+    /// for an invalid pattern, [`DataError::File`] for a directory that cannot be read.
     pub fn from_inputs(inputs: &[String]) -> Result<Self, DataError> {
+        Self::from_inputs_without(inputs, &[])
+    }
+
+    /// [`Corpus::from_inputs`], also without `outputs`: the files and directories that the same command
+    /// writes, or reads as something else than text. [`Corpus::passed_over`] names the ones that were found.
+    ///
+    /// # Errors
+    /// As [`Corpus::from_inputs`]; [`DataError::OnlyOutput`] also for an input that is one of `outputs`.
+    pub fn from_inputs_without(inputs: &[String], outputs: &[&Path]) -> Result<Self, DataError> {
         let mut files = Vec::new();
+        let mut outputs = Outputs::new(outputs);
         for input in inputs {
-            let before = files.len();
+            let before = (files.len(), outputs.passed_over.len());
             let path = Path::new(input);
-            if path.is_dir() {
-                add_directory(path, &mut files)?;
-            } else if path.exists() {
-                files.push(path.to_path_buf());
+            if path.exists() {
+                add(path, &mut files, &mut outputs)?;
             } else {
                 let matches = glob::glob(input).map_err(|error| DataError::Pattern {
                     pattern: input.clone(),
@@ -88,15 +99,16 @@ impl Corpus {
                         let path = error.path().to_path_buf();
                         FileError::io("read", &path, error.into())
                     })?;
-                    if found.is_dir() {
-                        add_directory(&found, &mut files)?;
-                    } else {
-                        files.push(found);
+                    if !outputs.hold_part_of(&found) {
+                        add(&found, &mut files, &mut outputs)?;
                     }
                 }
             }
-            if files.len() == before {
-                return Err(DataError::NoFile(input.clone()));
+            if files.len() == before.0 {
+                return Err(match outputs.passed_over.len() == before.1 {
+                    true => DataError::NoFile(input.clone()),
+                    false => DataError::OnlyOutput(input.clone()),
+                });
             }
         }
         // Text is read more than once; a pipe would be empty the second time.
@@ -105,8 +117,17 @@ impl Corpus {
             None => Ok(Self {
                 source: Source::Files(files.into()),
                 invalid_utf8: InvalidUtf8::default(),
+                passed_over: outputs.passed_over.into(),
             }),
         }
+    }
+
+    /// A line that names the files and directories among the inputs that are not read because `cloze`
+    /// writes them; `None` when there are none.
+    pub fn passed_over(&self) -> Option<String> {
+        let paths = self.passed_over.iter().map(|path| format!("`{}`", path.display()));
+        let names = paths.collect::<Vec<_>>().join(", ");
+        (!names.is_empty()).then(|| format!("not read as text, because cloze writes it: {names}"))
     }
 
     /// The name of the corpus in messages.
@@ -209,11 +230,18 @@ pub(super) fn is_json_lines(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "jsonl")
 }
 
-/// Appends the `.txt` and `.jsonl` files in a directory, at any depth, sorted by name.
-fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
-    let read = |error| FileError::io("read directory", directory, error);
+/// Appends a file, or the `.txt` and `.jsonl` files in a directory, at any depth, sorted by name; no output.
+fn add(path: &Path, files: &mut Vec<PathBuf>, outputs: &mut Outputs) -> Result<(), DataError> {
+    if outputs.hold(path) {
+        return Ok(());
+    }
+    if !path.is_dir() {
+        files.push(path.to_path_buf());
+        return Ok(());
+    }
+    let read = |error| FileError::io("read directory", path, error);
     let mut entries = Vec::new();
-    for entry in directory.read_dir().map_err(read)? {
+    for entry in path.read_dir().map_err(read)? {
         entries.push(entry.map_err(read)?);
     }
     entries.sort_by_key(std::fs::DirEntry::file_name);
@@ -221,8 +249,10 @@ fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), DataE
         let path = entry.path();
         // Links to directories are not followed: they could form a cycle.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            add_directory(&path, files)?;
-        } else if path.extension().is_some_and(|e| e == "txt" || e == "jsonl") {
+            add(&path, files, outputs)?;
+        } else if path.extension().is_some_and(|e| e == "txt" || e == "jsonl")
+            && !outputs.hold(&path)
+        {
             files.push(path);
         }
     }

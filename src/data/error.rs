@@ -29,6 +29,12 @@ pub enum DataError {
         "`{0}` matches no file; give a .txt or .jsonl file, a directory that holds some, or a pattern in quotes"
     )]
     NoFile(String),
+    /// A path or pattern that matches only files and directories that `cloze` writes.
+    #[error(
+        "`{0}` is, or holds, only what cloze writes itself (a run directory, an output, a vocabulary), which \
+         is never read as text; give the text itself"
+    )]
+    OnlyOutput(String),
     /// An input that is not a valid pattern.
     #[error("`{pattern}` is not a pattern: {message}")]
     Pattern {

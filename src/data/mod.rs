@@ -21,6 +21,7 @@ mod error;
 mod instance;
 mod json_lines;
 pub mod masking;
+mod outputs;
 pub mod pairs;
 mod reader;
 pub mod sampler;

@@ -25,13 +25,12 @@ use super::corpus::Corpus;
 use super::error::DataError;
 use super::sentence_encoder::SentenceEncoder;
 use super::store_format::{HEADER_BYTES, StoreHeader};
-use crate::system::files::{self, FileError};
+use crate::system::files::{self, FileError, UnnamedFile};
 use crate::system::mapped_file::MappedFile;
 use std::fs::File;
 use std::io::Cursor;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// The largest text, in bytes, whose store [`Storage::unless_small`] keeps in memory: 64 MiB.
 const SMALL_TEXT_BYTES: u64 = 64 << 20;
@@ -47,7 +46,8 @@ pub enum Storage {
     /// In this file. The file stays; if it already holds the store of the same text and tokenizer, it
     /// is used instead of tokenizing again. Missing directories are created.
     File(PathBuf),
-    /// In a temporary file in this directory, removed when the store is dropped.
+    /// In a temporary file on the file system of this directory. On Unix the file has no name, so that
+    /// nothing of it is left when the process ends, even when it is killed.
     TemporaryFile(PathBuf),
 }
 
@@ -65,7 +65,7 @@ pub struct TokenStore {
     // Dropped before the file is removed: some systems do not remove a mapped file.
     bytes: Bytes,
     replaced: Option<DataError>,
-    _temporary: Option<TemporaryFile>,
+    _temporary: Option<UnnamedFile>,
 }
 
 /// The whole store, header and trailer included.
@@ -82,15 +82,6 @@ impl std::ops::Deref for Bytes {
             Self::Memory(bytes) => bytes,
             Self::Mapped(bytes) => bytes,
         }
-    }
-}
-
-/// Removes the file when dropped.
-struct TemporaryFile(PathBuf);
-
-impl Drop for TemporaryFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -133,12 +124,9 @@ impl TokenStore {
         encoder: &SentenceEncoder<'_>,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DataError> {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Relaxed);
-        let path = directory.join(format!(".cloze.{}.{number}.tokens", std::process::id()));
-        builder::into_file(&path, corpus, encoder, &mut |done| progress("tokenizing", done))?;
-        let temporary = TemporaryFile(path);
-        let store = Self::open(&temporary.0)?;
+        let progress = &mut |done| progress("tokenizing", done);
+        let temporary = builder::into_unnamed_file(directory, corpus, encoder, progress)?;
+        let store = Self::from_file(temporary.file(), directory)?;
         Ok(Self { _temporary: Some(temporary), ..store })
     }
 
@@ -172,12 +160,16 @@ impl TokenStore {
 
     /// Opens the store in the file `path` and checks all of it.
     fn open(path: &Path) -> Result<Self, DataError> {
-        let failed = |error| FileError::io("read", path, error);
-        let mut file = File::open(path).map_err(failed)?;
+        let file = File::open(path).map_err(|error| FileError::io("read", path, error))?;
+        Self::from_file(&file, path)
+    }
+
+    /// Checks all of the store in an open file. `path` is named in errors.
+    fn from_file(mut file: &File, path: &Path) -> Result<Self, DataError> {
         // Checking reads the file in blocks; through the map, all of it would count as memory.
         let header = check(&mut file, path)?;
-        let bytes = Bytes::Mapped(MappedFile::new(&file).map_err(failed)?);
-        Ok(Self { header, bytes, replaced: None, _temporary: None })
+        let mapped = MappedFile::new(file).map_err(|error| FileError::io("read", path, error))?;
+        Ok(Self { header, bytes: Bytes::Mapped(mapped), replaced: None, _temporary: None })
     }
 
     /// Why the store found in the file could not be used, when this one replaced it.

@@ -62,12 +62,12 @@ const OWN_FILES: [&str; 9] = [
 ];
 
 impl RunDirectory {
-    /// The directory of a new run; nothing is created yet.
+    /// The directory of a new run; nothing is created yet, but it is checked that it can be.
     ///
     /// # Errors
     /// [`RunDirectoryError::Occupied`] when it holds a run or a model,
     /// [`RunDirectoryError::NotADirectory`] when it is a file, [`RunDirectoryError::Lock`] when a run
-    /// is writing there.
+    /// is writing there, [`RunDirectoryError::File`] when it cannot be written into or created.
     pub fn new(path: &Path) -> Result<Self, RunDirectoryError> {
         if path.exists() && !path.is_dir() {
             return Err(RunDirectoryError::NotADirectory(path.to_path_buf()));
@@ -75,7 +75,24 @@ impl RunDirectory {
         Lock::check(path)?;
         let directory = Self { path: path.to_path_buf(), lock: None };
         directory.check_free()?;
+        directory.check_writable()?;
         Ok(directory)
+    }
+
+    /// Checks that files can be created in the directory, or in the nearest parent that exists.
+    fn check_writable(&self) -> Result<(), FileError> {
+        let mut ancestors = self.path.ancestors().map(|path| match path.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => path,
+        });
+        let nearest = ancestors.find(|path| path.symlink_metadata().is_ok());
+        match nearest.unwrap_or(Path::new(".")) {
+            path if path.is_dir() => files::check_writable(path),
+            _ => {
+                let error = std::io::ErrorKind::NotADirectory.into();
+                Err(FileError::io("create directory", &self.path, error))
+            }
+        }
     }
 
     fn check_free(&self) -> Result<(), RunDirectoryError> {
@@ -94,11 +111,8 @@ impl RunDirectory {
             return Err(RunDirectoryError::NoRun(path.to_path_buf()));
         }
         let lock = Some(Lock::acquire(path)?);
-        files::remove_temporary_files(path)?;
-        let checkpoints = path.join("checkpoint");
-        if checkpoints.is_dir() {
-            files::remove_temporary_files(&checkpoints)?;
-        }
+        files::check_writable(path)?;
+        remove_temporary_files(path)?;
         Ok(Self { path: path.to_path_buf(), lock })
     }
 
@@ -107,7 +121,8 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Creates the directory, if it is not there, and locks it until this is dropped.
+    /// Creates the directory, if it is not there, locks it until this is dropped, and removes the temporary
+    /// files of a killed process.
     ///
     /// # Errors
     /// As [`RunDirectory::new`]: another run may have come first.
@@ -116,6 +131,7 @@ impl RunDirectory {
             files::create_directory(&self.path)?;
             self.lock = Some(Lock::acquire(&self.path)?);
             self.check_free()?;
+            remove_temporary_files(&self.path)?;
         }
         Ok(())
     }
@@ -145,13 +161,26 @@ impl RunDirectory {
     /// [`FileError`].
     pub fn metrics_cut_to(&self, length: u64) -> Result<(MetricsFile, bool), FileError> {
         let metrics = self.metrics()?;
-        let cut = metrics.file.metadata().and_then(|metadata| {
-            metrics.file.set_len(length.min(metadata.len()))?;
-            Ok(metadata.len() >= length)
+        // Windows does not cut a file through a handle that may only append.
+        let cut = fs::OpenOptions::new().write(true).open(&metrics.path).and_then(|file| {
+            let there = file.metadata()?.len();
+            file.set_len(length.min(there))?;
+            Ok(there >= length)
         });
         let whole = cut.map_err(|error| FileError::io("cut", &metrics.path, error))?;
         Ok((metrics, whole))
     }
+}
+
+/// Removes the temporary files of killed processes from a run directory and the directories in it that hold
+/// files of ours. The caller holds the lock.
+fn remove_temporary_files(run: &Path) -> Result<(), FileError> {
+    for directory in [run.to_path_buf(), run.join("checkpoint"), run.join("tokens")] {
+        if directory.is_dir() {
+            files::remove_temporary_files(&directory)?;
+        }
+    }
+    Ok(())
 }
 
 /// `metrics.jsonl`, open for appending.

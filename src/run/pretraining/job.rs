@@ -1,7 +1,7 @@
 //! Pretraining as a [`Job`]: what it reads, what a step consumes, what it is evaluated on.
 
 use super::model::model;
-use super::options::{InstanceSource, PretrainingOptions};
+use super::options::{InstanceSource, ModelSource, PretrainingOptions, VocabularySource};
 use super::recipe::PretrainingRecipe;
 use super::sample::sample;
 use super::text::{add_store, sampler, store_path, tokenize};
@@ -22,6 +22,7 @@ use crate::train::pretraining::Pretraining;
 use serde_json::Value;
 use std::convert::Infallible;
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Everything that a pretraining run reads.
@@ -49,6 +50,9 @@ impl Job for PretrainingJob {
             [] => None,
             inputs => Some(read(inputs, options)?),
         };
+        for note in corpus.iter().chain(&eval_corpus).filter_map(Corpus::passed_over) {
+            observer.observe(Event::Note(&note));
+        }
         let (bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
         let mut data = Sha256::new();
         tokenizer.vocabulary().write(&mut data).expect("a digest takes every byte");
@@ -150,7 +154,13 @@ fn training_corpus(options: &PretrainingOptions) -> Result<Option<Corpus>, RunEr
 }
 
 fn read(inputs: &[String], options: &PretrainingOptions) -> Result<Corpus, DataError> {
-    Ok(Corpus::from_inputs(inputs)?.with_invalid_utf8(options.invalid_utf8))
+    let mut outputs: Vec<&Path> = options.output_dir.as_deref().into_iter().collect();
+    // A vocabulary is a text file, but not text to learn from.
+    if let ModelSource::New { vocabulary: VocabularySource::File(file), .. } = &options.model {
+        outputs.push(file);
+    }
+    let corpus = Corpus::from_inputs_without(inputs, &outputs)?;
+    Ok(corpus.with_invalid_utf8(options.invalid_utf8))
 }
 
 /// The stream of a file of instances.

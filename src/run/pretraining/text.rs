@@ -26,11 +26,15 @@ pub(super) fn tokenize(
     let progress = &mut |work: &'static str, done| {
         observer.observe(Event::Progress { work, done, total });
     };
-    let storage = match path {
-        Some(path) => Storage::File(path),
+    let storage = match &path {
+        Some(path) => Storage::File(path.clone()),
         None => Storage::TemporaryFile(std::env::temp_dir()),
     };
     let storage = storage.unless_small(corpus);
+    if let (Storage::Memory, Some(path)) = (&storage, path) {
+        // A killed run on a larger text may have left its tokens here.
+        let _ = std::fs::remove_file(path);
+    }
     let store = TokenStore::build(corpus, &SentenceEncoder::of(tokenizer), storage, progress)?;
     if let Some(error) = store.replaced() {
         observer.observe(Event::Warning(&format!("{error}; it was made anew from the text")));
