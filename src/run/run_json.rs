@@ -31,6 +31,9 @@ pub struct RunJson<O> {
     /// Where the run was made longer. The settings alone do not give such a run again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Extension>,
+    /// Whether the run has saved a checkpoint: from then on it is never begun again from its start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_checkpoint: bool,
     /// SHA-256 of `model.safetensors`, once the run is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_sha256: Option<String>,
@@ -78,6 +81,7 @@ impl<O: RunOptions> RunJson<O> {
             options: options.clone(),
             config: as_written(config),
             extensions: Vec::new(),
+            has_checkpoint: false,
             model_sha256: None,
         }
     }

@@ -45,6 +45,7 @@ pub fn begin<J: Job>(
     command: &str,
     observer: &mut dyn Observer,
 ) -> Result<Finished, RunError> {
+    options.validate()?;
     let directory = options.output_dir().map(RunDirectory::new).transpose()?;
     let run = Run::<J>::prepare(options, command, observer)?;
     let files = match directory {
@@ -73,6 +74,7 @@ pub fn resume<J: Job>(
     options: &J::Options,
     observer: &mut dyn Observer,
 ) -> Result<Finished, RunError> {
+    options.validate()?;
     let path = options.output_dir().expect("a run in memory cannot be resumed");
     let directory = RunDirectory::existing(path)?;
     let before = RunJson::<J::Options>::read(path)?;
@@ -99,6 +101,7 @@ pub fn resume<J: Job>(
     }
     run.json.extensions.clone_from(&before.extensions);
     run.json.directory.clone_from(&before.directory);
+    run.json.has_checkpoint = before.has_checkpoint;
     let checkpoints = CheckpointDirectory::new(path);
     let parameters = run.trainer.bert.layout.len();
     let warn = |warning: &str| observer.observe(Event::Warning(warning));
@@ -108,6 +111,10 @@ pub fn resume<J: Job>(
             run.restore(checkpoint)
                 .map_err(|what| CheckpointError::Foreign { path: file, what })?;
             observer.observe(Event::Note(&format!("resuming from step {}", run.progress.step)));
+        }
+        None if before.has_checkpoint || before.model_sha256.is_some() => {
+            let checkpoints = checkpoints.path().to_path_buf();
+            return Err(CheckpointError::NoneLeft { run: path.to_path_buf(), checkpoints }.into());
         }
         None => observer
             .observe(Event::Note("there is no checkpoint yet: the run begins from its start")),
@@ -325,7 +332,7 @@ impl<'o, J: Job> Run<'o, J> {
 
     /// Saves the run as it is now, metrics first. Does nothing for a run in memory.
     fn save_checkpoint(&mut self, files: Option<&RunFiles>) -> Result<(), RunError> {
-        let Some(RunFiles { metrics, checkpoints, .. }) = files else { return Ok(()) };
+        let Some(RunFiles { directory, metrics, checkpoints }) = files else { return Ok(()) };
         self.progress.step = self.trainer.steps();
         self.progress.position = self.job.position();
         self.progress.metrics_bytes = metrics.sync()?;
@@ -338,7 +345,12 @@ impl<'o, J: Job> Run<'o, J> {
             moments.steps,
             self.progress.clone(),
         );
-        Ok(checkpoints.save(&header, [parameters, &moments.first, &moments.second])?)
+        checkpoints.save(&header, [parameters, &moments.first, &moments.second])?;
+        if !self.json.has_checkpoint {
+            self.json.has_checkpoint = true;
+            self.json.write(directory)?;
+        }
+        Ok(())
     }
 
     /// Writes the digest of the weights into `run.json`.

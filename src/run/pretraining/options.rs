@@ -5,7 +5,7 @@ use crate::data::InvalidUtf8;
 use crate::run::run_json::{as_written, leaves};
 use crate::run::run_options::RunOptions;
 use crate::system::digest::Digest;
-use crate::train::Recipe;
+use crate::train::{Recipe, SettingError, check_number};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -231,6 +231,14 @@ impl RunOptions for PretrainingOptions {
 
     fn output_dir(&self) -> Option<&Path> {
         self.output_dir.as_deref()
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
+        self.recipe.validate_values()?;
+        let needed = "it must be at least 0 and below 1";
+        let fits = |share: f64| (0.0..1.0).contains(&share);
+        // The rates of dropout are checked with the model's configuration.
+        check_number("eval_fraction", self.eval_fraction, fits, needed)
     }
 
     fn in_memory(self) -> Self {
