@@ -8,6 +8,10 @@ use std::path::Path;
 
 /// The settings of a run. `run.json` holds them.
 pub trait RunOptions: Clone + PartialEq + Serialize + DeserializeOwned + Sync {
+    /// Names of the settings that say where data lies. A run can be resumed with other values of these when the
+    /// data is the same.
+    const PATHS: &'static [&'static str];
+
     /// Batches, optimizer, schedule, seed.
     fn recipe(&self) -> &Recipe;
 
