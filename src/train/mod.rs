@@ -21,5 +21,5 @@ pub mod trainer;
 pub use evaluation::{Evaluation, Evaluator};
 pub use objective::Objective;
 pub use recipe::Recipe;
-pub use setting::{SettingError, check_setting};
+pub use setting::{SettingError, check_number, check_setting};
 pub use trainer::Trainer;

@@ -2,7 +2,7 @@
 
 use super::optimizer::AdamW;
 use super::schedule::Schedule;
-use super::setting::{SettingError, check_setting};
+use super::setting::{SettingError, check_number, check_setting};
 use crate::model::Config;
 use serde::{Deserialize, Serialize};
 
@@ -71,35 +71,39 @@ impl Recipe {
     /// # Errors
     /// [`SettingError`], naming the setting and its value.
     pub fn validate(&self, config: &Config) -> Result<(), SettingError> {
+        self.validate_values()?;
         let seq = self.max_seq_length;
-        check_setting(seq >= 5, "max_seq_length", seq, "[CLS] A [SEP] B [SEP] takes at least 5")?;
         let positions = config.max_position_embeddings;
         let needed = format!("the model's max_position_embeddings is {positions}");
         check_setting(seq <= positions, "max_seq_length", seq, needed)?;
-        for (setting, value) in [
-            ("train_batch_size", self.train_batch_size),
-            ("gradient_accumulation_steps", self.gradient_accumulation_steps),
-        ] {
-            check_setting(
-                (1..=1 << 20).contains(&value),
-                setting,
-                value,
-                "it must be from 1 to 1048576",
-            )?;
-        }
         let most = (1 << 31) / seq;
         let needed = format!("with sequences of {seq} tokens it must be at most {most}");
         let batch = self.train_batch_size;
         check_setting(batch <= most, "train_batch_size", batch, needed)?;
         let (steps, most) = (self.gradient_accumulation_steps, most / batch);
         let needed = format!("with {batch} sequences of {seq} tokens it must be at most {most}");
-        check_setting(steps <= most, "gradient_accumulation_steps", steps, needed)?;
+        check_setting(steps <= most, "gradient_accumulation_steps", steps, needed)
+    }
+
+    /// Checks what can be checked without the model's configuration: the range of every setting.
+    ///
+    /// # Errors
+    /// [`SettingError`], naming the setting and its value.
+    pub fn validate_values(&self) -> Result<(), SettingError> {
+        let seq = self.max_seq_length;
+        check_setting(seq >= 5, "max_seq_length", seq, "[CLS] A [SEP] B [SEP] takes at least 5")?;
+        for (setting, value) in [
+            ("train_batch_size", self.train_batch_size),
+            ("gradient_accumulation_steps", self.gradient_accumulation_steps),
+        ] {
+            let fits = (1..=1 << 20).contains(&value);
+            check_setting(fits, setting, value, "it must be from 1 to 1048576")?;
+        }
         self.schedule.validate()?;
-        let decay = self.optimizer.weight_decay;
-        let fits = (0.0..1.0).contains(&decay);
-        check_setting(fits, "weight_decay", decay, "it must be at least 0 and below 1")?;
-        let norm = self.max_grad_norm;
-        check_setting(norm > 0.0, "max_grad_norm", norm, "it must be above 0")
+        let needed = "it must be at least 0 and below 1";
+        let fits = |decay: f64| (0.0..1.0).contains(&decay);
+        check_number("weight_decay", self.optimizer.weight_decay, fits, needed)?;
+        check_number("max_grad_norm", self.max_grad_norm, |norm| norm > 0.0, "it must be above 0")
     }
 }
 
@@ -136,7 +140,7 @@ mod tests {
         let good = Recipe::default();
         good.validate(&config).unwrap();
         type Change = fn(&mut Recipe);
-        let bad: [(&str, Change); 8] = [
+        let bad: [(&str, Change); 9] = [
             ("'max_seq_length' is 4", |r| r.max_seq_length = 4),
             ("max_position_embeddings is 512", |r| r.max_seq_length = 513),
             ("'train_batch_size' is 0", |r| r.train_batch_size = 0),
@@ -145,6 +149,7 @@ mod tests {
             ("'num_warmup_steps' is 100001", |r| r.schedule.num_warmup_steps = 100_001),
             ("'weight_decay' is -1", |r| r.optimizer.weight_decay = -1.0),
             ("'max_grad_norm' is 0", |r| r.max_grad_norm = 0.0),
+            ("'max_grad_norm' is inf", |r| r.max_grad_norm = f32::INFINITY),
         ];
         for (message, change) in bad {
             let mut recipe = good.clone();

@@ -1,7 +1,7 @@
 //! The learning rate: linear warm-up, then linear decay to zero (`create_optimizer` of Google's
 //! `optimization.py`).
 
-use super::setting::{SettingError, check_setting};
+use super::setting::{SettingError, check_number, check_setting};
 use serde::{Deserialize, Serialize};
 
 /// Linear warm-up and decay.
@@ -40,8 +40,8 @@ impl Schedule {
     /// [`SettingError`], naming the setting and its value.
     pub fn validate(&self) -> Result<(), SettingError> {
         let Self { learning_rate, num_train_steps, num_warmup_steps } = *self;
-        let fits = learning_rate.is_finite() && learning_rate >= 0.0;
-        check_setting(fits, "learning_rate", learning_rate, "it must be a number not below 0")?;
+        let needed = "it must be a number not below 0";
+        check_number("learning_rate", learning_rate, |rate| rate >= 0.0, needed)?;
         let fits = (1..=u64::from(u32::MAX)).contains(&num_train_steps);
         let needed = "it must be from 1 to 4294967295";
         check_setting(fits, "num_train_steps", num_train_steps, needed)?;
