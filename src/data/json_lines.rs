@@ -269,7 +269,7 @@ impl InstanceFile {
             format!("{masks} masked positions, but 'max_predictions_per_seq' is {most}"),
         )?;
         let sorted = positions.windows(2).all(|pair| pair[0] < pair[1]);
-        check(sorted, "masked_lm_positions are not in ascending order".into())?;
+        check(sorted, "masked_lm_positions are not in rising order".into())?;
         let inside = positions.last().is_none_or(|&last| (last as usize) < length);
         check(inside, format!("a masked position is not below the length, {length}"))?;
         self.check_tokens("tokens", &line.tokens, &line.input_ids, number)?;
