@@ -344,7 +344,8 @@ impl Operation for Attention {
                 let dropped = &mut dropped[..length * length]; // [length, length]
                 let dp = &mut dp[..length * length]; // [length, length]
                 for head in 0..self.heads {
-                    let p = &saved[(b * self.heads + head) * square..][..length * length]; // [length, length]
+                    let p = &saved[(b * self.heads + head) * square..];
+                    let p = &p[..length * length]; // [length, length]
                     let [query, key, value] = self.columns(head);
                     let [q, k, v] = [&query, &key, &value]
                         .map(|columns| sequence.slice(s![.., columns.clone()])); // [length, d] each
