@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// products, few enough that the values stay in the processor's caches.
 pub const MICRO_BATCH_TOKENS: usize = 2048;
 
-/// The settings of training. Defaults are those of Google's `run_pretraining.py`.
+/// The settings of training. The defaults follow Google's `run_pretraining.py`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Recipe {

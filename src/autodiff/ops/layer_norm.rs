@@ -295,7 +295,7 @@ impl Operation for LayerNorm {
         ];
         let task = self.row_scratch();
         for_each_range(rows, outputs, pass.scratch, task, |range, outputs, scratch| {
-            let [y, x_hat, inverse] = outputs; // those of the rows in `range`
+            let [y, x_hat, inverse] = outputs; // the parts for the rows in `range`
             let factors = &mut scratch[..width]; // [hidden]
             let rows = y.chunks_exact_mut(width).zip(x_hat.chunks_exact_mut(width));
             for (row, ((y, s), inverse)) in range.zip(rows.zip(inverse)) {
@@ -341,7 +341,7 @@ impl Operation for LayerNorm {
             SplitOutput::new(d_residual, ROW_CHUNK * width),
         ];
         for_each_range(chunks, outputs, scratch, self.row_scratch(), |range, outputs, scratch| {
-            let [gamma_partial, beta_partial, dx, d_residual] = outputs; // those of `range`
+            let [gamma_partial, beta_partial, dx, d_residual] = outputs; // the parts for the chunks in `range`
             let (factors, ds) = scratch.split_at_mut(width); // [hidden] each
             gamma_partial.fill(0.0);
             beta_partial.fill(0.0);

@@ -226,7 +226,7 @@ impl Operation for MaskedLmLoss {
         ];
         let (task, keep) = (self.task_scratch(), pass.training);
         for_each_range(self.chunks(), outputs, pass.scratch, task, |range, outputs, scratch| {
-            let [states, exponentials] = outputs; // those of the chunks in `range`
+            let [states, exponentials] = outputs; // the parts for the chunks in `range`
             let first = range.start;
             for chunk in range {
                 let columns = self.columns(chunk);
@@ -310,7 +310,7 @@ impl Operation for MaskedLmLoss {
                 scratch,
                 self.task_scratch(),
                 |range, outputs, scratch| {
-                    let [d_decoder, d_bias, partials] = outputs; // those of the chunks in `range`
+                    let [d_decoder, d_bias, partials] = outputs; // the parts for the chunks in `range`
                     for (offset, index) in range.enumerate() {
                         let chunk = first + index;
                         let columns = self.columns(chunk);
