@@ -1,10 +1,10 @@
-//! Errors in ulps against `f64`: over every 4099th float in the tests, over all 2³² of them in
-//! `every_float` (ignored; its command is in the documentation of the module).
+//! Measures errors in ulps against `f64`: over every 4099th float by default, over all 2³² floats in
+//! `every_float` (ignored by default; the documentation of `math` gives the command).
 
 use super::*;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
 
-/// erf and 1 − erf in `f64`, both to about 1e-13 of their values.
+/// erf and 1 − erf in `f64`, both with a relative error of about 1e-13.
 fn erf_and_rest(x: f64) -> (f64, f64) {
     let t = x.abs();
     let (erf, rest) = if t < 1e-3 {
@@ -53,33 +53,32 @@ fn gelu_derivative_exact(x: f64) -> f64 {
     normal_cdf_exact(x) + bounded * density
 }
 
-/// Half the distance of the floats around `exact`, twice: the unit of the last place.
+/// The unit in the last place of `exact`: the distance between the floats around it.
 fn ulp(exact: f64) -> f64 {
     let exponent = (exact.abs().max(f64::from(f32::MIN_POSITIVE)).to_bits() >> 52) as i32 - 1023;
     f64::from(exponent - 23).exp2()
 }
 
-/// Distance in units of the last place of the exact value.
+/// The error of `got` in ulps of the exact value.
 fn ulps(got: f32, exact: f64) -> f64 {
     if f64::from(got) == exact {
         return 0.0;
     }
-    // What rounds to ∞.
+    // Values that round to ∞.
     if exact.abs() > f64::from(f32::MAX) * (1.0 + 3e-8) {
         return if f64::from(got) == exact.signum() * f64::INFINITY { 0.0 } else { f64::INFINITY };
     }
     (f64::from(got) - exact).abs() / ulp(exact)
 }
 
-/// A function of the table, what it approximates, the range in which its error is counted in ulps of the
-/// value, and the bound there.
+/// One function: its exact counterpart, the range in which its error is measured in ulps, and the bounds.
 struct Row {
     name: &'static str,
     function: fn(f32) -> f32,
     exact: fn(f64) -> f64,
     range: (f32, f32),
     bound: f64,
-    /// Elsewhere: the largest absolute error.
+    /// The bound on the absolute error outside the range.
     elsewhere: f64,
 }
 
@@ -112,7 +111,7 @@ fn table() -> [Row; 7] {
     ]
 }
 
-/// The largest error in ulps within the range and where it is, and the largest absolute error outside.
+/// The largest error in ulps within the range and the largest absolute error outside, each with its x.
 #[derive(Clone, Copy, Default)]
 struct Largest {
     ulps: (f64, f32),
@@ -226,7 +225,7 @@ fn special_values() {
         [gelu(100.0), gelu(-100.0), gelu(inf), gelu_derivative(inf), gelu_derivative(-inf)],
         [100.0, 0.0, inf, 1.0, 0.0]
     );
-    // −∞·0, as in PyTorch: a value that has left the numbers is not made one again.
+    // −∞·0 is NaN, as in PyTorch.
     assert!(gelu(-inf).is_nan());
     for zero in [0.0f32, -0.0] {
         for f in [tanh, erf, gelu] {

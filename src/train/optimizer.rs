@@ -6,8 +6,8 @@
 //! θ −= lr · (m / (√v + ε) + decay·θ)
 //! ```
 //!
-//! BERT's AdamW has no bias correction. With it, m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ first. Decay does
-//! not apply to biases and LayerNorm.
+//! BERT's AdamW has no bias correction. With bias correction, m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ
+//! first. Decay does not apply to biases and LayerNorm.
 
 use crate::autodiff::Layout;
 use crate::model::decays;
@@ -26,11 +26,11 @@ pub struct AdamW {
     pub beta_1: f32,
     /// β₂.
     pub beta_2: f32,
-    /// ε, added to the root.
+    /// ε, added to √v.
     pub epsilon: f32,
     /// The decay of weights.
     pub weight_decay: f32,
-    /// Whether the moments are corrected for their start at zero. BERT's are not.
+    /// Whether the moments are corrected for their start at zero. BERT does not correct them.
     pub bias_correction: bool,
 }
 
@@ -49,9 +49,9 @@ impl Default for AdamW {
 /// Adam's moments, in the layout of the parameters, and the number of steps taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
-    /// m, the mean of gradients.
+    /// m, the moving mean of gradients, `[parameters]`.
     pub first: Vec<f32>,
-    /// v, the mean of their squares.
+    /// v, the moving mean of squared gradients, `[parameters]`.
     pub second: Vec<f32>,
     /// The number of steps applied so far.
     pub steps: u64,
@@ -65,6 +65,7 @@ impl Moments {
 }
 
 vectorized! {
+    /// One step for some adjacent elements; all slices are equally long.
     fn update(
         gradient: &[f32],
         factor: f32,
@@ -86,7 +87,7 @@ vectorized! {
     }
 }
 
-/// The numbers of one step that are the same for every element.
+/// The numbers of one step that all elements share.
 struct StepNumbers {
     learning_rate: f32,
     beta_1: f32,
@@ -99,8 +100,8 @@ struct StepNumbers {
 }
 
 impl AdamW {
-    /// Applies one step to the parameters of `groups`; all others stay as they are. `factor` (of clipping)
-    /// multiplies each gradient as it is read. All slices are `[parameters]`.
+    /// Applies one step to the parameters of `groups`; other parameters and their moments do not change.
+    /// Every gradient is multiplied by `factor` (of clipping) first. All slices are `[parameters]`.
     pub fn step(
         &self,
         groups: &[Group],
@@ -115,7 +116,7 @@ impl AdamW {
             if !self.bias_correction {
                 return 1.0;
             }
-            // By squaring in f64: powi's rounding may differ between platforms.
+            // Repeated squaring in f64, because the rounding of powi may differ between platforms.
             let (mut power, mut base, mut n) = (1.0f64, f64::from(beta), moments.steps);
             while n > 0 {
                 if n & 1 == 1 {

@@ -6,26 +6,26 @@ use super::setting::{SettingError, check_number, check_setting};
 use crate::model::Config;
 use serde::{Deserialize, Serialize};
 
-/// Tokens of one forward pass, at most, unless a single sequence has more: enough to keep the matrix
-/// products busy, few enough that their values stay in the processor's caches.
+/// The most tokens of one forward pass (unless a single sequence has more): enough for fast matrix
+/// products, few enough that the values stay in the processor's caches.
 pub const MICRO_BATCH_TOKENS: usize = 2048;
 
-/// The settings of training. Defaults are those of Google's `run_pretraining.py`.
+/// The settings of training. The defaults follow Google's `run_pretraining.py`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Recipe {
     /// Tokens of a sequence, special tokens included.
     pub max_seq_length: usize,
-    /// Sequences of one step, when `gradient_accumulation_steps` is 1.
+    /// Sequences of one step when `gradient_accumulation_steps` is 1.
     pub train_batch_size: usize,
-    /// A step sees `train_batch_size ×` this many sequences. Only the product matters: a step is always
-    /// computed in [micro-batches](Recipe::micro_batches).
+    /// A step has `train_batch_size ×` this many sequences. Only the product matters, because a step is
+    /// always computed in [micro-batches](Recipe::micro_batches).
     pub gradient_accumulation_steps: usize,
     /// Warm-up and decay.
     pub schedule: Schedule,
     /// The optimizer.
     pub optimizer: AdamW,
-    /// Gradients are scaled down to this global norm.
+    /// The largest global norm of the gradient. A larger gradient is scaled down to it.
     pub max_grad_norm: f32,
     /// The seed of all randomness.
     pub seed: u64,
@@ -52,14 +52,15 @@ impl Recipe {
     }
 
     /// Sequences of each micro-batch of a step, in order: the fewest micro-batches that hold the step with
-    /// at most [`MICRO_BATCH_TOKENS`] tokens each, all of one size but the last. Only the product of batch
-    /// size and accumulation enters, so that how a step is split between the two changes no bit.
+    /// at most [`MICRO_BATCH_TOKENS`] tokens each. All have the same size except the last, which may be
+    /// smaller. They depend only on the product of batch size and accumulation steps, so 32 × 1 and 16 × 2
+    /// give the same bits.
     pub fn micro_batches(&self) -> impl Iterator<Item = usize> + use<> {
         let (all, size) = (self.sequences_per_step(), self.micro_batch_size());
         (0..all.div_ceil(size)).map(move |index| size.min(all - index * size))
     }
 
-    /// Sequences of every micro-batch but the last.
+    /// Sequences of every micro-batch except the last, which may have fewer.
     pub fn micro_batch_size(&self) -> usize {
         let most = (MICRO_BATCH_TOKENS / self.max_seq_length.max(1)).max(1);
         let all = self.sequences_per_step().max(1);

@@ -23,8 +23,8 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// The learning rate of step `step`, counted from 0: `lr × step / num_warmup_steps` during warm-up (so the
-    /// first step has rate 0), then `lr × (1 − step / num_train_steps)`.
+    /// The learning rate of step `step`, counted from 0: `learning_rate × step / num_warmup_steps` during
+    /// warm-up (so the first step has rate 0), then `learning_rate × (1 − step / num_train_steps)`.
     pub fn learning_rate(&self, step: u64) -> f32 {
         let part = if step < self.num_warmup_steps {
             step as f64 / self.num_warmup_steps as f64

@@ -2,8 +2,8 @@
 
 use std::fmt::{Display, LowerExp};
 
-/// A setting with a value that cannot be used. `setting` is its name in single quotes in the message, so that
-/// a command line can put its own spelling there.
+/// A setting with a value that cannot be used. The message gives the name in single quotes, so that a
+/// command line can replace it by its own spelling.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("'{setting}' is {value}, but {needed}")]
 pub struct SettingError {
@@ -11,11 +11,11 @@ pub struct SettingError {
     pub setting: &'static str,
     /// Its value.
     pub value: String,
-    /// What it must be.
+    /// The condition that the value must fulfil, as a sentence.
     pub needed: String,
 }
 
-/// [`SettingError`], unless `fits`.
+/// Returns an error about `setting` unless `fits`.
 ///
 /// # Errors
 /// [`SettingError`].

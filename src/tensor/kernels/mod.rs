@@ -1,5 +1,5 @@
 //! Vector kernels: plain loops and the matrix product, compiled for several instruction sets and
-//! chosen at run time. All `unsafe` code of the mathematics is here.
+//! chosen at run time. All `unsafe` code of `tensor` is here.
 //!
 //! A plain kernel is an ordinary function over slices, wrapped in `vectorized!`. The compiler turns its
 //! loops over fixed lanes into vector instructions. Every kernel uses only IEEE operations and

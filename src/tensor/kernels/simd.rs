@@ -19,8 +19,8 @@ pub struct SimdError {
 /// An instruction set that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Simd {
-    /// What every CPU of this architecture has. Without fused multiply-add in hardware (x86-64),
-    /// `mul_add` is computed in software: the same bits, slowly.
+    /// The instructions that every CPU of this architecture has. On x86-64 they lack fused multiply-add;
+    /// `mul_add` is then computed in software: slowly, but to the same bits.
     Portable,
     /// x86-64 with AVX2 and FMA.
     Avx2,
@@ -78,7 +78,8 @@ impl Simd {
         Self::Portable
     }
 
-    /// Whether this machine multiplies and adds in one rounding, as the determinism contract asks.
+    /// Whether this machine has a fused multiply-add (one rounding), which the determinism contract
+    /// requires.
     pub fn has_fma() -> bool {
         cfg!(target_arch = "aarch64") || Self::detect() >= Self::Avx2
     }
