@@ -114,13 +114,14 @@ fn a_stream_goes_on_from_the_second_window() {
     }
 }
 
-/// The masked positions of each of 60 documents of one sentence, by its first word.
-fn masks(stream: &mut Sampler) -> BTreeMap<usize, Vec<u32>> {
+/// The masked positions of 60 instances, each a document of one sentence: by its first word, and in the order of
+/// the stream.
+fn masks(stream: &mut Sampler) -> (BTreeMap<usize, Vec<u32>>, Vec<Vec<u32>>) {
     let instances: Vec<Instance> = (0..60).map(|_| stream.next_instance()).collect();
-    let masks: BTreeMap<_, _> =
-        instances.iter().map(|i| (words(i)[0], i.masked_lm_positions.clone())).collect();
-    assert_eq!(masks.len(), 60, "every document once a pass");
-    masks
+    let positions = |i: &Instance| i.masked_lm_positions.clone();
+    let by_word: BTreeMap<_, _> = instances.iter().map(|i| (words(i)[0], positions(i))).collect();
+    assert_eq!(by_word.len(), 60, "every document once a pass");
+    (by_word, instances.iter().map(positions).collect())
 }
 
 #[test]
@@ -130,13 +131,15 @@ fn masks_depend_on_the_seed_and_on_the_pass() {
     let stream = |seed| sampler(&text, (32, true), seed);
     let mut first = stream(1);
     let base = masks(&mut first);
-    assert!(base.values().all(|positions| positions.len() == 4));
+    assert!(base.1.iter().all(|positions| positions.len() == 4));
     let next_pass = masks(&mut first);
     assert_eq!(masks(&mut stream(1)), base);
     for (name, other) in [("seed", masks(&mut stream(2))), ("pass", next_pass)] {
         // One of 3,060 choices: even one agreement has a probability of 2 %.
-        let same = base.iter().filter(|(word, positions)| other[word] == **positions).count();
-        assert!(same <= 2, "another {name} gives {same} of 60 masks again");
+        let same = base.0.iter().filter(|(word, positions)| other.0[word] == **positions).count();
+        assert!(same <= 2, "another {name}: {same} of 60 documents have the same masks");
+        let same = base.1.iter().zip(&other.1).filter(|(a, b)| a == b).count();
+        assert!(same <= 2, "another {name}: the stream has {same} of 60 masks again");
     }
 }
 

@@ -388,6 +388,7 @@ mod tests {
             error
         };
         assert!(error("input_ids", [2, 4, 3, 7, 3].into()).contains("id 7"));
+        assert!(error("input_ids", Vec::<u32>::new().into()).contains("input_ids is empty"));
         assert!(error("input_ids", [2, 3].into()).contains("2 input_ids but 5 token_type_ids"));
         assert!(error("input_ids", [2; 6].into()).contains("'max_seq_length' is 5"));
         assert!(error("masked_lm_positions", [5].into()).contains("not below the length"));
