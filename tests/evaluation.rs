@@ -29,7 +29,7 @@ fn the_size_of_a_batch_changes_no_bit() {
     let answer = |size: u32| place.cloze(&format!("{EVAL} --eval-batch-size {size}")).ok().stdout;
     let first = answer(1);
     let instances = serde_json::from_str::<Value>(&first).unwrap()["instances"].as_u64().unwrap();
-    assert!(instances > 3 * 64, "{instances} are a few batches of 64");
+    assert!(instances > 2 * 64, "{instances} are three batches of at most 64");
     for size in [4, 7, 16, 32, 500] {
         assert_eq!(answer(size), first, "--eval-batch-size {size}");
     }
