@@ -52,6 +52,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
         print_line(note);
     }
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
+    super::warn_of_damage(&args.model);
     let model = Model::open(&args.model)?;
     super::warn_of_missing_heads(model.report(), "");
     let positions = model.bert().config.max_position_embeddings;

@@ -23,6 +23,7 @@ pub struct Args {
 
 /// Runs `cloze fill-mask`.
 pub fn run(args: Args) -> cloze::Result<()> {
+    super::warn_of_damage(&args.model);
     let model = Model::open(&args.model)?;
     super::warn_of_missing_heads(model.report(), "cls.predictions");
     let answer = model.fill_mask(&[&args.text], args.top as usize)?.remove(0);

@@ -25,6 +25,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cloze::data::InvalidUtf8;
 use cloze::report::print_line;
 use cloze::tensor::kernels::Simd;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Plain text in, pretrained BERT out, on a CPU.
@@ -163,6 +164,13 @@ fn warn_without_fma() {
         print_line(
             "warning: this CPU has no fused multiply-add; results will differ in their last bits",
         );
+    }
+}
+
+/// Says which files of a finished run are not as the run wrote them.
+fn warn_of_damage(directory: &Path) {
+    for warning in cloze::run::damage::warnings(directory) {
+        print_line(format_args!("warning: {warning}"));
     }
 }
 

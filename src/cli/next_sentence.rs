@@ -23,6 +23,7 @@ pub struct Args {
 
 /// Runs `cloze next-sentence`.
 pub fn run(args: Args) -> cloze::Result<()> {
+    super::warn_of_damage(&args.model);
     let model = Model::open(&args.model)?;
     super::warn_of_missing_heads(model.report(), "cls.seq_relationship");
     let answer = model.next_sentence(&[(&args.sentence_a, &args.sentence_b)])?.remove(0);
