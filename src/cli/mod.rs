@@ -173,8 +173,12 @@ fn warn_without_fma() {
     }
 }
 
-/// Opens a model; says so when it is of a run that has not finished.
+/// Opens a model. Says so when its run has not finished, and when a file of a finished run is not as the run wrote
+/// it.
 fn open_model(directory: &Path) -> cloze::Result<Model<'static>> {
+    for warning in cloze::run::damage::warnings(directory) {
+        print_line(format_args!("warning: {warning}"));
+    }
     let model = Model::open(directory)?;
     if let Some(unfinished) = model.unfinished() {
         let text = option_names::with_option_names(&unfinished.to_string());

@@ -8,6 +8,7 @@ use crate::system::files::{self, FileError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// `run.json` of a run with the settings `O`.
@@ -37,6 +38,9 @@ pub struct RunJson<O> {
     /// SHA-256 of `model.safetensors`, once the run is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_sha256: Option<String>,
+    /// SHA-256 of the other files that the model is read from, by name, once the run is finished.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
 }
 
 /// The job of a `run.json` that names none: versions before 0.2 knew no other.
@@ -83,6 +87,7 @@ impl<O: RunOptions> RunJson<O> {
             extensions: Vec::new(),
             has_checkpoint: false,
             model_sha256: None,
+            files: BTreeMap::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Checkpoint, CheckpointError, CheckpointHeader, Progress};
 use super::checkpoint_directory::CheckpointDirectory;
+use super::damage;
 use super::error::RunError;
 use super::job::Job;
 use super::metrics::{EvaluationMetrics, Interval, MetricsLine, Timing};
@@ -386,7 +387,7 @@ impl<'o, J: Job> Run<'o, J> {
         Ok(())
     }
 
-    /// Writes the digest of the weights into `run.json`.
+    /// Writes the digests of the weights and of the files beside them into `run.json`.
     fn finish(mut self, files: Option<RunFiles>) -> Result<Finished, RunError> {
         let bert = self.trainer.bert;
         let model_sha256 = weights::digest(&bert.layout, &bert.parameters);
@@ -396,6 +397,7 @@ impl<'o, J: Job> Run<'o, J> {
                 weights::save(directory.path(), &bert.layout, &bert.parameters)?;
             }
             self.json.model_sha256 = Some(model_sha256.to_string());
+            self.json.files = damage::digests(directory.path())?;
             self.json.write(&directory)?;
         }
         Ok(Finished {

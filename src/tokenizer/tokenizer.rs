@@ -72,9 +72,6 @@ pub struct Token {
     pub source: Range<usize>,
 }
 
-<<<<<<< HEAD
-/// BERT's tokenizer: normalizer, word splitting, WordPiece.
-=======
 /// A token that is kept whole where it stands in the normalised text.
 #[derive(Clone, Debug)]
 pub(super) struct NormalizedToken {
@@ -86,8 +83,7 @@ pub(super) struct NormalizedToken {
     pub(super) special: bool,
 }
 
-/// BERT's tokenizer: normaliser, word splitting, WordPiece.
->>>>>>> models
+/// BERT's tokenizer: normalizer, word splitting, WordPiece.
 ///
 /// ```
 /// use cloze::tokenizer::{TokenizerOptions, Tokenizer, Vocabulary};
@@ -106,14 +102,10 @@ pub struct Tokenizer {
     options: TokenizerOptions,
     wordpiece: WordPiece,
     special_tokens: SpecialTokens,
-<<<<<<< HEAD
-    /// `None` if the vocabulary is too large for it; then the plain steps do all the work.
-=======
     normalized_tokens: Vec<NormalizedToken>,
     /// The same with their content normalised; `None` when there are none.
     in_normalized_text: Option<SpecialTokens>,
-    /// `None` for a vocabulary too large for it; then the plain way does all the work.
->>>>>>> models
+    /// `None` if the vocabulary is too large for it; then the plain steps do all the work.
     fast: Option<FastEncoder>,
 }
 
@@ -320,15 +312,11 @@ impl Tokenizer {
         &self.special_tokens
     }
 
-<<<<<<< HEAD
-    /// The most characters of a word; a longer word is `[UNK]`.
-=======
     pub(super) fn normalized_tokens(&self) -> &[NormalizedToken] {
         &self.normalized_tokens
     }
 
-    /// A word of more characters is `[UNK]`.
->>>>>>> models
+    /// The most characters of a word; a longer word is `[UNK]`.
     pub fn max_characters_per_word(&self) -> usize {
         self.wordpiece.max_characters_per_word()
     }
