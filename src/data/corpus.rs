@@ -141,6 +141,14 @@ impl Corpus {
         }
     }
 
+    /// The number of files; 0 for text in memory.
+    pub fn files(&self) -> usize {
+        match &self.source {
+            Source::Text { .. } => 0,
+            Source::Files(files) => files.len(),
+        }
+    }
+
     /// The same text, read with `invalid_utf8`. Text in memory is always valid.
     #[must_use]
     pub fn with_invalid_utf8(self, invalid_utf8: InvalidUtf8) -> Self {

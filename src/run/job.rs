@@ -4,11 +4,16 @@ use super::error::RunError;
 use super::observer::Observer;
 use super::run_options::RunOptions;
 use crate::autodiff::GraphError;
+use crate::data::ReadReport;
 use crate::model::Bert;
 use crate::system::digest::Digest;
 use crate::tokenizer::Tokenizer;
 use crate::train::{Evaluation, Objective};
 use serde_json::Value;
+
+/// An evaluation that was stopped before its end. It leaves nothing behind.
+#[derive(Clone, Copy, Debug)]
+pub struct Interrupted;
 
 /// Something that can be trained in a run: [`Pretraining`](super::Pretraining) is one.
 pub trait Job: Sized {
@@ -41,6 +46,9 @@ pub trait Job: Sized {
     /// The same, when nothing else of the job is needed any more.
     fn into_tokenizer(self) -> Tokenizer;
 
+    /// What was read of text to train on; `None` when no text was read.
+    fn read(&self) -> Option<&ReadReport>;
+
     /// Digest of vocabulary and data: a run that is resumed must find the same.
     fn data(&self) -> Digest;
 
@@ -65,8 +73,16 @@ pub trait Job: Sized {
     /// Bytes of the buffers that evaluation needs, and of the batches.
     fn bytes(&self) -> usize;
 
-    /// Evaluates the model on the held-out data; `None` when there is none.
-    fn evaluate(&mut self, bert: &Bert) -> Option<Evaluation>;
+    /// Evaluates the model on the held-out data; `None` when there is none. `should_stop` is asked before each
+    /// batch.
+    ///
+    /// # Errors
+    /// [`Interrupted`] when `should_stop` said so.
+    fn evaluate(
+        &mut self,
+        bert: &Bert,
+        should_stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Evaluation>, Interrupted>;
 
     /// A held-out sentence with one word replaced by `[MASK]`, and that word.
     fn sample(&self) -> Option<(String, String)>;

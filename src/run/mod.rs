@@ -25,7 +25,7 @@ mod training_run;
 pub mod verify;
 
 pub use error::{RunError, VerifyError};
-pub use job::Job;
+pub use job::{Interrupted, Job};
 pub use observer::{Event, Observer};
 pub use pretraining::{Pretraining, PretrainingJob, PretrainingOptions, pretrain};
 pub use run_options::RunOptions;

@@ -2,6 +2,7 @@
 
 use super::run_directory::RunDirectory;
 use super::run_options::RunOptions;
+use crate::data::ReadReport;
 use crate::model::Config;
 use crate::system::digest::Digest;
 use crate::system::files::{self, FileError};
@@ -27,6 +28,9 @@ pub struct RunJson<O> {
     pub directory: Option<PathBuf>,
     /// Every setting.
     pub options: O,
+    /// What was read of the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<ReadReport>,
     /// The model's configuration.
     pub config: Value,
     /// Where the run was made longer. The settings alone do not give such a run again.
@@ -83,6 +87,7 @@ impl<O: RunOptions> RunJson<O> {
             command: command.into(),
             directory: std::env::current_dir().ok(),
             options: options.clone(),
+            read: None,
             config: as_written(config),
             extensions: Vec::new(),
             has_checkpoint: false,

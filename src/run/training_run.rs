@@ -226,9 +226,11 @@ impl<'o, J: Job> Run<'o, J> {
             position: job.position(),
             interval: Interval::default(),
             evaluation: None,
+            evaluation_due: false,
             metrics_bytes: 0,
         };
-        let json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
+        let mut json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
+        json.read = job.read().cloned();
         Ok(Self { options, job, json, trainer, progress, lines: Vec::new() })
     }
 
@@ -280,11 +282,15 @@ impl<'o, J: Job> Run<'o, J> {
         }
         observer.observe(Event::Started { step: self.trainer.steps(), num_train_steps });
         let mut saved = (self.progress.step > 0).then_some(self.progress.step);
+        if self.progress.evaluation_due {
+            clock.last_log += self.evaluate(files.as_mut(), observer)?;
+            self.save_checkpoint(files.as_ref(), observer)?;
+        }
         while self.trainer.steps() < num_train_steps {
             let step = self.trainer.steps();
             if observer.should_stop() {
                 if saved != Some(step) && self.trainer.is_finite() {
-                    self.save_checkpoint(files.as_ref())?;
+                    self.save_checkpoint(files.as_ref(), observer)?;
                 }
                 return Err(RunError::Stopped { step, num_train_steps });
             }
@@ -309,7 +315,7 @@ impl<'o, J: Job> Run<'o, J> {
                 clock.last_log += self.evaluate(files.as_mut(), observer)?;
             }
             if saves {
-                self.save_checkpoint(files.as_ref())?;
+                self.save_checkpoint(files.as_ref(), observer)?;
                 saved = Some(step);
             }
         }
@@ -335,17 +341,27 @@ impl<'o, J: Job> Run<'o, J> {
     }
 
     /// Evaluates the model, if there is held-out data, and writes it. Returns the time of the evaluation, which
-    /// does not count as training.
+    /// does not count as training. When the observer stops it, a checkpoint of this step is saved, and the
+    /// evaluation is done again when the run is resumed.
     fn evaluate(
         &mut self,
         files: Option<&mut RunFiles>,
         observer: &mut dyn Observer,
     ) -> Result<Duration, RunError> {
         let mut files = files;
-        let bert = &self.trainer.bert;
+        observer.observe(Event::Evaluating);
         let before = Instant::now();
         let mut duration = Duration::ZERO;
-        if let Some(evaluation) = self.job.evaluate(bert) {
+        let evaluation = self.job.evaluate(&self.trainer.bert, &mut || observer.should_stop());
+        let Ok(evaluation) = evaluation else {
+            self.progress.evaluation_due = true;
+            self.save_checkpoint(files.as_deref(), observer)?;
+            let num_train_steps = self.options.recipe().schedule.num_train_steps;
+            return Err(RunError::Stopped { step: self.trainer.steps(), num_train_steps });
+        };
+        self.progress.evaluation_due = false;
+        let bert = &self.trainer.bert;
+        if let Some(evaluation) = evaluation {
             duration = before.elapsed();
             let step = self.trainer.steps();
             let seconds = duration.as_secs_f64();
@@ -365,8 +381,13 @@ impl<'o, J: Job> Run<'o, J> {
     }
 
     /// Saves the run as it is now, metrics first. Does nothing for a run in memory.
-    fn save_checkpoint(&mut self, files: Option<&RunFiles>) -> Result<(), RunError> {
+    fn save_checkpoint(
+        &mut self,
+        files: Option<&RunFiles>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
         let Some(RunFiles { directory, metrics, checkpoints }) = files else { return Ok(()) };
+        observer.observe(Event::Saving);
         self.progress.step = self.trainer.steps();
         self.progress.position = self.job.position();
         self.progress.metrics_bytes = metrics.sync()?;
@@ -384,6 +405,7 @@ impl<'o, J: Job> Run<'o, J> {
             self.json.has_checkpoint = true;
             self.json.write(directory)?;
         }
+        observer.observe(Event::Saved);
         Ok(())
     }
 

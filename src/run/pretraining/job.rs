@@ -8,11 +8,11 @@ use super::text::{add_store, sampler, store_path, tokenize};
 use crate::autodiff::{GraphError, Mode};
 use crate::data::stories::STORIES;
 use crate::data::{
-    Batch, Corpus, DataError, InstanceFile, InstanceStream, Sampler, split_documents,
+    Batch, Corpus, DataError, InstanceFile, InstanceStream, ReadReport, Sampler, split_documents,
 };
 use crate::model::{BatchShape, Bert};
 use crate::run::error::RunError;
-use crate::run::job::Job;
+use crate::run::job::{Interrupted, Job};
 use crate::run::observer::{Event, Observer};
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::FileError;
@@ -20,7 +20,6 @@ use crate::tokenizer::Tokenizer;
 use crate::train::evaluation::{Evaluation, Evaluator};
 use crate::train::pretraining::Pretraining;
 use serde_json::Value;
-use std::convert::Infallible;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +32,8 @@ pub struct PretrainingJob {
     /// Held-out instances, drawn once.
     held_out: Vec<Batch>,
     evaluator: Option<Evaluator<Pretraining>>,
+    /// What was read of the text to train on.
+    read: Option<ReadReport>,
     data: Digest,
 }
 
@@ -57,14 +58,16 @@ impl Job for PretrainingJob {
         let mut data = Sha256::new();
         tokenizer.vocabulary().write(&mut data).expect("a digest takes every byte");
         let holds_out = eval_corpus.is_none();
+        let mut read = None;
         let (stream, mut held_out) = match corpus {
             Some(corpus) => {
-                from_text(options, &corpus, holds_out, &tokenizer, &mut data, observer)?
+                let read = read.insert(ReadReport::default());
+                from_text(options, &corpus, holds_out, &tokenizer, &mut data, read, observer)?
             }
             None => (from_instances(options, &tokenizer, &mut data, observer)?, None),
         };
         if let Some(corpus) = eval_corpus {
-            let store = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
+            let (store, _) = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
             add_store(&store, &mut data);
             let all = (0..store.documents() as u32).collect();
             held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
@@ -78,7 +81,7 @@ impl Job for PretrainingJob {
             _ => Some(Pretraining::evaluator(&bert, recipe.evaluation_shape())?),
         };
         let data = data.finish();
-        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data }, bert))
+        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, read, data }, bert))
     }
 
     fn objective(&self, bert: &Bert) -> Result<Pretraining, GraphError> {
@@ -92,6 +95,10 @@ impl Job for PretrainingJob {
 
     fn into_tokenizer(self) -> Tokenizer {
         self.tokenizer
+    }
+
+    fn read(&self) -> Option<&ReadReport> {
+        self.read.as_ref()
     }
 
     fn data(&self) -> Digest {
@@ -127,10 +134,14 @@ impl Job for PretrainingJob {
         self.evaluator.as_ref().map_or(0, Evaluator::bytes).saturating_add(batches)
     }
 
-    fn evaluate(&mut self, bert: &Bert) -> Option<Evaluation> {
-        let batches = self.held_out.iter().map(Ok::<_, Infallible>);
-        let Ok(evaluation) = self.evaluator.as_mut()?.evaluate(&bert.parameters, batches);
-        Some(evaluation)
+    fn evaluate(
+        &mut self,
+        bert: &Bert,
+        should_stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Evaluation>, Interrupted> {
+        let Some(evaluator) = &mut self.evaluator else { return Ok(None) };
+        let go_on = |batch| if should_stop() { Err(Interrupted) } else { Ok(batch) };
+        evaluator.evaluate(&bert.parameters, self.held_out.iter().map(go_on)).map(Some)
     }
 
     fn sample(&self) -> Option<(String, String)> {
@@ -185,6 +196,13 @@ fn from_instances(
         recipe.training.seed,
     )?;
     observer.observe(Event::Note(&format!("{} instances", instances.len())));
+    match (instances.pairs(), recipe.no_nsp) {
+        (0, false) => return Err(RunError::InstancesWithoutPairs(file.clone())),
+        (1.., true) => observer.observe(Event::Note(
+            "the next-sentence labels of the instances stay unused, because of 'no_nsp'",
+        )),
+        _ => {}
+    }
     Ok(InstanceStream::File(Box::new(instances)))
 }
 
@@ -195,10 +213,12 @@ fn from_text(
     holds_out: bool,
     tokenizer: &Tokenizer,
     data: &mut Sha256,
+    read: &mut ReadReport,
     observer: &mut dyn Observer,
 ) -> Result<(InstanceStream, Option<Sampler>), RunError> {
     let (recipe, name) = (&options.recipe, corpus.name());
-    let store = tokenize(corpus, tokenizer, store_path(options, "train"), observer)?;
+    let store;
+    (store, *read) = tokenize(corpus, tokenizer, store_path(options, "train"), observer)?;
     add_store(&store, data);
     let (training, evaluation) = if holds_out && options.eval_fraction > 0.0 {
         let (documents, fraction) = (store.documents(), options.eval_fraction);
