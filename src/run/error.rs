@@ -147,8 +147,8 @@ pub enum VerifyError {
     },
     /// The files that the run was made from have changed.
     #[error(
-        "the file that 'model' or 'init' names gives another configuration than the run in `{}` had: \
-         there is nothing to compare", .0.display()
+        "the file that 'model' or 'init' names gives another configuration than `{}` records: there is \
+         nothing to compare", .0.join("run.json").display()
     )]
     OtherConfig(PathBuf),
 }

@@ -77,7 +77,6 @@ pub fn resume<J: Job>(
     options: &J::Options,
     observer: &mut dyn Observer,
 ) -> Result<Finished, RunError> {
-    options.validate()?;
     let path = options.output_dir().expect("a run in memory cannot be resumed");
     let directory = RunDirectory::existing(path)?;
     let before = RunJson::<J::Options>::read(path)?;
@@ -88,6 +87,7 @@ pub fn resume<J: Job>(
     if !differ.iter().all(Difference::is_of_paths::<J::Options>) {
         return Err(RunError::Settings { path: path.to_path_buf(), differ });
     }
+    options.validate()?;
     if let Some(elsewhere) = before.elsewhere() {
         observer.observe(Event::Note(&elsewhere));
     }
