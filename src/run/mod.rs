@@ -10,6 +10,7 @@
 
 pub mod checkpoint;
 pub mod checkpoint_directory;
+mod clock;
 mod error;
 mod job;
 pub mod metrics;
