@@ -134,8 +134,8 @@ options! {
     /// The run directory
     #[arg(long, help_heading = SAVING, default_value = "run", value_name = "DIR")]
     output_dir: PathBuf => |o, directory| o.output_dir = Some(directory);
-    /// Resume the run in --output-dir from its newest checkpoint; its options need not be given again, and
-    /// only --num-train-steps may be another: a larger one
+    /// Resume the run in --output-dir from its newest checkpoint; its options need not be given again.
+    /// --num-train-steps may be larger, and the same data may lie elsewhere
     #[arg(long, help_heading = SAVING)]
     resume: bool;
     /// Steps between checkpoints; 0 for none but at the end, or when stopped

@@ -11,6 +11,7 @@
 
 pub mod checkpoint;
 pub mod checkpoint_directory;
+mod clock;
 pub mod damage;
 mod error;
 mod job;

@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Checkpoint, CheckpointError, CheckpointHeader, Progress};
 use super::checkpoint_directory::CheckpointDirectory;
+use super::clock::Clock;
 use super::damage;
 use super::error::RunError;
 use super::job::Job;
@@ -84,10 +85,14 @@ pub fn resume<J: Job>(
     let longer = options.recipe().schedule.num_train_steps > num_train_steps;
     let mut differ = differences(&before.options, options);
     differ.retain(|difference| !(longer && difference.setting == "num_train_steps"));
-    if !differ.iter().all(Difference::is_of_paths::<J::Options>) {
+    // A value that no run can use is told as such, not as another value than before.
+    let invalid = options.validate();
+    let is_other = |setting: &str| differ.iter().any(|difference| difference.setting == setting);
+    let told = invalid.as_ref().is_err_and(|invalid| is_other(invalid.setting));
+    if !told && !differ.iter().all(Difference::is_of_paths::<J::Options>) {
         return Err(RunError::Settings { path: path.to_path_buf(), differ });
     }
-    options.validate()?;
+    invalid?;
     if let Some(elsewhere) = before.elsewhere() {
         observer.observe(Event::Note(&elsewhere));
     }
@@ -157,33 +162,6 @@ impl RunFiles {
     fn new(directory: RunDirectory, metrics: MetricsFile) -> Self {
         let checkpoints = CheckpointDirectory::new(directory.path());
         Self { directory, metrics, checkpoints }
-    }
-}
-
-/// The time of this part of a run.
-struct Clock {
-    start: Instant,
-    /// The last log line, or the start; moved by the time of evaluations, which do not count as training.
-    last_log: Instant,
-    /// Tokens since then.
-    tokens: u64,
-}
-
-impl Clock {
-    fn start() -> Self {
-        let now = Instant::now();
-        Self { start: now, last_log: now, tokens: 0 }
-    }
-
-    /// The timing of a log line; the next one counts from here.
-    fn lap(&mut self) -> Timing {
-        let now = Instant::now();
-        let since = |then: Instant| now.saturating_duration_since(then).as_secs_f64();
-        let elapsed = since(self.last_log);
-        let tokens = std::mem::take(&mut self.tokens);
-        let tokens_per_second = if elapsed > 0.0 { tokens as f64 / elapsed } else { 0.0 };
-        self.last_log = now;
-        Timing { seconds: since(self.start), tokens_per_second }
     }
 }
 
