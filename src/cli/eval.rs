@@ -17,7 +17,7 @@ pub struct Args {
     /// The directory of a BERT model, ours or from Hugging Face
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Text: .txt and .jsonl files, directories, patterns in quotes
+    /// Text: .txt and .jsonl files (also .gz), directories, patterns in quotes, - for standard input
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     input: Vec<String>,
     #[command(flatten)]
@@ -65,7 +65,8 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
-    let answer = pool.run(|| evaluate(&model, &corpus, &settings, progress))?;
+    let (answer, read) = pool.run(|| evaluate(&model, &corpus, &settings, progress))?;
+    print_line(read);
     print(|out| {
         if args.json {
             return writeln!(out, "{}", serde_json::to_string(&json(&answer))?);

@@ -33,7 +33,7 @@ macro_rules! options {
 }
 
 options! {
-    /// Text: .txt and .jsonl files, directories, patterns in quotes [default: the built-in stories]
+    /// Text: .txt and .jsonl files (also .gz), directories, patterns in quotes, - for standard input [default: the built-in stories]
     #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with = "instances")]
     input: Vec<String> => |o, inputs| o.input = InstanceSource::Text(inputs);
     #[command(flatten)]

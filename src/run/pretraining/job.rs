@@ -21,7 +21,6 @@ use crate::train::evaluation::{Evaluation, Evaluator};
 use crate::train::pretraining::Pretraining;
 use serde_json::Value;
 use std::convert::Infallible;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -173,7 +172,7 @@ fn from_instances(
         unreachable!("everything else is text")
     };
     let recipe = &options.recipe;
-    let mut bytes = File::open(file).map_err(|error| FileError::io("open", file, error))?;
+    let mut bytes = InstanceFile::open_file(file)?;
     std::io::copy(&mut bytes, data).map_err(|error| FileError::io("read", file, error))?;
     let instances = InstanceFile::open(
         file,

@@ -40,10 +40,8 @@ pub(super) fn tokenize(
         observer.observe(Event::Warning(&format!("{error}; it was made anew from the text")));
     }
     observer.observe(Event::Note(&format!(
-        "{}: {} documents, {} sentences, {} tokens",
-        corpus.name(),
-        store.documents(),
-        store.sentences(),
+        "{}, {} tokens",
+        store.read_report(corpus),
         store.tokens()
     )));
     Ok(Arc::new(store))
