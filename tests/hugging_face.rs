@@ -110,3 +110,45 @@ fn missing_heads_are_drawn_from_the_seed() {
         assert_eq!(same, !drawn || entry.name.contains("LayerNorm"), "{}", entry.name);
     }
 }
+
+#[test]
+fn the_epsilon_of_layer_norm_is_that_of_the_configuration() {
+    assert_eq!(check("epsilon"), [Vec::<String>::new(), Vec::new()]);
+}
+
+#[test]
+fn tasks_answer_as_transformers() {
+    let answers: Value =
+        serde_json::from_slice(&std::fs::read(path("answers.json")).unwrap()).unwrap();
+    for name in ["epsilon", "gamma_beta"] {
+        let model = open(name).0;
+        let text = |value: &Value| value.as_str().unwrap().to_string();
+        let expected = answers[name]["fill_mask"].as_array().unwrap();
+        let texts: Vec<String> = expected.iter().map(|answer| text(&answer["text"])).collect();
+        let filled = model.fill_mask(&texts, 21).unwrap();
+        assert_eq!(filled.len(), 2);
+        for (filled, expected) in filled.iter().zip(expected) {
+            let masks = expected["masks"].as_array().unwrap();
+            assert_eq!(filled.masks.len(), masks.len());
+            for (mask, expected) in filled.masks.iter().zip(masks) {
+                assert_eq!(mask.position as u64, expected["position"].as_u64().unwrap());
+                let mut probabilities = vec![0.0; 21];
+                for prediction in &mask.predictions {
+                    let id = prediction.token_id;
+                    assert_eq!(model.tokenizer().vocabulary().id(&prediction.token), Some(id));
+                    probabilities[id as usize] = prediction.probability;
+                }
+                close(&probabilities, &expected["probabilities"]);
+            }
+        }
+        let expected = answers[name]["next_sentence"].as_array().unwrap();
+        let pairs: Vec<_> =
+            expected.iter().map(|pair| (text(&pair["a"]), text(&pair["b"]))).collect();
+        for (answer, expected) in model.next_sentence(&pairs).unwrap().iter().zip(expected) {
+            assert_eq!(answer.sentence_a, text(&expected["a"]));
+            close(&answer.logits, &expected["logits"]);
+            let probability = expected["is_next_probability"].as_f64().unwrap();
+            assert!((f64::from(answer.is_next_probability) - probability).abs() < 1e-5);
+        }
+    }
+}

@@ -216,7 +216,7 @@ fn a_run_on_standard_input_is_resumed_and_verified_with_the_same_text() {
                --num-train-steps 4 --learning-rate 1e-2 --vocab-size 120 --output-dir run";
     // Text is read twice: words, then tokens.
     let answer = with_input(&place, run, TEXT.as_bytes()).ok();
-    says(&answer, "give the same text on standard input again");
+    says(&answer, "to resume or verify this run, give the same text on standard input again");
     assert!(place.weights("run") == place.weights("file"));
     let resume = "pretrain --resume --output-dir run";
     with_input(&place, resume, TEXT.as_bytes()).ok();
@@ -346,4 +346,9 @@ fn every_command_says_what_it_read() {
         says(&answer, &read);
         says(&answer, "not read as text, because of its extension: `texts/d.csv`");
     }
+    let expected = serde_json::json!([{
+        "name": "`texts/text.txt`", "files": 1, "documents": 12, "sentences": 36, "bytes": bytes,
+        "skipped": [{"path": "texts/d.csv", "reason": "extension"}],
+    }]);
+    assert_eq!(place.read_json("new/run.json")["read"], expected);
 }

@@ -117,6 +117,27 @@ fn resumed_from_any_step_on_any_threads_the_bytes_are_the_same() {
     }
 }
 
+/// Bias correction divides by 1 − βᵗ: t is the number of steps of the whole run, not of its last part.
+#[test]
+fn resumed_with_bias_correction_the_bytes_are_the_same() {
+    let place = Place::new();
+    let options = |run: &str| {
+        let mut options = options(&place, run);
+        options.recipe.training.optimizer.bias_correction = true;
+        options
+    };
+    pretrain(&options("whole"), "test", &mut ()).unwrap();
+    let whole = result(&place, "whole");
+    pretrain(&self::options(&place, "without"), "test", &mut ()).unwrap();
+    assert!(result(&place, "without") != whole, "the correction counts");
+    for at in [1, 7] {
+        let run = format!("stopped-{at}");
+        stop(&options(&run), at);
+        resume(&options(&run), &mut ()).unwrap();
+        assert!(result(&place, &run) == whole, "stopped at step {at}");
+    }
+}
+
 #[test]
 fn resuming_with_a_file_of_instances() {
     let place = Place::with_vocab();

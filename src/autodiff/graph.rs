@@ -1,4 +1,4 @@
-//! The graph: what is computed from what, for one shape of batch.
+//! The graph: the operations of a model and their operands, for one shape of batch.
 //!
 //! A model is ordinary functions that push operations (`let h = linear(g, x, &w, &b)?`). Shape errors
 //! surface here, while building. [`Plan`](super::Plan) then gives every value its memory.
@@ -17,9 +17,9 @@ pub enum GraphError {
     Shape {
         /// The operation.
         operation: &'static str,
-        /// Where in the model.
+        /// The part of the model.
         scope: String,
-        /// Which operand.
+        /// The operand.
         what: &'static str,
         /// Its shape.
         got: String,
@@ -32,18 +32,18 @@ pub enum GraphError {
     /// Stacked parameters that are not adjacent in the flat buffer, or differ in width.
     #[error("parameters {0:?} do not lie side by side with equal widths")]
     NotAdjacent(Vec<String>),
-    /// The same tensor or parameter twice among the operands of one operation. Its two gradients
-    /// would be written to one buffer.
+    /// One operation has the same tensor or parameter twice among its operands. Both gradients would
+    /// be written to one buffer.
     #[error("{0} in `{1}` has the same operand twice")]
     SameOperand(&'static str, String),
-    /// Parameters that overlap in part, so that neither gradient could be stored before the other is
-    /// added.
+    /// Two ranges of parameters that overlap in part. A backward pass either stores a range or adds to
+    /// it; it cannot do both within one range.
     #[error(
         "parameters {0:?} and {1:?} of the flat buffer overlap in part; every operation must use them \
          either separately or stacked in the same way"
     )]
     OverlappingParameters(Range<usize>, Range<usize>),
-    /// The plan needs more memory than there is.
+    /// The plan needs more memory than the machine has.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
 }
@@ -54,12 +54,12 @@ pub struct Tensor {
     pub(super) node: usize,
     /// Its shape.
     pub shape: Shape,
-    /// How many of its rows are computed in a pass; all when `None`.
+    /// The number of its rows that a pass computes; all when `None`.
     pub rows: Option<RowCount>,
 }
 
-/// The number of rows of a tensor to compute, set before a pass. Operations see only the first rows,
-/// as many as that, so that padding after them costs nothing.
+/// The number of rows of a tensor that a pass computes, set before the pass. Operations see only that
+/// many first rows, so padding after them costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowCount {
     pub(super) slot: usize,
@@ -68,25 +68,25 @@ pub struct RowCount {
 /// A parameter, or several adjacent ones, as an operand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
-    /// Its elements of the flat buffer.
+    /// The elements of the flat buffer that it owns.
     pub range: Range<usize>,
     /// Its shape.
     pub shape: Shape,
 }
 
-/// Integers given from outside before each pass: ids, positions, labels, masks.
+/// An input of integers, filled before each pass: ids, positions, labels, masks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Integers {
     pub(super) slot: usize,
-    /// How many.
+    /// The number of elements.
     pub length: usize,
 }
 
-/// Floats given from outside before each pass, without a gradient: weights.
+/// An input of floats, filled before each pass, without a gradient: weights of examples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Floats {
     pub(super) slot: usize,
-    /// How many.
+    /// The number of elements.
     pub length: usize,
 }
 
@@ -97,9 +97,9 @@ pub enum Operand {
     Tensor(Tensor),
     /// A parameter.
     Parameter(Parameter),
-    /// Integers from outside.
+    /// An input of integers.
     Integers(Integers),
-    /// Floats from outside.
+    /// An input of floats.
     Floats(Floats),
 }
 
@@ -162,12 +162,13 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Names the part of the model that the next operations belong to; for people to read.
+    /// Names the part of the model that the next operations belong to. The name appears in errors and in
+    /// the printed plan.
     pub fn enter(&mut self, scope: impl Into<String>) {
         self.scope = scope.into();
     }
 
-    /// The part of the model that is being built.
+    /// The name that [`Graph::enter`] set last.
     pub fn scope(&self) -> &str {
         &self.scope
     }
@@ -215,7 +216,7 @@ impl<'a> Graph<'a> {
         Floats { slot: self.floats.len() - 1, length }
     }
 
-    /// Declares a number of rows, to be set before a pass; all rows until then.
+    /// Declares a number of rows, to be set before a pass. Until it is set, passes compute all rows.
     pub fn row_count(&mut self) -> RowCount {
         self.row_counts += 1;
         RowCount { slot: self.row_counts - 1 }
@@ -248,8 +249,8 @@ impl<'a> Graph<'a> {
         self.push_with_rows(operation, operands, shape, rows)
     }
 
-    /// [`Graph::push`] for an operation that is not row-wise: `rows` says how many rows of the output
-    /// are computed.
+    /// [`Graph::push`] for an operation that is not row-wise: `rows` is the number of rows of the output
+    /// that a pass computes.
     ///
     /// # Errors
     /// [`GraphError::SameOperand`].
@@ -283,19 +284,18 @@ impl<'a> Graph<'a> {
         Ok(Tensor { node: self.nodes.len() - 1, shape, rows })
     }
 
-    /// Keeps the value of `tensor` readable after a pass.
+    /// Keeps the value of `tensor` after a pass, so that [`Plan::value`](super::Plan::value) can read it.
     pub fn keep(&mut self, tensor: Tensor) {
         self.nodes[tensor.node].kept = true;
     }
 
-    /// Makes the first element of `tensor` part of the loss, and keeps it readable. The losses of a
-    /// graph are added.
+    /// Adds the first element of `tensor` to the loss of the graph, and [keeps](Graph::keep) the tensor.
     pub fn add_loss(&mut self, tensor: Tensor) {
         self.nodes[tensor.node].loss = true;
         self.keep(tensor);
     }
 
-    /// A shape error of `operation` at this place, unless `fits`.
+    /// Returns a shape error of `operation` in the current part of the model, unless `fits`.
     ///
     /// # Errors
     /// [`GraphError::Shape`].

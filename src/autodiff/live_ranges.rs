@@ -1,4 +1,4 @@
-//! Sharing memory among buffers: those that are never in use at the same time get the same block.
+//! Sharing memory among buffers: buffers that are never in use at the same time share a block.
 
 /// When a buffer is in use, and how long it is.
 pub(super) struct LiveRange {
@@ -21,7 +21,7 @@ pub(super) fn share(live_ranges: &[LiveRange]) -> (Vec<usize>, Vec<usize>) {
     let mut busy_until: Vec<usize> = Vec::new();
     for i in order {
         let range = &live_ranges[i];
-        // The smallest free block that fits, else the largest free one, made larger.
+        // The smallest free block that is large enough, else the largest free block, which grows.
         let best = (0..blocks.len()).filter(|&b| busy_until[b] < range.start).min_by_key(|&b| {
             let fits = blocks[b] >= range.length;
             (!fits, if fits { blocks[b] } else { usize::MAX - blocks[b] })

@@ -1,9 +1,9 @@
 //! Reverse-mode automatic differentiation over a graph that is built once and replayed.
 //!
 //! Read in this order:
-//! - [`Graph`]: what is computed from what.
+//! - [`Graph`]: the operations of a model and their operands.
 //! - [`ops`]: one file per operation, forward and backward side by side, with the equations.
-//! - [`Plan`]: every value has its place in memory; `forward` and `backward` replay the graph.
+//! - [`Plan`]: gives every value its memory; `forward` and `backward` replay the graph.
 //! - [`Layout`]: parameters, gradients and optimizer moments as flat buffers with named ranges.
 //!
 //! Every operation is checked: the line of `ops` that compiles a file in also lists its cases for the

@@ -1,4 +1,5 @@
-//! What an operation is: the trait that every file in [`ops`](super::ops) implements.
+//! The trait [`Operation`], which every file in [`ops`](super::ops) implements, and the types that its
+//! functions take.
 
 use crate::tensor::dropout::DropoutKey;
 use std::fmt;
@@ -73,24 +74,31 @@ pub enum OperandValue<'a> {
     Integers(&'a [u32]),
 }
 
-/// The values of all operands, by their place.
+/// The values of all operands, by index.
 #[derive(Clone, Copy, Debug)]
 pub struct OperandValues<'a> {
     pub(crate) items: [OperandValue<'a>; MAX_OPERANDS],
 }
 
 impl<'a> OperandValues<'a> {
-    /// The floats of operand `place` (empty when the operation said that backward does not read it).
-    pub fn floats(&self, place: usize) -> &'a [f32] {
-        match self.items[place] {
+    /// The floats of operand `index`; empty when it holds integers, when there is no such operand, or in a
+    /// backward pass that [does not read](Operation::backward_reads) it.
+    ///
+    /// # Panics
+    /// When `index` is not below [`MAX_OPERANDS`].
+    pub fn floats(&self, index: usize) -> &'a [f32] {
+        match self.items[index] {
             OperandValue::Floats(values) => values,
             OperandValue::Integers(_) => &[],
         }
     }
 
-    /// The integers of operand `place`.
-    pub fn integers(&self, place: usize) -> &'a [u32] {
-        match self.items[place] {
+    /// The integers of operand `index`; empty when it holds floats, or when there is no such operand.
+    ///
+    /// # Panics
+    /// When `index` is not below [`MAX_OPERANDS`].
+    pub fn integers(&self, index: usize) -> &'a [u32] {
+        match self.items[index] {
             OperandValue::Integers(values) => values,
             OperandValue::Floats(_) => &[],
         }
@@ -102,25 +110,25 @@ impl<'a> OperandValues<'a> {
 pub struct Forward<'a> {
     /// The operands' values.
     pub inputs: OperandValues<'a>,
-    /// The result; its content before is undefined.
+    /// The result. Its previous content is undefined.
     pub output: &'a mut [f32],
-    /// Kept for the backward pass: [`Operation::saved`] elements, content before undefined; where none
-    /// follows, [`Operation::saved_in_evaluation`] elements that are free to use.
+    /// Kept for the backward pass: [`Operation::saved`] elements. When no backward pass follows,
+    /// [`Operation::saved_in_evaluation`] elements of scratch. The previous content is undefined.
     pub saved: &'a mut [f32],
-    /// Free to use: [`Operation::scratch`] elements.
+    /// Scratch: [`Operation::scratch`] elements. The content is undefined.
     pub scratch: &'a mut [f32],
-    /// Whether a backward pass follows. Where it does not, gradients need not be prepared.
+    /// Whether a backward pass follows. Without one, nothing needs to be saved.
     pub training: bool,
     /// What dropout masks depend on.
     pub dropout_key: DropoutKey,
 }
 
-/// Where the gradient of one operand goes.
+/// The buffer for the gradient of one operand.
 #[derive(Debug)]
 pub struct Gradient<'a> {
     /// The gradient, in the operand's shape.
     pub data: &'a mut [f32],
-    /// Whether to add to what is there (else the content is undefined and must be replaced).
+    /// Whether to add to the content. Otherwise the content is undefined and must be replaced.
     pub accumulate: bool,
 }
 
@@ -139,33 +147,37 @@ impl<'a> Gradient<'a> {
 pub struct Backward<'a> {
     /// The operands' values.
     pub inputs: OperandValues<'a>,
-    /// The gradient of the loss with respect to the output. May be overwritten: nobody reads it
-    /// after this.
+    /// The gradient of the loss with respect to the output. May be overwritten: no later operation reads
+    /// it.
     pub output_gradient: &'a mut [f32],
-    /// What forward saved. May be overwritten.
+    /// The values that forward saved. May be overwritten.
     pub saved: &'a mut [f32],
-    /// Free to use.
+    /// Scratch: [`Operation::scratch`] elements. The content is undefined.
     pub scratch: &'a mut [f32],
     /// The same dropout key as in forward.
     pub dropout_key: DropoutKey,
-    /// Where the operands' gradients go.
+    /// The buffers for the operands' gradients.
     pub gradients: Gradients<'a>,
 }
 
-/// Where the gradients of the operands go, by their place.
+/// The buffers for the gradients of the operands, by index.
 #[derive(Debug)]
 pub struct Gradients<'a> {
     pub(crate) items: [Option<Gradient<'a>>; MAX_OPERANDS],
 }
 
 impl<'a> Gradients<'a> {
-    /// Where the gradient of operand `place` goes; `None` when it is not needed or has been taken.
-    pub fn take(&mut self, place: usize) -> Option<Gradient<'a>> {
-        self.items[place].take()
+    /// The buffer for the gradient of operand `index`; `None` when the gradient is not needed or was taken
+    /// before.
+    ///
+    /// # Panics
+    /// When `index` is not below [`MAX_OPERANDS`].
+    pub fn take(&mut self, index: usize) -> Option<Gradient<'a>> {
+        self.items[index].take()
     }
 }
 
-/// The operands of the `f64` reference, by their place.
+/// The value of one operand, as the `f64` reference reads it.
 #[derive(Clone, Debug)]
 pub enum ReferenceOperand {
     /// Floats, in double precision.
@@ -209,7 +221,7 @@ pub enum CaseInput {
     Integers(Vec<u32>),
 }
 
-/// A case to check an operation on.
+/// One test case of the gradient check.
 pub struct Case {
     /// The operation, with its sizes.
     pub operation: Box<dyn Operation>,
@@ -219,8 +231,8 @@ pub struct Case {
 
 /// An operation in `f64` and plain loops: the definition to read first, and the oracle of the checks.
 pub trait Reference {
-    /// The output, computed from the inputs. It may be shorter than [`Operation::output`] where a
-    /// [`Case`] leaves rows out.
+    /// The output, computed from the inputs. It is shorter than [`Operation::output`] when a [`Case`]
+    /// leaves rows out.
     fn reference_forward(&self, inputs: &[ReferenceOperand], dropout_key: &DropoutKey) -> Vec<f64>;
 
     /// The gradient of every operand in its shape, given the gradient of the output; empty for
@@ -235,10 +247,10 @@ pub trait Reference {
 
 /// An operation of the graph, with its sizes fixed: equations, forward and backward.
 ///
-/// Matrices are `[rows, columns]`, row-major; leading dimensions of tensors are multiplied into
+/// Matrices are `[rows, columns]`, row-major; the leading dimensions of a tensor are multiplied into
 /// rows. A pass may compute fewer rows than the shape has; the lengths of the slices say how many. A task
-/// owns its outputs and folds its inputs in index order, so that the result does not depend on the number
-/// of threads.
+/// owns its outputs and folds its inputs in index order, so the result does not depend on the number of
+/// threads.
 pub trait Operation: Reference + Send + Sync {
     /// The name that people read in a printed plan.
     fn name(&self) -> &'static str;
@@ -251,7 +263,7 @@ pub trait Operation: Reference + Send + Sync {
         0
     }
 
-    /// The number of elements of [`Forward::saved`] where no backward pass follows.
+    /// The number of elements of [`Forward::saved`] when no backward pass follows.
     fn saved_in_evaluation(&self) -> usize {
         self.saved()
     }
@@ -261,9 +273,9 @@ pub trait Operation: Reference + Send + Sync {
         0
     }
 
-    /// Whether backward reads the value of operand `place`. If it does not, the plan may reuse the
+    /// Whether backward reads the value of operand `index`. If it does not, the plan may reuse the
     /// memory of that value.
-    fn backward_reads(&self, _place: usize) -> bool {
+    fn backward_reads(&self, _index: usize) -> bool {
         true
     }
 
@@ -279,7 +291,7 @@ pub trait Operation: Reference + Send + Sync {
     /// Adds to (or stores) the gradients of the operands, given the gradient of the output.
     fn backward(&self, pass: Backward<'_>);
 
-    /// Cases to check on: odd sizes and size 1 among them.
+    /// The cases of the gradient check, with odd sizes and size 1 among them.
     fn cases() -> Vec<Case>
     where
         Self: Sized;

@@ -1,11 +1,11 @@
-//! The gradients of parameters: which operation writes a range first, and the ranges cut from the flat
-//! buffer.
+//! The gradients of parameters: which operation writes a range of the flat buffer first, and how the flat
+//! buffer is split into ranges.
 
 use super::graph::{GraphError, Operand};
 use super::operation::{Gradient, MAX_OPERANDS};
 use std::ops::Range;
 
-/// Whether the gradient of `range` has been written already; notes that it is written now.
+/// Whether an operation before has written the gradient of `range`. Adds `range` to `written`.
 ///
 /// # Errors
 /// [`GraphError::OverlappingParameters`] when `range` overlaps another one in part.
@@ -24,7 +24,7 @@ pub(super) fn note_written(
     Ok(false)
 }
 
-/// Cuts the flat gradient buffer into the ranges of the operands that are parameters.
+/// Splits the flat gradient buffer: every operand that is a parameter gets its range in `targets`.
 pub(super) fn cut_parameters<'a>(
     operands: &[Operand],
     accumulate: &[bool; MAX_OPERANDS],
@@ -38,14 +38,14 @@ pub(super) fn cut_parameters<'a>(
         let next = operands
             .iter()
             .enumerate()
-            .filter_map(|(place, operand)| match operand {
-                Operand::Parameter(p) if targets[place].is_none() => Some((place, p.range.clone())),
+            .filter_map(|(index, operand)| match operand {
+                Operand::Parameter(p) if targets[index].is_none() => Some((index, p.range.clone())),
                 _ => None,
             })
             .min_by_key(|(_, range)| range.start);
-        let Some((place, range)) = next else { return };
+        let Some((index, range)) = next else { return };
         let (data, behind) = rest[range.start - cut..].split_at_mut(range.len());
-        targets[place] = Some(Gradient { data, accumulate: accumulate[place] });
+        targets[index] = Some(Gradient { data, accumulate: accumulate[index] });
         (rest, cut) = (behind, range.end);
     }
 }

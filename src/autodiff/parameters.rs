@@ -6,18 +6,18 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// One parameter: its name, its shape and its place in the flat buffer.
+/// One parameter: its name, its shape and its range of the flat buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The name, for example `bert.embeddings.word_embeddings.weight`.
     pub name: String,
     /// The shape, row-major.
     pub shape: Vec<usize>,
-    /// The elements of the flat buffer.
+    /// The elements of the flat buffer that it owns.
     pub range: Range<usize>,
 }
 
-/// Names, shapes and places of all parameters of a model.
+/// Names, shapes and ranges of all parameters of a model.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
     entries: Vec<Entry>,
@@ -26,7 +26,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Adds a parameter behind the last one.
+    /// Adds a parameter after the last one.
     ///
     /// # Panics
     /// When the name is taken: a mistake in the model's code.

@@ -2,8 +2,8 @@
 //!
 //! Time runs through the forward pass (operation i at time i), then through the backward pass
 //! (operation i at time 2n − 1 − i). The live range of a buffer is from its first use to its last. Buffers
-//! with disjoint live ranges share memory. Passes then allocate nothing, and their memory is known
-//! before the first of them.
+//! with disjoint live ranges share memory. A pass then allocates nothing, and its memory is known before
+//! the first pass.
 
 use super::graph::{Floats, Graph, GraphError, Integers, Node, Operand, RowCount, Tensor};
 use super::live_ranges::{LiveRange, share};
@@ -28,22 +28,22 @@ pub enum Mode {
     Evaluation,
 }
 
-/// A buffer's place: which of the shared blocks, and how many of its elements.
+/// The memory of one buffer: the first `length` elements of a shared block.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
+struct Allocation {
     block: usize,
     length: usize,
 }
 
-/// Where an operation finds its buffers.
+/// The buffers of an operation.
 #[derive(Clone, Copy, Debug)]
-struct Places {
-    output: Place,
-    saved: Place,
-    scratch: Place,
-    backward_scratch: Place,
-    /// `None` when no loss depends on this operation.
-    gradient: Option<Place>,
+struct Allocations {
+    output: Allocation,
+    saved: Allocation,
+    scratch: Allocation,
+    backward_scratch: Allocation,
+    /// The gradient of the output; `None` when no loss depends on this operation.
+    gradient: Option<Allocation>,
     /// For each operand that is a tensor or a parameter: whether an operation that runs earlier in the
     /// backward pass has already written its gradient.
     accumulate: [bool; MAX_OPERANDS],
@@ -53,7 +53,7 @@ struct Places {
 pub struct Plan {
     mode: Mode,
     nodes: Vec<Node>,
-    places: Vec<Places>,
+    allocations: Vec<Allocations>,
     blocks: Vec<Vec<f32>>,
     integers: Vec<Vec<u32>>,
     floats: Vec<Vec<f32>>,
@@ -65,7 +65,7 @@ impl Plan {
     /// Gives every value of `graph` its memory, for the threads of the current pool.
     ///
     /// # Errors
-    /// [`GraphError::Memory`] when there is not that much, [`GraphError::OverlappingParameters`] when
+    /// [`GraphError::Memory`] when the machine has too little memory, [`GraphError::OverlappingParameters`] when
     /// a training graph reads parameter ranges that overlap without being equal.
     pub fn new(graph: Graph<'_>, mode: Mode) -> Result<Self, GraphError> {
         let Graph { nodes, integers, floats, row_counts, .. } = graph;
@@ -88,20 +88,20 @@ impl Plan {
         let mut written: Vec<bool> = nodes.iter().map(|node| node.loss).collect();
         let mut written_parameters: Vec<Range<usize>> = Vec::new();
         for (i, node) in nodes.iter().enumerate().rev() {
-            for (place, operand) in node.operands.iter().enumerate() {
+            for (index, operand) in node.operands.iter().enumerate() {
                 if let Operand::Tensor(Tensor { node: source, .. }) = operand {
                     last_use[*source] = last_use[*source].max(i);
                     if active[i] {
-                        if node.operation.backward_reads(place) {
+                        if node.operation.backward_reads(index) {
                             last_use[*source] = last_use[*source].max(backward_time(i));
                         }
-                        accumulate[i][place] = written[*source];
+                        accumulate[i][index] = written[*source];
                         written[*source] = true;
                         first_gradient[*source] = first_gradient[*source].min(backward_time(i));
                     }
                 }
                 if let (true, Operand::Parameter(parameter)) = (active[i], operand) {
-                    accumulate[i][place] = note_written(&mut written_parameters, &parameter.range)?;
+                    accumulate[i][index] = note_written(&mut written_parameters, &parameter.range)?;
                 }
             }
         }
@@ -123,17 +123,18 @@ impl Plan {
             ));
         }
         let (assigned, blocks) = share(&live_ranges);
-        let place =
-            |index: usize| Place { block: assigned[index], length: live_ranges[index].length };
-        let places = indices
+        let allocation =
+            |i: usize| Allocation { block: assigned[i], length: live_ranges[i].length };
+        let allocations = indices
             .iter()
             .zip(accumulate)
-            .map(|(&(output, saved, scratch, backward), accumulate)| Places {
-                output: place(output),
-                saved: place(saved),
-                scratch: place(scratch),
-                backward_scratch: backward.map_or(Place::default(), |(scratch, _)| place(scratch)),
-                gradient: backward.map(|(_, gradient)| place(gradient)),
+            .map(|(&(output, saved, scratch, backward), accumulate)| Allocations {
+                output: allocation(output),
+                saved: allocation(saved),
+                scratch: allocation(scratch),
+                backward_scratch: backward
+                    .map_or(Allocation::default(), |(scratch, _)| allocation(scratch)),
+                gradient: backward.map(|(_, gradient)| allocation(gradient)),
                 accumulate,
             })
             .collect();
@@ -143,7 +144,7 @@ impl Plan {
             mode,
             profile: Profile::new(nodes.iter().map(costs).collect()),
             nodes,
-            places,
+            allocations,
             blocks: blocks.into_iter().map(|length| vec![0.0; length]).collect(),
             integers: integers.into_iter().map(|length| vec![0; length]).collect(),
             floats: floats.into_iter().map(|length| vec![0.0; length]).collect(),
@@ -151,22 +152,23 @@ impl Plan {
         })
     }
 
-    /// The place of integers given from outside, to be filled before a pass.
+    /// The buffer of an input of integers, to be filled before a pass.
     pub fn integers_mut(&mut self, integers: Integers) -> &mut [u32] {
         &mut self.integers[integers.slot]
     }
 
-    /// The place of floats given from outside, to be filled before a pass.
+    /// The buffer of an input of floats, to be filled before a pass.
     pub fn floats_mut(&mut self, floats: Floats) -> &mut [f32] {
         &mut self.floats[floats.slot]
     }
 
-    /// Says how many rows are computed from the next pass on; more than there are means all.
+    /// Sets how many rows are computed from the next pass on. A number above the rows of a tensor means
+    /// all of them.
     pub fn set_row_count(&mut self, count: RowCount, rows: usize) {
         self.row_counts[count.slot] = rows;
     }
 
-    /// Elements of the rows of `node` that are computed.
+    /// The number of elements of `node`'s output that a pass computes: whole rows.
     fn computed(&self, node: usize) -> usize {
         let Node { shape, rows, .. } = &self.nodes[node];
         let rows = rows.map_or(usize::MAX, |count| self.row_counts[count.slot]);
@@ -176,10 +178,10 @@ impl Plan {
     /// The value of a kept tensor after a pass.
     ///
     /// # Panics
-    /// When the tensor was not [kept](Graph::keep): its memory may hold something else.
+    /// When the tensor was not [kept](Graph::keep): a later operation may have overwritten its memory.
     pub fn value(&self, tensor: Tensor) -> &[f32] {
         assert!(self.nodes[tensor.node].kept, "only kept tensors can be read after a pass");
-        self.slice(self.places[tensor.node].output)
+        self.slice(self.allocations[tensor.node].output)
     }
 
     /// Bytes of all buffers together.
@@ -189,10 +191,12 @@ impl Plan {
         4 * (elements(&self.blocks) + elements(&self.floats) + integers)
     }
 
-    fn slice(&self, place: Place) -> &[f32] {
-        &self.blocks[place.block][..place.length]
+    fn slice(&self, allocation: Allocation) -> &[f32] {
+        &self.blocks[allocation.block][..allocation.length]
     }
 
+    /// The values of the operands of `node`. In a backward pass, tensors that it does not read are
+    /// empty.
     fn inputs<'a>(
         &'a self,
         node: usize,
@@ -201,11 +205,11 @@ impl Plan {
     ) -> OperandValues<'a> {
         let mut items = [OperandValue::Floats(&[]); MAX_OPERANDS];
         let node = &self.nodes[node];
-        for (place, (item, operand)) in items.iter_mut().zip(&node.operands).enumerate() {
+        for (index, (item, operand)) in items.iter_mut().zip(&node.operands).enumerate() {
             *item = match operand {
-                Operand::Tensor(_) if backward && !node.operation.backward_reads(place) => continue,
+                Operand::Tensor(_) if backward && !node.operation.backward_reads(index) => continue,
                 Operand::Tensor(tensor) => {
-                    let value = self.slice(self.places[tensor.node].output);
+                    let value = self.slice(self.allocations[tensor.node].output);
                     OperandValue::Floats(&value[..self.computed(tensor.node)])
                 }
                 Operand::Parameter(parameter) => {
@@ -220,18 +224,19 @@ impl Plan {
         OperandValues { items }
     }
 
-    /// Takes a buffer out of the plan, so that it can be written while the plan's others are read.
-    fn lend(&mut self, place: Place) -> Vec<f32> {
-        if place.length == 0 { Vec::new() } else { take(&mut self.blocks[place.block]) }
+    /// Takes a block out of the plan, so that it can be written while other blocks are read.
+    fn lend(&mut self, allocation: Allocation) -> Vec<f32> {
+        if allocation.length == 0 { Vec::new() } else { take(&mut self.blocks[allocation.block]) }
     }
 
-    fn give_back(&mut self, place: Place, buffer: Vec<f32>) {
-        if place.length > 0 {
-            self.blocks[place.block] = buffer;
+    /// Puts a block that was lent back into the plan.
+    fn give_back(&mut self, allocation: Allocation, block: Vec<f32>) {
+        if allocation.length > 0 {
+            self.blocks[allocation.block] = block;
         }
     }
 
-    /// Computes every operation in order.
+    /// Computes every operation in order. `parameters` are flat, in the layout of the graph.
     pub fn forward(&mut self, parameters: &[f32], dropout_key: DropoutKey) {
         for node in 0..self.nodes.len() {
             let start = Instant::now();
@@ -240,14 +245,14 @@ impl Plan {
         }
     }
 
-    /// What each operation has cost since the plan was made or [`Profile::reset`].
+    /// The time that each operation has taken since the plan was made or [`Profile::reset`].
     pub fn profile(&mut self) -> &mut Profile {
         &mut self.profile
     }
 
     fn forward_one(&mut self, node: usize, parameters: &[f32], dropout_key: DropoutKey) {
-        let Places { output, saved, scratch, gradient, .. } = self.places[node];
-        let mut buffers = [output, saved, scratch].map(|place| self.lend(place));
+        let Allocations { output, saved, scratch, gradient, .. } = self.allocations[node];
+        let mut buffers = [output, saved, scratch].map(|allocation| self.lend(allocation));
         let [output_buffer, saved_buffer, scratch_buffer] = &mut buffers;
         self.nodes[node].operation.forward(Forward {
             inputs: self.inputs(node, parameters, false),
@@ -257,29 +262,29 @@ impl Plan {
             training: gradient.is_some(),
             dropout_key,
         });
-        for (place, buffer) in [output, saved, scratch].into_iter().zip(buffers) {
-            self.give_back(place, buffer);
+        for (allocation, buffer) in [output, saved, scratch].into_iter().zip(buffers) {
+            self.give_back(allocation, buffer);
         }
     }
 
     /// Writes the gradient of the sum of the losses to `gradients` (in the layout of `parameters`).
-    /// The gradient of every parameter that a loss depends on is computed from zero and replaces
-    /// what was there; other elements are left as they are. `dropout_key` must be that of the
-    /// forward pass.
+    /// The gradient of every parameter that a loss depends on is computed from zero and replaces the
+    /// previous content; other elements do not change. `dropout_key` must be that of the forward pass.
     ///
     /// # Panics
     /// In a plan for evaluation.
     pub fn backward(&mut self, parameters: &[f32], gradients: &mut [f32], dropout_key: DropoutKey) {
         assert!(self.mode == Mode::Training, "a plan for evaluation has no backward pass");
         for node in 0..self.nodes.len() {
-            if let (true, Some(place)) = (self.nodes[node].loss, self.places[node].gradient) {
-                let gradient = &mut self.blocks[place.block][..place.length];
+            let gradient = self.allocations[node].gradient;
+            if let (true, Some(Allocation { block, length })) = (self.nodes[node].loss, gradient) {
+                let gradient = &mut self.blocks[block][..length];
                 gradient.fill(0.0);
                 gradient[0] = 1.0;
             }
         }
         for node in (0..self.nodes.len()).rev() {
-            if let Some(gradient) = self.places[node].gradient {
+            if let Some(gradient) = self.allocations[node].gradient {
                 let start = Instant::now();
                 self.backward_one(node, gradient, parameters, gradients, dropout_key);
                 self.profile.backward(node, start.elapsed());
@@ -290,31 +295,32 @@ impl Plan {
     fn backward_one(
         &mut self,
         node: usize,
-        gradient: Place,
+        gradient: Allocation,
         parameters: &[f32],
         gradients: &mut [f32],
         dropout_key: DropoutKey,
     ) {
-        let Places { saved, backward_scratch: scratch, accumulate, .. } = self.places[node];
-        let mut buffers = [gradient, saved, scratch].map(|place| self.lend(place));
-        // The gradients of operands that are tensors are lent, those of parameters are cut from the
-        // flat buffer.
-        let mut lent: [Option<(Place, Vec<f32>)>; MAX_OPERANDS] = [const { None }; MAX_OPERANDS];
+        let Allocations { saved, backward_scratch: scratch, accumulate, .. } =
+            self.allocations[node];
+        let mut buffers = [gradient, saved, scratch].map(|allocation| self.lend(allocation));
+        // Gradients of tensors are lent blocks; gradients of parameters are ranges of the flat buffer.
+        let mut lent: [Option<(Allocation, Vec<f32>)>; MAX_OPERANDS] =
+            [const { None }; MAX_OPERANDS];
         let mut lengths = [0; MAX_OPERANDS];
-        for place in 0..self.nodes[node].operands.len() {
-            if let Operand::Tensor(tensor) = &self.nodes[node].operands[place]
-                && let Some(target) = self.places[tensor.node].gradient
+        for index in 0..self.nodes[node].operands.len() {
+            if let Operand::Tensor(tensor) = &self.nodes[node].operands[index]
+                && let Some(target) = self.allocations[tensor.node].gradient
             {
-                lengths[place] = self.computed(tensor.node);
-                lent[place] = Some((target, self.lend(target)));
+                lengths[index] = self.computed(tensor.node);
+                lent[index] = Some((target, self.lend(target)));
             }
         }
         let mut targets = [const { None }; MAX_OPERANDS];
         cut_parameters(&self.nodes[node].operands, &accumulate, gradients, &mut targets);
-        for (place, lent) in lent.iter_mut().enumerate() {
+        for (index, lent) in lent.iter_mut().enumerate() {
             if let Some((_, buffer)) = lent {
-                let data = &mut buffer[..lengths[place]];
-                targets[place] = Some(Gradient { data, accumulate: accumulate[place] });
+                let data = &mut buffer[..lengths[index]];
+                targets[index] = Some(Gradient { data, accumulate: accumulate[index] });
             }
         }
         let [gradient_buffer, saved_buffer, scratch_buffer] = &mut buffers;
@@ -326,22 +332,22 @@ impl Plan {
             dropout_key,
             gradients: Gradients { items: targets },
         });
-        for (place, buffer) in lent.into_iter().flatten() {
-            self.give_back(place, buffer);
+        for (allocation, buffer) in lent.into_iter().flatten() {
+            self.give_back(allocation, buffer);
         }
-        for (place, buffer) in [gradient, saved, scratch].into_iter().zip(buffers) {
-            self.give_back(place, buffer);
+        for (allocation, buffer) in [gradient, saved, scratch].into_iter().zip(buffers) {
+            self.give_back(allocation, buffer);
         }
     }
 }
 
-/// What one operation has to do. Parameters are left out of the bytes: few are touched more than
-/// once, and of an embedding table only some rows.
+/// The work of one operation. The bytes leave parameters out: most are read once, and a lookup reads
+/// only some rows of an embedding table.
 fn costs(node: &Node) -> Costs {
     let operation = &node.operation;
     let tensors = |backward: bool| -> usize {
-        let read = node.operands.iter().enumerate().map(|(place, operand)| match operand {
-            Operand::Tensor(tensor) if !backward || operation.backward_reads(place) => {
+        let read = node.operands.iter().enumerate().map(|(index, operand)| match operand {
+            Operand::Tensor(tensor) if !backward || operation.backward_reads(index) => {
                 tensor.shape.elements()
             }
             _ => 0,
@@ -358,7 +364,7 @@ fn costs(node: &Node) -> Costs {
     }
 }
 
-/// Which operations a loss depends on.
+/// For each operation, whether a loss depends on it.
 fn active(nodes: &[Node]) -> Vec<bool> {
     let mut active: Vec<bool> = nodes.iter().map(|node| node.loss).collect();
     for (i, node) in nodes.iter().enumerate().rev() {
@@ -372,21 +378,22 @@ fn active(nodes: &[Node]) -> Vec<bool> {
 }
 
 impl fmt::Display for Plan {
-    /// One line an operation: name, shape, bytes of output and saved values, place in the model.
+    /// One line per operation: name, shape, bytes of output and saved values, part of the model.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
             "{:>4}  {:<22} {:<20} {:>12} {:>12}  scope",
             "", "operation", "shape", "output", "saved"
         )?;
-        for (i, (node, places)) in self.nodes.iter().zip(&self.places).enumerate() {
-            let saved = if places.gradient.is_some() { 4 * places.saved.length } else { 0 };
+        for (i, (node, allocations)) in self.nodes.iter().zip(&self.allocations).enumerate() {
+            let saved =
+                if allocations.gradient.is_some() { 4 * allocations.saved.length } else { 0 };
             writeln!(
                 f,
                 "{i:>4}  {:<22} {:<20} {:>12} {saved:>12}  {}",
                 node.operation.name(),
                 node.shape.to_string(),
-                4 * places.output.length,
+                4 * allocations.output.length,
                 node.scope,
             )?;
         }

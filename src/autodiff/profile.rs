@@ -1,9 +1,9 @@
-//! The time that each operation of a plan takes. Measuring costs two clock readings an operation, so it
-//! is always on; no result depends on it.
+//! The time that each operation of a plan takes. Measuring costs two clock readings per operation, so it
+//! is always on. No result depends on it.
 
 use std::time::Duration;
 
-/// What one operation has to do, forward and backward.
+/// The work of one operation, forward and backward.
 #[derive(Clone, Debug)]
 pub(super) struct Costs {
     /// Its name.
@@ -30,11 +30,11 @@ pub struct Row {
     pub operation: &'static str,
     /// `forward` or `backward`.
     pub pass: &'static str,
-    /// Milliseconds of a step, on average.
+    /// Mean milliseconds per step.
     pub ms: f64,
-    /// Floating-point operations of matrix products in a step.
+    /// Floating-point operations of matrix products per step.
     pub flop: u64,
-    /// Bytes of tensors read and written in a step.
+    /// Bytes of tensors read and written per step.
     pub bytes: u64,
 }
 
@@ -53,14 +53,14 @@ impl Profile {
         self.passes[1] += u32::from(node == 0);
     }
 
-    /// Forgets the times.
+    /// Sets all times to zero.
     pub fn reset(&mut self) {
         self.times.fill([Duration::ZERO; 2]);
         self.passes = [0; 2];
     }
 
-    /// One row for each name and direction that has taken time, in the order of the graph. The passes
-    /// were those of `steps` steps, equally many each.
+    /// One row for each name and direction that has taken time, in the order of the graph. Divides by
+    /// `steps`, the number of steps since the last reset; each step has the same number of passes.
     pub fn rows(&self, steps: usize) -> Vec<Row> {
         let steps = steps.max(1);
         let mut rows: Vec<Row> = Vec::new();

@@ -4,8 +4,7 @@ use super::instance_options::InstanceOptions;
 use super::output::print;
 use cloze::data::Corpus;
 use cloze::report::{Terminal, print_line};
-use cloze::system::threads::Pool;
-use cloze::tasks::{EvalSettings, Model, evaluate};
+use cloze::tasks::{EvalSettings, evaluate};
 use cloze::train::Evaluation;
 use cloze::train::pretraining::{MASKED_LM, NEXT_SENTENCE};
 use serde_json::{Map, Value};
@@ -30,15 +29,14 @@ pub struct Args {
     max_predictions_per_seq: Option<usize>,
     #[command(flatten)]
     instance_options: InstanceOptions,
-    /// Sequences of one forward pass; never changes what is measured
+    /// Sequences of a batch; never changes what is measured (a forward pass takes as many as fit 2048 tokens)
     #[arg(long, default_value_t = 32, value_name = "N")]
     eval_batch_size: usize,
     /// What pairs and masks are drawn from
     #[arg(long, default_value_t = 12345, value_name = "N")]
     seed: u64,
-    /// Threads; never changes the result [default: one a core]
-    #[arg(long, value_name = "N", value_parser = super::threads())]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: super::ThreadOptions,
     /// Answer with one JSON object on standard output
     #[arg(long)]
     json: bool,
@@ -47,26 +45,7 @@ pub struct Args {
 /// Runs `cloze eval`.
 pub fn run(args: Args) -> cloze::Result<()> {
     super::warn_without_fma();
-    let corpus = Corpus::from_inputs(&args.input)?;
-    if let Some(note) = corpus.passed_over() {
-        print_line(note);
-    }
-    let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
-    let model = Model::open(&args.model)?;
-    super::warn_of_missing_heads(model.report(), "");
-    let positions = model.bert().config.max_position_embeddings;
-    let max_seq_length = args.max_seq_length.unwrap_or(positions.min(128));
-    let max_predictions_per_seq = args.max_predictions_per_seq.unwrap_or(max_seq_length.min(20));
-    let settings = EvalSettings::default()
-        .pairs(args.instance_options.pairs(max_seq_length))
-        .masks(args.instance_options.masks(max_predictions_per_seq))
-        .eval_batch_size(args.eval_batch_size)
-        .seed(args.seed);
-    let pool = Pool::new(args.threads.unwrap_or(0).into())?;
-    let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
-    let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
-    let (answer, read) = pool.run(|| evaluate(&model, &corpus, &settings, progress))?;
-    print_line(read);
+    let answer = args.threads.run(|| measure(&args))?;
     print(|out| {
         if args.json {
             return writeln!(out, "{}", serde_json::to_string(&json(&answer))?);
@@ -79,6 +58,29 @@ pub fn run(args: Args) -> cloze::Result<()> {
         writeln!(out, "instances = {}", answer.instances)?;
         writeln!(out, "masked_tokens = {}", answer.count("masked_tokens"))
     })
+}
+
+/// Reads model and text, and evaluates.
+fn measure(args: &Args) -> cloze::Result<Evaluation> {
+    let corpus = Corpus::from_inputs(&args.input)?;
+    if let Some(note) = corpus.passed_over() {
+        print_line(note);
+    }
+    let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
+    let model = super::open_model(&args.model)?;
+    let positions = model.bert().config.max_position_embeddings;
+    let max_seq_length = args.max_seq_length.unwrap_or(positions.min(128));
+    let max_predictions_per_seq = args.max_predictions_per_seq.unwrap_or(max_seq_length.min(20));
+    let settings = EvalSettings::default()
+        .pairs(args.instance_options.pairs(max_seq_length))
+        .masks(args.instance_options.masks(max_predictions_per_seq))
+        .eval_batch_size(args.eval_batch_size)
+        .seed(args.seed);
+    let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
+    let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
+    let (answer, read) = evaluate(&model, &corpus, &settings, progress)?;
+    print_line(read);
+    Ok(answer)
 }
 
 /// Both tasks of pretraining, `null` where there is nothing to measure.

@@ -1,7 +1,6 @@
 //! `cloze fill-mask`: what a model puts in place of `[MASK]`.
 
 use super::output::print;
-use cloze::tasks::Model;
 use std::path::PathBuf;
 
 /// The options of `cloze fill-mask`.
@@ -13,6 +12,8 @@ pub struct Args {
     /// How many tokens to show for each [MASK]
     #[arg(long, default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     top: u32,
+    #[command(flatten)]
+    threads: super::ThreadOptions,
     /// Answer with one JSON object on standard output
     #[arg(long)]
     json: bool,
@@ -23,9 +24,10 @@ pub struct Args {
 
 /// Runs `cloze fill-mask`.
 pub fn run(args: Args) -> cloze::Result<()> {
-    let model = Model::open(&args.model)?;
-    super::warn_of_missing_heads(model.report(), "cls.predictions");
-    let answer = model.fill_mask(&[&args.text], args.top as usize)?.remove(0);
+    let answer = args.threads.run(|| {
+        let model = super::open_model(&args.model)?;
+        Ok(model.fill_mask(&[&args.text], args.top as usize)?.remove(0))
+    })?;
     print(|out| {
         if args.json {
             return writeln!(out, "{}", serde_json::to_string(&answer)?);

@@ -36,6 +36,8 @@ pub struct Args {
     /// What pairs and masks are drawn from
     #[arg(long, default_value_t = 12345, value_name = "N")]
     seed: u64,
+    #[command(flatten)]
+    threads: super::ThreadOptions,
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -46,6 +48,11 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let inputs = args.input.iter().map(|input| ("--input", Path::new(input)));
     let output = output::open(args.output.as_deref(), inputs.chain(args.source.path()))?;
     args.instance_options.check()?;
+    args.threads.run(|| make(&args, output))
+}
+
+/// Reads the text and writes its instances.
+fn make(args: &Args, output: Option<Output>) -> cloze::Result<()> {
     let target = output.as_ref().and_then(Output::target);
     let outputs: Vec<&Path> = target.into_iter().chain(args.source.vocab()).collect();
     let corpus = Corpus::from_inputs_without(&args.input, &outputs)?;

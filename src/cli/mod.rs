@@ -24,7 +24,10 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cloze::data::InvalidUtf8;
 use cloze::report::print_line;
+use cloze::system::threads::Pool;
+use cloze::tasks::Model;
 use cloze::tensor::kernels::Simd;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Plain text in, pretrained BERT out, on a CPU.
@@ -74,8 +77,8 @@ pub fn main() -> ExitCode {
         let message = format!("{argument:?} is not UTF-8; rename what it names\n");
         Cli::command().error(ErrorKind::InvalidUtf8, message).exit();
     }
-    if let Err(message) = check_simd() {
-        Cli::command().error(ErrorKind::InvalidValue, message).exit();
+    if let Err(error) = Simd::check() {
+        Cli::command().error(ErrorKind::InvalidValue, format!("{error}\n")).exit();
     }
     let result = match cli.command {
         Command::Pretrain(args) => {
@@ -102,6 +105,21 @@ pub fn main() -> ExitCode {
 
 fn done(_: ()) -> ExitCode {
     ExitCode::SUCCESS
+}
+
+/// The threads of a command.
+#[derive(clap::Args)]
+struct ThreadOptions {
+    /// Threads; never changes the result [default: one a core]
+    #[arg(long, value_name = "N", value_parser = threads())]
+    threads: Option<u16>,
+}
+
+impl ThreadOptions {
+    /// Runs `work` on a pool of these threads.
+    fn run<R: Send>(&self, work: impl FnOnce() -> cloze::Result<R> + Send) -> cloze::Result<R> {
+        Pool::new(self.threads.unwrap_or(0).into())?.run(work)
+    }
 }
 
 /// For `--threads`; more than these only stand in each other's way.
@@ -146,17 +164,6 @@ fn invalid_utf8(text: &str) -> Result<InvalidUtf8, &'static str> {
     }
 }
 
-/// `CLOZE_SIMD` is for comparing instruction sets: one that is not there must not pass for another.
-fn check_simd() -> Result<(), String> {
-    match std::env::var_os("CLOZE_SIMD") {
-        Some(asked) if !asked.is_empty() && asked != Simd::current().name() => Err(format!(
-            "CLOZE_SIMD is {asked:?}, but it is one of portable, avx2 and avx512, and this CPU has {}\n",
-            Simd::current().name()
-        )),
-        _ => Ok(()),
-    }
-}
-
 /// Says that a CPU without fused multiply-add gives other bits than the rest of the world.
 fn warn_without_fma() {
     if !Simd::has_fma() {
@@ -166,18 +173,16 @@ fn warn_without_fma() {
     }
 }
 
-/// Says that a head whose name begins with `prefix` was not in the model's file.
-fn warn_of_missing_heads(report: &cloze::model::LoadReport, prefix: &str) {
-    let missing: Vec<&str> = report
-        .initialized
-        .iter()
-        .map(String::as_str)
-        .filter(|name| name.starts_with(prefix))
-        .collect();
-    if !missing.is_empty() {
-        print_line(format_args!(
-            "warning: not in the model, so drawn at random: {}",
-            missing.join(", ")
-        ));
+/// Opens a model. Says so when its run has not finished, and when a file of a finished run is not as the run wrote
+/// it.
+fn open_model(directory: &Path) -> cloze::Result<Model<'static>> {
+    for warning in cloze::run::damage::warnings(directory) {
+        print_line(format_args!("warning: {warning}"));
     }
+    let model = Model::open(directory)?;
+    if let Some(unfinished) = model.unfinished() {
+        let text = option_names::with_option_names(&unfinished.to_string());
+        print_line(format_args!("warning: {text}"));
+    }
+    Ok(model)
 }

@@ -1,7 +1,6 @@
 //! `cloze next-sentence`: did sentence B really follow sentence A?
 
 use super::output::print;
-use cloze::tasks::Model;
 use std::path::PathBuf;
 
 /// The options of `cloze next-sentence`.
@@ -10,6 +9,8 @@ pub struct Args {
     /// The directory of a BERT model, ours or from Hugging Face
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
+    #[command(flatten)]
+    threads: super::ThreadOptions,
     /// Answer with one JSON object on standard output
     #[arg(long)]
     json: bool,
@@ -23,9 +24,10 @@ pub struct Args {
 
 /// Runs `cloze next-sentence`.
 pub fn run(args: Args) -> cloze::Result<()> {
-    let model = Model::open(&args.model)?;
-    super::warn_of_missing_heads(model.report(), "cls.seq_relationship");
-    let answer = model.next_sentence(&[(&args.sentence_a, &args.sentence_b)])?.remove(0);
+    let answer = args.threads.run(|| {
+        let model = super::open_model(&args.model)?;
+        Ok(model.next_sentence(&[(&args.sentence_a, &args.sentence_b)])?.remove(0))
+    })?;
     print(|out| {
         if args.json {
             return writeln!(out, "{}", serde_json::to_string(&answer)?);

@@ -76,17 +76,19 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
         super::warn_without_fma();
     }
     let (options, resumes) = settings(&args, matches, |text| say(&text))?;
+    let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     let stories = options.input == InstanceSource::Stories;
     let fox = "The quick brown fox [MASK] over the lazy dog.";
     let sample = args.sample.clone().or_else(|| stories.then(|| fox.to_string()));
     if args.quiet {
-        let outcome = train(&args, &options, resumes, StopOnSignal::new(()));
+        let outcome = train(&args, &options, resumes, &pool, StopOnSignal::new(()));
         return outcome.map(|(status, _)| status);
     }
     let watcher = StopOnSignal::new(Terminal::new(sample));
-    let (status, finished) = train(&args, &options, resumes, watcher)?;
+    let (status, finished) = train(&args, &options, resumes, &pool, watcher)?;
     if let Some((finished, watcher)) = finished {
-        say(&summary(&options, &finished, watcher.inner.sample(), &program()));
+        let sample = watcher.inner.sample();
+        say(&pool.run(|| summary(&options, &finished, sample, &program())));
         say(&format!("SHA-256 of model.safetensors: {}", finished.model_sha256));
     }
     Ok(status)
@@ -100,11 +102,11 @@ fn train<O: Observer + Send>(
     args: &Args,
     options: &PretrainingOptions,
     resumes: bool,
+    pool: &Pool,
     mut watcher: StopOnSignal<O>,
 ) -> cloze::Result<(ExitCode, Outcome<O>)> {
     let directory = &args.output_dir;
     let pretraining = Pretraining::from_options(options.clone()).command(command());
-    let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     let result = pool.run(|| match resumes {
         true => pretraining.resume_with(&mut watcher),
         false => pretraining.run_with(&mut watcher),

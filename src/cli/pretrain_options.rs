@@ -141,7 +141,7 @@ options! {
     eval_every: u64 => |o, steps| o.eval_every = steps;
     /// A text with [MASK] to fill in at every evaluation [default: a held-out sentence]
     #[arg(long, value_name = "TEXT", value_parser = sample)]
-    sample: Option<String>;
+    sample: Option<String> => |o, sample| o.sample = sample;
     /// The seed of all randomness
     #[arg(long, default_value_t = 12345, value_name = "N")]
     seed: u64 => |o, seed| o.recipe.training.seed = seed;
@@ -179,7 +179,8 @@ fn setters() -> impl Iterator<Item = &'static (&'static str, Setter)> {
 impl Args {
     /// Whether an option was typed that says what a run is to do.
     pub(super) fn describe_a_run(matches: &ArgMatches) -> bool {
-        setters().any(|(name, _)| *name != "output_dir" && typed(matches, name))
+        let aside = ["output_dir", "sample"];
+        setters().any(|(name, _)| !aside.contains(name) && typed(matches, name))
     }
 
     /// The settings of a new run.
@@ -254,7 +255,7 @@ mod tests {
             let name = argument.get_id().as_str();
             let known = setters().any(|(known, _)| *known == name);
             // These do not change what the run does.
-            let aside = ["resume", "threads", "sample", "expect_sha256", "json", "quiet"];
+            let aside = ["resume", "threads", "expect_sha256", "json", "quiet"];
             assert!(known != aside.contains(&name), "{name}");
         }
     }

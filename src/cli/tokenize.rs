@@ -21,6 +21,8 @@ pub struct Args {
     input: Option<PathBuf>,
     #[command(flatten)]
     encoding: super::TextOptions,
+    #[command(flatten)]
+    threads: super::ThreadOptions,
     /// Put [CLS] before and [SEP] after each line
     #[arg(long)]
     add_special_tokens: bool,
@@ -85,6 +87,11 @@ struct Encoded<'a> {
 
 /// Runs `cloze tokenize`.
 pub fn run(args: Args) -> cloze::Result<()> {
+    args.threads.run(|| answer_all(&args))
+}
+
+/// Reads the vocabulary and answers every text.
+fn answer_all(args: &Args) -> cloze::Result<()> {
     let tokenizer = args.source.tokenizer(args.cased)?;
     let replace = args.encoding.invalid_utf8 == InvalidUtf8::Replace;
     let answer = |out: &mut dyn Write, text: &str| {

@@ -55,17 +55,24 @@ pub fn run(args: Args) -> cloze::Result<ExitCode> {
                 verified.second_sha256
             );
         }
-        if verified.file_sha256 != verified.recorded_sha256 {
+        if verified.file_sha256 == verified.second_sha256 && !same {
+            writeln!(
+                out,
+                "run.json of `{run}` is damaged: model.safetensors came out the same again, but run.json has \
+                 another SHA-256:\n    {} recorded\n    {} there",
+                verified.recorded_sha256, verified.file_sha256
+            )?;
+        } else if verified.file_sha256 != verified.recorded_sha256 {
             writeln!(
                 out,
                 "model.safetensors of `{run}` is not what the run wrote:\n    {} recorded\n    {} there",
                 verified.recorded_sha256, verified.file_sha256
             )?;
         }
-        if !same {
+        if !same && verified.file_sha256 != verified.second_sha256 {
             writeln!(
                 out,
-                "`{run}` came out otherwise:\n    {} recorded\n    {} this time",
+                "`{run}` came out otherwise:\n    {} recorded in run.json\n    {} this time",
                 verified.recorded_sha256, verified.second_sha256
             )?;
         }

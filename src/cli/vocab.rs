@@ -3,7 +3,6 @@
 use super::output::{self, print};
 use cloze::data::{Corpus, Words, count_words};
 use cloze::report::{Terminal, print_line};
-use cloze::system::threads::Pool;
 use cloze::tokenizer::{TokenizerOptions, TrainerOptions, learn};
 use std::path::{Path, PathBuf};
 
@@ -30,9 +29,8 @@ pub struct Args {
     /// Write the vocabulary to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Threads; never changes the result [default: one a core]
-    #[arg(long, value_name = "N", value_parser = super::threads())]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: super::ThreadOptions,
     /// Answer with one JSON object on standard output
     #[arg(long)]
     json: bool,
@@ -49,11 +47,10 @@ pub fn run(args: Args) -> cloze::Result<()> {
         print_line(note);
     }
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
-    let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     let (total, mut terminal) = (corpus.bytes(), Terminal::new(None));
     let progress = &mut |done| terminal.progress("counting words", done, total);
     let Words { counts: words, read, .. } =
-        pool.run(|| count_words(&corpus, normalizer, progress))?;
+        args.threads.run(|| Ok(count_words(&corpus, normalizer, progress)?))?;
     print_line(read);
     print_line(format_args!(
         "counted {} words, {} of them distinct",
@@ -64,7 +61,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
         .with_vocab_size(args.vocab_size)
         .with_min_frequency(args.min_frequency)
         .with_limit_alphabet(args.limit_alphabet as usize);
-    let vocabulary = learn(&words, &options)?;
+    let vocabulary = args.threads.run(|| Ok(learn(&words, &options)?))?;
     if vocabulary.len() < args.vocab_size {
         print_line(format_args!(
             "the vocabulary has {} entries, not {}: no other pair of pieces occurs {} times",

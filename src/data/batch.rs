@@ -104,3 +104,81 @@ impl Batch {
         self.instances += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 3 tokens of 2 segments with 2 masks, then 2 tokens of one segment with one.
+    fn instances() -> [Instance; 2] {
+        let pair = Instance {
+            input_ids: vec![11, 12, 13],
+            token_type_ids: vec![0, 1, 1],
+            is_random_next: Some(true),
+            masked_lm_positions: vec![0, 2],
+            masked_lm_labels: vec![21, 22],
+        };
+        let single = Instance {
+            input_ids: vec![14, 15],
+            token_type_ids: vec![0, 0],
+            is_random_next: None,
+            masked_lm_positions: vec![1],
+            masked_lm_labels: vec![23],
+        };
+        [pair, single]
+    }
+
+    #[test]
+    fn instances_lie_row_by_row_and_masks_at_the_front() {
+        let [pair, single] = instances();
+        let mut batch = Batch::new(3, 4, 2);
+        batch.clear(9);
+        batch.push(&pair);
+        batch.push(&single);
+        let expected = Batch {
+            batch_size: 3,
+            max_seq_length: 4,
+            max_predictions_per_seq: 2,
+            instances: 2,
+            input_ids: vec![11, 12, 13, 9, 14, 15, 9, 9, 9, 9, 9, 9],
+            token_type_ids: vec![0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            attention_mask: vec![1, 1, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0],
+            // Rows of the flattened batch: the second sequence begins at 4.
+            masked_lm_positions: vec![0, 2, 5, 0, 0, 0],
+            masked_lm_ids: vec![21, 22, 23, 0, 0, 0],
+            masked_lm_weights: vec![1.0, 1.0, 1.0, 0.0, 0.0, 0.0],
+            // 1 is random, 0 the true next; without a second sentence the weight is 0.
+            next_sentence_labels: vec![1, 0, 0],
+            next_sentence_weights: vec![1.0, 0.0, 0.0],
+        };
+        assert_eq!(batch, expected);
+        assert!(!batch.is_full());
+        batch.push(&Instance { is_random_next: Some(false), ..single });
+        assert!(batch.is_full());
+        assert_eq!(batch.next_sentence_labels, [1, 0, 0]);
+        assert_eq!(batch.next_sentence_weights, [1.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn a_cleared_batch_is_as_new() {
+        let [pair, single] = instances();
+        let mut used = Batch::new(2, 3, 2);
+        used.push(&pair);
+        used.push(&pair);
+        let mut fresh = Batch::new(2, 3, 2);
+        for batch in [&mut used, &mut fresh] {
+            batch.clear(7);
+            batch.push(&single);
+        }
+        assert_eq!(used, fresh);
+    }
+
+    #[test]
+    #[should_panic(expected = "the batch is full")]
+    fn a_full_batch_takes_no_more() {
+        let [pair, _] = instances();
+        let mut batch = Batch::new(1, 3, 2);
+        batch.push(&pair);
+        batch.push(&pair);
+    }
+}

@@ -284,7 +284,7 @@ impl InstanceFile {
             format!("{masks} masked positions, but 'max_predictions_per_seq' is {most}"),
         )?;
         let sorted = positions.windows(2).all(|pair| pair[0] < pair[1]);
-        check(sorted, "masked_lm_positions are not in ascending order".into())?;
+        check(sorted, "masked_lm_positions are not in rising order".into())?;
         let inside = positions.last().is_none_or(|&last| (last as usize) < length);
         check(inside, format!("a masked position is not below the length, {length}"))?;
         self.check_tokens("tokens", &line.tokens, &line.input_ids, number)?;
@@ -347,6 +347,41 @@ mod tests {
     }
 
     #[test]
+    fn each_pass_and_each_seed_has_its_own_shuffle() {
+        let vocabulary = vocabulary();
+        // Twenty instances that differ: in label, and in the number of tokens.
+        let all: Vec<Instance> = (0..20)
+            .map(|i| {
+                let length = 2 + i / 7;
+                Instance {
+                    input_ids: vec![2; length],
+                    token_type_ids: vec![0; length],
+                    is_random_next: None,
+                    masked_lm_positions: vec![1],
+                    masked_lm_labels: vec![(i % 7) as u32],
+                }
+            })
+            .collect();
+        let text: String = all.iter().map(|i| to_json(i, &vocabulary) + "\n").collect();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("i.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let passes = |seed| -> Vec<Vec<Instance>> {
+            let mut file = InstanceFile::open(&path, &vocabulary, 5, 1, true, seed).unwrap();
+            let mut pass = || (0..20).map(|_| file.next_instance().unwrap()).collect();
+            (0..3).map(|_| pass()).collect()
+        };
+        let (one, two) = (passes(1), passes(2));
+        for pass in one.iter().chain(&two) {
+            assert!(all.iter().all(|instance| pass.contains(instance)), "each instance once");
+            assert!(*pass != all, "not in the order of the file");
+        }
+        assert!(one[0] != one[1] && one[1] != one[2] && one[0] != one[2], "passes differ");
+        assert!(one[0] != two[0], "seeds differ");
+        assert!(one == passes(1));
+    }
+
+    #[test]
     fn labels_without_ids_are_looked_up() {
         let mut value: serde_json::Value =
             serde_json::from_str(&to_json(&instance(6, None), &vocabulary())).unwrap();
@@ -368,6 +403,7 @@ mod tests {
             error
         };
         assert!(error("input_ids", [2, 4, 3, 7, 3].into()).contains("id 7"));
+        assert!(error("input_ids", Vec::<u32>::new().into()).contains("input_ids is empty"));
         assert!(error("input_ids", [2, 3].into()).contains("2 input_ids but 5 token_type_ids"));
         assert!(error("input_ids", [2; 6].into()).contains("'max_seq_length' is 5"));
         assert!(error("masked_lm_positions", [5].into()).contains("not below the length"));

@@ -43,7 +43,11 @@ pub fn count_words(
         result.map(|()| tally)
     };
     let mut tally = Tally::default();
-    corpus.map_chunks(count, |chunk| Ok(tally.add(&chunk)), progress)?;
+    let add = |chunk| {
+        tally.add(&chunk);
+        Ok(())
+    };
+    corpus.map_chunks(count, add, progress)?;
     let mut counts = counts.into_inner().expect("nothing panics while it is locked").into_iter();
     let mut words = counts.next().unwrap_or_default();
     counts.for_each(|part| words.merge(part));

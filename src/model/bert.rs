@@ -3,7 +3,8 @@
 use super::config::Config;
 use super::head::Head;
 use super::parameters::{initialize, layout};
-use super::weights::{self, LoadReport, WeightsError};
+use super::weights::{self, LoadReport};
+use super::weights_error::WeightsError;
 use crate::autodiff::Layout;
 use std::path::Path;
 

@@ -15,7 +15,7 @@ use std::path::Path;
 pub struct Config {
     /// The class that transformers loads the directory as, for example `BertForPreTraining`;
     /// [`Config::head`] is the head that it names.
-    #[serde(default, deserialize_with = "null_as_empty")]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub architectures: Vec<String>,
     /// Always `bert`.
     #[serde(default = "model_type")]
@@ -51,8 +51,8 @@ pub struct Config {
     /// ε of LayerNorm.
     #[serde(default = "epsilon")]
     pub layer_norm_eps: f32,
-    /// The id of `[PAD]`.
-    #[serde(default)]
+    /// The id of `[PAD]`; `null` in a file is 0.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub pad_token_id: u32,
     /// The position encoding; only `absolute` is supported.
     #[serde(default = "absolute")]
@@ -85,10 +85,20 @@ pub struct Config {
     pub other: Map<String, Value>,
 }
 
-/// Old files have `null` for a list that is not there.
-fn null_as_empty<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+/// Some files have `null` for a value that is not there.
+fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    value: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(value)?.unwrap_or_default())
 }
+
+/// The part of a configuration that every model of Hugging Face's has.
+#[derive(Deserialize)]
+struct Kind {
+    #[serde(default = "model_type")]
+    model_type: String,
+}
+
 fn model_type() -> String {
     "bert".into()
 }
@@ -115,6 +125,18 @@ fn tied() -> bool {
 }
 fn absolute() -> String {
     "absolute".into()
+}
+
+fn check_model_type(model_type: &str, origin: &str) -> Result<(), ConfigError> {
+    if model_type == "bert" {
+        return Ok(());
+    }
+    Err(ConfigError::Value {
+        origin: origin.into(),
+        key: "model_type",
+        value: model_type.into(),
+        needed: "only bert is supported".into(),
+    })
 }
 
 /// Hugging Face's name of a label that has none.
@@ -204,11 +226,16 @@ impl Config {
                 "an array, but a configuration is an object {\"hidden_size\": …}".into(),
             ));
         }
+        let origin = format!("`{}`", path.display());
+        // Models of other types have other keys: say the type, not the first key that is missing.
+        if let Ok(Kind { model_type }) = serde_json::from_str(&text) {
+            check_model_type(&model_type, &origin)?;
+        }
         let mut config: Self =
             serde_json::from_str(&text).map_err(|e| error(e.line(), e.to_string()))?;
         // They give the type of the weights beside this file; cloze writes float32.
         config.other.retain(|key, _| key != "dtype" && key != "torch_dtype");
-        config.validate(&format!("`{}`", path.display()))?;
+        config.validate(&origin)?;
         Ok(config)
     }
 
@@ -256,7 +283,7 @@ impl Config {
             &self.hidden_size,
             &format!("it must be a multiple of num_attention_heads, {}", self.num_attention_heads),
         )?;
-        check(self.model_type == "bert", "model_type", &self.model_type, "only bert is supported")?;
+        check_model_type(&self.model_type, origin)?;
         let act = &self.hidden_act;
         check(act == "gelu", "hidden_act", act, "only gelu (the exact form) is supported")?;
         let position = &self.position_embedding_type;

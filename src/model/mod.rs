@@ -17,7 +17,9 @@ pub mod head;
 pub mod heads;
 pub mod parameters;
 pub mod pretraining;
+mod weight_files;
 pub mod weights;
+mod weights_error;
 
 pub use bert::Bert;
 pub use config::Config;
@@ -28,4 +30,5 @@ pub use encoder_inputs::{EncoderInputs, PackedRows, Padding, Sequences};
 pub use head::Head;
 pub use parameters::{decays, layout};
 pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};
-pub use weights::{LoadReport, WeightsError};
+pub use weights::LoadReport;
+pub use weights_error::WeightsError;

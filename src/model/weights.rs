@@ -2,97 +2,21 @@
 //!
 //! Reading accepts the forms in which BERT checkpoints are found: names with and without the prefix
 //! `bert.`, `gamma` and `beta` as old checkpoints name the parameters of LayerNorm, half precision,
-//! and a second copy of the tied decoder.
+//! several files with an index, and a second copy of the tied decoder.
 
 use super::config::Config;
-use super::element_type::reader;
 use super::head::Head;
 use super::parameters::{encoder_layout, initialize, layout};
+use super::weight_files::{StoredTensor, WeightFiles};
+use super::weights_error::WeightsError;
 use crate::autodiff::{Entry, Layout};
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::{self, FileError};
-use crate::system::memory::{self, OutOfMemory};
-use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo, TensorView};
+use crate::system::memory;
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-
-/// Weights that cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WeightsError {
-    /// The file cannot be read or written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// A directory without `model.safetensors`.
-    #[error(
-        "`{}` has no model.safetensors; convert the checkpoint to safetensors first \
-         (transformers: `model.save_pretrained(…)`)", .0.display()
-    )]
-    Missing(PathBuf),
-    /// A file that is cut short, or has a wrong header.
-    #[error("`{}` is not a whole safetensors file: {message}; fetch or write it again", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        message: String,
-    },
-    /// A tensor with a shape that does not fit the configuration.
-    #[error(
-        "`{}`: tensor `{name}` has shape {got:?}, but config.json asks for {expected:?}",
-        path.display()
-    )]
-    Shape {
-        /// The file.
-        path: PathBuf,
-        /// The tensor's name in the file.
-        name: String,
-        /// Its shape.
-        got: Vec<usize>,
-        /// The shape that fits.
-        expected: Vec<usize>,
-    },
-    /// A tensor of a type that is not a float we read.
-    #[error("`{}`: tensor `{name}` has type {dtype:?}; F32, F16, BF16 and F64 can be read", path.display())]
-    Type {
-        /// The file.
-        path: PathBuf,
-        /// The tensor's name in the file.
-        name: String,
-        /// Its type.
-        dtype: Dtype,
-    },
-    /// A parameter of the encoder that the file does not have.
-    #[error("`{}` has no tensor for `{name}`: it is not the BERT that its config.json describes", path.display())]
-    NoTensor {
-        /// The file.
-        path: PathBuf,
-        /// The parameter.
-        name: String,
-    },
-    /// A number that is not finite. The run diverged, or the file is damaged.
-    #[error("`{}`: tensor `{name}` holds {value}; a model needs finite numbers", path.display())]
-    NotFinite {
-        /// The file.
-        path: PathBuf,
-        /// The tensor's name in the file.
-        name: String,
-        /// The number.
-        value: f32,
-    },
-    /// More parameters than there is memory for.
-    #[error(transparent)]
-    Memory(#[from] OutOfMemory),
-    /// One parameter under two names.
-    #[error("`{}` has `{name}` twice, under different names", path.display())]
-    Twice {
-        /// The file.
-        path: PathBuf,
-        /// The parameter.
-        name: String,
-    },
-}
+use std::path::Path;
 
 /// What was found when weights were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,9 +27,15 @@ pub struct LoadReport {
     pub ignored: Vec<String>,
 }
 
-/// Reads `model.safetensors` of `directory` into the flat buffer of
-/// [`layout(config, head)`](super::layout). The embeddings and the encoder's layers must be there; the
-/// parameters of the pooler and of `head` that the file lacks are drawn from `seed`.
+/// Reads the weights of `directory` into the flat buffer of
+/// [`layout(config, head)`](super::layout): `model.safetensors`, or the files that
+/// `model.safetensors.index.json` names. The embeddings and the encoder's layers must be there; the
+/// parameters of the pooler and of `head` that the files lack are drawn from `seed`.
+///
+/// The decoder of the masked-LM head may be stored beside the word embeddings that it is tied to. As
+/// in transformers, either of the two stands for both, a decoder's bias that differs from
+/// `cls.predictions.bias` is the one that counts, and a decoder's weight that differs from the word
+/// embeddings is not tied to them: no layout here has such a decoder, so it is an error.
 ///
 /// # Errors
 /// [`WeightsError`], naming the file and the tensor.
@@ -115,62 +45,77 @@ pub fn load(
     head: Head,
     seed: u64,
 ) -> Result<(Vec<f32>, LoadReport), WeightsError> {
-    let path = directory.join("model.safetensors");
-    if directory.is_dir() && !path.exists() {
-        return Err(WeightsError::Missing(directory.to_path_buf()));
-    }
-    let bytes = files::read(&path)?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| WeightsError::Malformed {
-        path: path.clone(),
-        message: error.to_string(),
-    })?;
+    let files = WeightFiles::read(directory)?;
+    let tensors = files.tensors()?;
     let (layout, encoder) = (layout(config, head), encoder_layout(config));
-    let mut found: HashMap<String, &str> = HashMap::new();
+    let mut found: HashMap<String, &StoredTensor<'_>> = HashMap::new();
     let mut report = LoadReport::default();
-    let mut names = tensors.names();
-    names.sort_unstable();
-    for &name in &names {
+    for (name, tensor) in &tensors {
         match parameter_name(name, &layout) {
             Some(parameter) => {
-                if found.insert(parameter.clone(), name).is_some() {
+                if found.insert(parameter.clone(), tensor).is_some() {
+                    let path = tensor.path.to_path_buf();
                     return Err(WeightsError::Twice { path, name: parameter });
                 }
             }
-            None if is_copy(name) => {}
-            None => report.ignored.push(name.to_string()),
+            None if is_decoder(name) || name.ends_with("embeddings.position_ids") => {}
+            None => report.ignored.push(name.clone()),
         }
     }
-    // The decoder's bias is stored under either name, or both.
-    const BIAS: &str = "cls.predictions.bias";
-    const DECODER_BIAS: &str = "cls.predictions.decoder.bias";
-    if layout.get(BIAS).is_some() && !found.contains_key(BIAS) && names.contains(&DECODER_BIAS) {
-        found.insert(BIAS.into(), DECODER_BIAS);
+    if head.has_masked_lm() {
+        let entry = |name| layout.get(name).expect("of every masked-LM head");
+        if let Some(decoder) = tensors.get(DECODER_BIAS)
+            && let Some(bias) = found.insert(BIAS.into(), decoder)
+            && !equal(bias, decoder, entry(BIAS))?
+        {
+            report.ignored.push(BIAS.into());
+        }
+        if let Some(decoder) = tensors.get(DECODER_WEIGHT) {
+            let embeddings = *found.entry(WORD_EMBEDDINGS.into()).or_insert(decoder);
+            if !equal(embeddings, decoder, entry(WORD_EMBEDDINGS))? {
+                let (path, decoder) = (decoder.path.to_path_buf(), DECODER_WEIGHT);
+                return Err(WeightsError::Untied { path, decoder, tied_to: WORD_EMBEDDINGS });
+            }
+        }
     }
 
     // Errors are found before memory is allocated.
     for entry in layout.entries() {
         match found.get(&entry.name) {
-            Some(name) => check(&path, name, &tensors, entry)?,
+            Some(tensor) => tensor.check(entry)?,
             None if encoder.get(&entry.name).is_none() => {}
-            None => return Err(WeightsError::NoTensor { path, name: entry.name.clone() }),
+            None => {
+                let path = files.path().to_path_buf();
+                return Err(WeightsError::NoTensor { path, name: entry.name.clone() });
+            }
         }
     }
     memory::check(layout.len())?;
     let mut parameters = initialize(&layout, config, seed, |name| !found.contains_key(name));
     for entry in layout.entries() {
-        if let Some(&name) = found.get(&entry.name) {
-            let tensor = tensors.tensor(name).expect("a name of this file");
-            read_tensor(&path, name, &tensor, &mut parameters[entry.range.clone()])?;
-        } else {
-            report.initialized.push(entry.name.clone());
+        match found.get(&entry.name) {
+            Some(tensor) => tensor.read(&mut parameters[entry.range.clone()])?,
+            None => report.initialized.push(entry.name.clone()),
         }
     }
     Ok((parameters, report))
 }
 
-/// Tensors that are copies of others or can be computed: the tied decoder, position ids.
-fn is_copy(name: &str) -> bool {
-    name.starts_with("cls.predictions.decoder.") || name.ends_with("embeddings.position_ids")
+const WORD_EMBEDDINGS: &str = "bert.embeddings.word_embeddings.weight";
+const BIAS: &str = "cls.predictions.bias";
+const DECODER_WEIGHT: &str = "cls.predictions.decoder.weight";
+const DECODER_BIAS: &str = "cls.predictions.decoder.bias";
+
+/// Whether `name` is a tensor of the decoder, which a layout has under the names that it is tied to.
+fn is_decoder(name: &str) -> bool {
+    [DECODER_WEIGHT, DECODER_BIAS].contains(&name)
+}
+
+/// Whether two stored tensors, both of the shape of `entry`, hold the same numbers.
+fn equal(a: &StoredTensor<'_>, b: &StoredTensor<'_>, entry: &Entry) -> Result<bool, WeightsError> {
+    a.check(entry)?;
+    b.check(entry)?;
+    Ok(a.same_numbers(b))
 }
 
 /// Our name for the tensor `name` of a BERT checkpoint.
@@ -181,40 +126,6 @@ fn parameter_name(name: &str, layout: &Layout) -> Option<String> {
         _ => name.to_string(),
     };
     [format!("bert.{name}"), name].into_iter().find(|name| layout.get(name).is_some())
-}
-
-/// Checks shape and type of the tensor `name`.
-fn check(
-    path: &Path,
-    name: &str,
-    tensors: &SafeTensors<'_>,
-    entry: &Entry,
-) -> Result<(), WeightsError> {
-    let tensor = tensors.tensor(name).expect("a name of this file");
-    let (path, name, dtype) = (path.to_path_buf(), name.to_string(), tensor.dtype());
-    if tensor.shape() != entry.shape {
-        let (got, expected) = (tensor.shape().to_vec(), entry.shape.clone());
-        return Err(WeightsError::Shape { path, name, got, expected });
-    }
-    match reader(dtype) {
-        Some(_) => Ok(()),
-        None => Err(WeightsError::Type { path, name, dtype }),
-    }
-}
-
-fn read_tensor(
-    path: &Path,
-    name: &str,
-    tensor: &TensorView<'_>,
-    values: &mut [f32],
-) -> Result<(), WeightsError> {
-    reader(tensor.dtype()).expect("checked before")(tensor.data(), values);
-    match values.iter().find(|value| !value.is_finite()) {
-        None => Ok(()),
-        Some(&value) => {
-            Err(WeightsError::NotFinite { path: path.to_path_buf(), name: name.into(), value })
-        }
-    }
 }
 
 /// Writes the bytes of `model.safetensors` for flat `parameters`. Tensors are sorted by name, as the
@@ -282,6 +193,7 @@ pub fn save(directory: &Path, layout: &Layout, parameters: &[f32]) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use safetensors::tensor::TensorView;
 
     fn small() -> (Config, Layout, Vec<f32>) {
         let config = Config::new(1, 8, 20);

@@ -125,10 +125,23 @@ pub enum CheckpointError {
     },
     /// No checkpoint of a run is whole.
     #[error(
-        "no checkpoint in `{}` is whole; remove that directory to begin the run again from its start",
+        "no checkpoint in `{}` is whole; nothing else was changed; put a whole copy of it back to resume, or \
+         begin another run with another 'output_dir'",
         .0.display()
     )]
     NoneWhole(PathBuf),
+    /// The run had checkpoints, and none is there any more.
+    #[error(
+        "the run in `{}` had checkpoints, and `{}` holds none: it cannot be resumed, and nothing was changed; \
+         put its checkpoints back, or begin another run with another 'output_dir'",
+        run.display(), checkpoints.display()
+    )]
+    NoneLeft {
+        /// The run directory.
+        run: PathBuf,
+        /// Where the checkpoints were.
+        checkpoints: PathBuf,
+    },
 }
 
 /// Writes a checkpoint, whole or not at all.

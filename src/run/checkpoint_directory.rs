@@ -103,6 +103,25 @@ impl CheckpointDirectory {
                 .any(|path| path.extension() == Some("damaged".as_ref()));
         if never { Ok(None) } else { Err(CheckpointError::NoneWhole(self.path.clone())) }
     }
+    /// The newest checkpoint that is whole, as [`CheckpointDirectory::newest`], but changes nothing:
+    /// another process may be training there. A checkpoint that this process removes in the meantime is
+    /// replaced by the newer one that it wrote before.
+    ///
+    /// # Errors
+    /// That of the newest checkpoint, when none can be used.
+    pub fn read_newest(&self, parameters: usize) -> Result<Option<Checkpoint>, CheckpointError> {
+        'again: loop {
+            let mut first = None;
+            for (_, path) in self.list()?.iter().rev() {
+                match checkpoint::load(path, parameters) {
+                    Ok(found) => return Ok(Some(found)),
+                    Err(_) if !path.exists() => continue 'again,
+                    Err(error) => first = first.or(Some(error)),
+                }
+            }
+            return first.map_or(Ok(None), Err);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -150,5 +169,40 @@ mod tests {
         // Set aside, so that what is written next is not thrown away for it; and not forgotten.
         assert!(checkpoints.list().unwrap().is_empty());
         newest(&mut notes).unwrap_err();
+    }
+
+    #[test]
+    fn reading_changes_nothing_and_goes_on_beside_a_run_that_saves() {
+        let directory = tempfile::tempdir().unwrap();
+        let checkpoints = CheckpointDirectory::new(directory.path());
+        assert!(checkpoints.read_newest(2).unwrap().is_none());
+        for step in [1, 2] {
+            checkpoints.save(&header(step, 2), [&[1.0; 2]; 3]).unwrap();
+        }
+        let step = || checkpoints.read_newest(2).unwrap().unwrap().header.progress.step;
+        assert_eq!(step(), 2);
+        let last = checkpoints.file(2);
+        fs::write(&last, "cut").unwrap();
+        assert_eq!(step(), 1);
+        fs::remove_file(checkpoints.file(1)).unwrap();
+        let error = checkpoints.read_newest(2).unwrap_err().to_string();
+        assert!(error.contains("step-000002.ckpt` is damaged"), "{error}");
+        assert_eq!(fs::read(&last).unwrap(), b"cut");
+
+        checkpoints.save(&header(3, 2), [&[1.0; 2]; 3]).unwrap();
+        std::thread::scope(|scope| {
+            let saving = scope.spawn(|| {
+                for step in 4..200 {
+                    checkpoints.save(&header(step, 2), [&[1.0; 2]; 3]).unwrap();
+                }
+            });
+            let mut newest = 3;
+            while !saving.is_finished() {
+                let now = step();
+                assert!(now >= newest, "{now} after {newest}");
+                newest = now;
+            }
+        });
+        assert_eq!(step(), 199);
     }
 }

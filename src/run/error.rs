@@ -1,6 +1,7 @@
-//! What can go wrong in training.
+//! What can go wrong in a run.
 
 use super::checkpoint::CheckpointError;
+use super::newest_weights::NewestWeightsError;
 use super::run_directory::RunDirectoryError;
 use super::run_json::{Difference, RunJsonError};
 use crate::autodiff::GraphError;
@@ -9,6 +10,7 @@ use crate::model::{ConfigError, WeightsError};
 use crate::system::files::FileError;
 use crate::system::memory::OutOfMemory;
 use crate::system::threads::PoolError;
+use crate::tensor::kernels::SimdError;
 use crate::tokenizer::TokenizerError;
 use crate::train::SettingError;
 use crate::train::trainer::Diverged;
@@ -33,6 +35,12 @@ pub enum RunError {
     /// The weights to start from, or to write.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// The run to start from has no weights that can be read.
+    #[error(transparent)]
+    NewestWeights(#[from] NewestWeightsError),
+    /// An instruction set that this machine does not have.
+    #[error(transparent)]
+    Simd(#[from] SimdError),
     /// A setting of the run.
     #[error(transparent)]
     Setting(#[from] SettingError),

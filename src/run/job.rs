@@ -4,6 +4,7 @@ use super::error::RunError;
 use super::observer::Observer;
 use super::run_options::RunOptions;
 use crate::autodiff::GraphError;
+use crate::data::ReadReport;
 use crate::model::Bert;
 use crate::system::digest::Digest;
 use crate::tokenizer::Tokenizer;
@@ -67,6 +68,9 @@ pub trait Job: Sized {
 
     /// Evaluates the model on the held-out data; `None` when there is none.
     fn evaluate(&mut self, bert: &Bert) -> Option<Evaluation>;
+
+    /// What was read, for `run.json`; empty when there was no text.
+    fn read(&self) -> &[ReadReport];
 
     /// A held-out sentence with one word replaced by `[MASK]`, and that word.
     fn sample(&self) -> Option<(String, String)>;

@@ -27,7 +27,8 @@ pub struct TrainingMetrics {
     pub tokens: u64,
     /// Seconds since the start (of this part of the run).
     pub seconds: f64,
-    /// Tokens, padding not counted, per second since the last log step.
+    /// Tokens, padding not counted, per second since the last log step or, when that is later, since the run
+    /// was resumed.
     pub tokens_per_second: f64,
 }
 
@@ -98,6 +99,15 @@ pub enum MetricsLine {
     Evaluation(EvaluationMetrics),
 }
 
+/// What the clock says at a log step.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// Seconds since the start of this part of the run.
+    pub seconds: f64,
+    /// Tokens, padding not counted, per second since the later of the last log step and that start.
+    pub tokens_per_second: f64,
+}
+
 /// Sums over the steps since the last log step. They are part of a checkpoint, so that a resumed run logs the
 /// same means.
 #[derive(Clone, Debug, Default, PartialEq, DeriveSerialize, Deserialize)]
@@ -105,7 +115,6 @@ pub struct Interval {
     steps: u64,
     /// Loss and accuracy of each term.
     sums: Vec<[f64; 2]>,
-    tokens: u64,
 }
 
 impl Interval {
@@ -113,7 +122,7 @@ impl Interval {
     pub(super) fn is_sane(&self) -> bool {
         const MOST: u64 = 1 << 48;
         let finite = self.sums.iter().flatten().all(|sum| sum.is_finite());
-        finite && self.steps < MOST && self.tokens < MOST
+        finite && self.steps < MOST
     }
 
     /// Whether these are sums of an objective of `terms` terms.
@@ -129,20 +138,17 @@ impl Interval {
             *accuracy += term.accuracy;
         }
         self.steps += 1;
-        self.tokens += report.tokens;
     }
 
     /// The log line at `report`, the last step that was added; then starts anew. `total_tokens` is the number
-    /// of tokens since the start of the run, `seconds` the time of this part of the run, `elapsed` the time
-    /// since the last log step.
+    /// of tokens since the start of the run.
     pub fn finish(
         &mut self,
         report: &StepReport,
         total_tokens: u64,
-        seconds: f64,
-        elapsed: f64,
+        timing: Timing,
     ) -> TrainingMetrics {
-        let Self { steps, sums, tokens } = std::mem::take(self);
+        let Self { steps, sums } = std::mem::take(self);
         let means = report.terms.iter().zip(sums).map(|(term, sums)| {
             let [loss, accuracy] = sums.map(|sum| sum / steps as f64);
             TermMean { name: term.name.clone(), loss, accuracy }
@@ -153,8 +159,8 @@ impl Interval {
             learning_rate: report.learning_rate,
             grad_norm: report.grad_norm,
             tokens: total_tokens,
-            seconds,
-            tokens_per_second: if elapsed > 0.0 { tokens as f64 / elapsed } else { 0.0 },
+            seconds: timing.seconds,
+            tokens_per_second: timing.tokens_per_second,
         }
     }
 }

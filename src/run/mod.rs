@@ -6,13 +6,16 @@
 //! - [`begin`] and [`resume`]: a run from its first step to its last.
 //! - [`run_directory`], [`run_json`], [`metrics`], [`checkpoint`], [`checkpoint_directory`]: its files.
 //! - [`mod@verify`]: the same run again, compared bit by bit.
+//! - [`damage`]: whether the files of a finished run are as it wrote them.
 //! - [`Observer`]: who is told what happens.
 
 pub mod checkpoint;
 pub mod checkpoint_directory;
+pub mod damage;
 mod error;
 mod job;
 pub mod metrics;
+pub mod newest_weights;
 mod observer;
 pub mod pretraining;
 pub mod run_directory;

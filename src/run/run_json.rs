@@ -2,12 +2,14 @@
 
 use super::run_directory::RunDirectory;
 use super::run_options::RunOptions;
+use crate::data::ReadReport;
 use crate::model::Config;
 use crate::system::digest::Digest;
 use crate::system::files::{self, FileError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// `run.json` of a run with the settings `O`.
@@ -28,12 +30,21 @@ pub struct RunJson<O> {
     pub options: O,
     /// The model's configuration.
     pub config: Value,
+    /// What was read, text to train on before text to evaluate on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<ReadReport>,
     /// Where the run was made longer. The settings alone do not give such a run again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Extension>,
+    /// Whether the run has saved a checkpoint: from then on it is never begun again from its start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_checkpoint: bool,
     /// SHA-256 of `model.safetensors`, once the run is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_sha256: Option<String>,
+    /// SHA-256 of the other files that the model is read from, by name, once the run is finished.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
 }
 
 /// The job of a `run.json` that names none: versions before 0.2 knew no other.
@@ -77,8 +88,11 @@ impl<O: RunOptions> RunJson<O> {
             directory: std::env::current_dir().ok(),
             options: options.clone(),
             config: as_written(config),
+            read: Vec::new(),
             extensions: Vec::new(),
+            has_checkpoint: false,
             model_sha256: None,
+            files: BTreeMap::new(),
         }
     }
 
@@ -106,10 +120,11 @@ impl<O: RunOptions> RunJson<O> {
         })
     }
 
-    /// Digest of every setting that changes the result, except `num_train_steps`, which a run may raise.
+    /// Digest of every setting that changes the result, except `num_train_steps`, which a run may raise, and
+    /// paths, because the data has a digest of its own.
     pub fn settings(&self) -> Digest {
         let mut settings = self.options.settings();
-        settings.retain(|(name, _)| name != "num_train_steps");
+        settings.retain(|(name, _)| name != "num_train_steps" && !O::PATHS.contains(&&**name));
         let text = serde_json::to_string(&(settings, &self.config));
         Digest::of(text.expect("numbers and strings").as_bytes())
     }
@@ -137,6 +152,18 @@ pub struct Difference {
     pub before: Value,
     /// Its value now.
     pub now: Value,
+}
+
+impl Difference {
+    /// Whether only the place of the same kind of data differs: both values name one.
+    pub fn is_of_paths<O: RunOptions>(&self) -> bool {
+        let names_data = |value: &Value| match value {
+            Value::Null => false,
+            Value::Array(paths) => !paths.is_empty(),
+            _ => true,
+        };
+        O::PATHS.contains(&&*self.setting) && names_data(&self.before) && names_data(&self.now)
+    }
 }
 
 /// The settings that change the result, or `metrics.jsonl`, and differ.
@@ -224,5 +251,10 @@ mod tests {
         assert_eq!(digest(|options| options.recipe.training.schedule.num_train_steps += 1), same);
         assert_ne!(digest(|options| options.recipe.training.schedule.num_warmup_steps += 1), same);
         assert_ne!(digest(|options| options.log_every += 1), same);
+        let other = |options: &mut PretrainingOptions| {
+            options.input = InstanceSource::Text(vec!["b.txt".into()]);
+            options.sample = Some("A [MASK].".into());
+        };
+        assert_eq!(digest(other), same);
     }
 }

@@ -1,6 +1,6 @@
 //! The settings of a run, as far as the run has to know them.
 
-use crate::train::Recipe;
+use crate::train::{Recipe, SettingError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -8,6 +8,10 @@ use std::path::Path;
 
 /// The settings of a run. `run.json` holds them.
 pub trait RunOptions: Clone + PartialEq + Serialize + DeserializeOwned + Sync {
+    /// Names of the settings that say where data lies. A run can be resumed with other values of these when the
+    /// data is the same.
+    const PATHS: &'static [&'static str];
+
     /// Batches, optimizer, schedule, seed.
     fn recipe(&self) -> &Recipe;
 
@@ -22,6 +26,12 @@ pub trait RunOptions: Clone + PartialEq + Serialize + DeserializeOwned + Sync {
 
     /// The run directory; `None` for a run in memory.
     fn output_dir(&self) -> Option<&Path>;
+
+    /// Checks every setting, as far as that needs no file. Nothing is read or written before.
+    ///
+    /// # Errors
+    /// [`SettingError`], naming the setting and its value.
+    fn validate(&self) -> Result<(), SettingError>;
 
     /// The same settings for a run in memory.
     #[must_use]

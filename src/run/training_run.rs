@@ -2,16 +2,18 @@
 
 use super::checkpoint::{Checkpoint, CheckpointError, CheckpointHeader, Progress};
 use super::checkpoint_directory::CheckpointDirectory;
+use super::damage;
 use super::error::RunError;
 use super::job::Job;
-use super::metrics::{EvaluationMetrics, Interval, MetricsLine};
+use super::metrics::{EvaluationMetrics, Interval, MetricsLine, Timing};
 use super::observer::{Event, Observer};
 use super::run_directory::{MetricsFile, RunDirectory};
-use super::run_json::{Extension, RunJson, differences};
+use super::run_json::{Difference, Extension, RunJson, differences};
 use super::run_options::RunOptions;
 use crate::model::{Bert, weights};
 use crate::system::digest::Digest;
 use crate::system::memory;
+use crate::tensor::kernels::Simd;
 use crate::tokenizer::Tokenizer;
 use crate::train::optimizer::Moments;
 use crate::train::trainer::{Diverged, StepReport, Trainer};
@@ -45,6 +47,7 @@ pub fn begin<J: Job>(
     command: &str,
     observer: &mut dyn Observer,
 ) -> Result<Finished, RunError> {
+    options.validate()?;
     let directory = options.output_dir().map(RunDirectory::new).transpose()?;
     let run = Run::<J>::prepare(options, command, observer)?;
     let files = match directory {
@@ -62,7 +65,8 @@ pub fn begin<J: Job>(
 /// Resumes the run in the run directory of `options` from its newest whole checkpoint, or from its start
 /// when it has none. The result has the same bytes as that of a run that never stopped.
 ///
-/// `options` must be those that the run began with; only `num_train_steps` may be larger.
+/// `options` must be those that the run began with. Only `num_train_steps` may be larger, and
+/// [paths](RunOptions::PATHS) may be others when the data there is the same; the new paths are recorded.
 ///
 /// # Errors
 /// [`RunError::Settings`] when they are not; otherwise as [`begin`], and when no checkpoint can be used.
@@ -73,6 +77,7 @@ pub fn resume<J: Job>(
     options: &J::Options,
     observer: &mut dyn Observer,
 ) -> Result<Finished, RunError> {
+    options.validate()?;
     let path = options.output_dir().expect("a run in memory cannot be resumed");
     let directory = RunDirectory::existing(path)?;
     let before = RunJson::<J::Options>::read(path)?;
@@ -80,7 +85,7 @@ pub fn resume<J: Job>(
     let longer = options.recipe().schedule.num_train_steps > num_train_steps;
     let mut differ = differences(&before.options, options);
     differ.retain(|difference| !(longer && difference.setting == "num_train_steps"));
-    if !differ.is_empty() {
+    if !differ.iter().all(Difference::is_of_paths::<J::Options>) {
         return Err(RunError::Settings { path: path.to_path_buf(), differ });
     }
     if let Some(elsewhere) = before.elsewhere() {
@@ -98,7 +103,10 @@ pub fn resume<J: Job>(
         run.json.cloze_version.clone_from(&before.cloze_version);
     }
     run.json.extensions.clone_from(&before.extensions);
-    run.json.directory.clone_from(&before.directory);
+    if differ.is_empty() {
+        run.json.directory.clone_from(&before.directory);
+    }
+    run.json.has_checkpoint = before.has_checkpoint;
     let checkpoints = CheckpointDirectory::new(path);
     let parameters = run.trainer.bert.layout.len();
     let warn = |warning: &str| observer.observe(Event::Warning(warning));
@@ -108,6 +116,14 @@ pub fn resume<J: Job>(
             run.restore(checkpoint)
                 .map_err(|what| CheckpointError::Foreign { path: file, what })?;
             observer.observe(Event::Note(&format!("resuming from step {}", run.progress.step)));
+        }
+        None if before.has_checkpoint || before.model_sha256.is_some() => {
+            let checkpoints = checkpoints.path().to_path_buf();
+            return Err(CheckpointError::NoneLeft { run: path.to_path_buf(), checkpoints }.into());
+        }
+        // Without a checkpoint there is no digest of the data to compare with.
+        None if !differ.is_empty() => {
+            return Err(RunError::Settings { path: path.to_path_buf(), differ });
         }
         None => observer
             .observe(Event::Note("there is no checkpoint yet: the run begins from its start")),
@@ -144,6 +160,33 @@ impl RunFiles {
     }
 }
 
+/// The time of this part of a run.
+struct Clock {
+    start: Instant,
+    /// The last log line, or the start; moved by the time of evaluations, which do not count as training.
+    last_log: Instant,
+    /// Tokens since then.
+    tokens: u64,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let now = Instant::now();
+        Self { start: now, last_log: now, tokens: 0 }
+    }
+
+    /// The timing of a log line; the next one counts from here.
+    fn lap(&mut self) -> Timing {
+        let now = Instant::now();
+        let since = |then: Instant| now.saturating_duration_since(then).as_secs_f64();
+        let elapsed = since(self.last_log);
+        let tokens = std::mem::take(&mut self.tokens);
+        let tokens_per_second = if elapsed > 0.0 { tokens as f64 / elapsed } else { 0.0 };
+        self.last_log = now;
+        Timing { seconds: since(self.start), tokens_per_second }
+    }
+}
+
 /// A run between its steps.
 struct Run<'o, J: Job> {
     options: &'o J::Options,
@@ -161,6 +204,7 @@ impl<'o, J: Job> Run<'o, J> {
         command: &str,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
+        Simd::check()?;
         let (job, bert) = J::prepare(options, observer)?;
         let objective = job.objective(&bert)?;
         let trainer = Trainer::new(bert, objective, options.recipe().clone());
@@ -184,7 +228,8 @@ impl<'o, J: Job> Run<'o, J> {
             evaluation: None,
             metrics_bytes: 0,
         };
-        let json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
+        let mut json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
+        json.read = job.read().to_vec();
         Ok(Self { options, job, json, trainer, progress, lines: Vec::new() })
     }
 
@@ -230,8 +275,7 @@ impl<'o, J: Job> Run<'o, J> {
         let options = self.options;
         let mut batches = self.job.batches();
         let num_train_steps = options.recipe().schedule.num_train_steps;
-        let start = Instant::now();
-        let mut last_log = start;
+        let mut clock = Clock::start();
         if let Some((text, word)) = self.job.sample() {
             observer.observe(Event::Sample { text: &text, word: &word });
         }
@@ -250,6 +294,7 @@ impl<'o, J: Job> Run<'o, J> {
             let step = self.trainer.steps();
             self.progress.interval.add(&report);
             self.progress.tokens += report.tokens;
+            clock.tokens += report.tokens;
             observer.observe(Event::Step(&report));
             let last = step == num_train_steps;
             let due = |every: u64| last || (every > 0 && step.is_multiple_of(every));
@@ -259,11 +304,10 @@ impl<'o, J: Job> Run<'o, J> {
                 return Err(Diverged::from(&report).into());
             }
             if due(options.log_every()) {
-                self.log(&report, start.elapsed(), last_log.elapsed(), files.as_mut(), observer)?;
-                last_log = Instant::now();
+                self.log(&report, clock.lap(), files.as_mut(), observer)?;
             }
             if evaluates {
-                last_log += self.evaluate(files.as_mut(), observer)?;
+                clock.last_log += self.evaluate(files.as_mut(), observer)?;
             }
             if saves {
                 self.save_checkpoint(files.as_ref())?;
@@ -278,13 +322,11 @@ impl<'o, J: Job> Run<'o, J> {
     fn log(
         &mut self,
         report: &StepReport,
-        since_start: Duration,
-        since_last: Duration,
+        timing: Timing,
         files: Option<&mut RunFiles>,
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
-        let [seconds, elapsed] = [since_start, since_last].map(|time| time.as_secs_f64());
-        let line = self.progress.interval.finish(report, self.progress.tokens, seconds, elapsed);
+        let line = self.progress.interval.finish(report, self.progress.tokens, timing);
         if let Some(files) = files {
             files.metrics.append(&line)?;
         }
@@ -325,7 +367,7 @@ impl<'o, J: Job> Run<'o, J> {
 
     /// Saves the run as it is now, metrics first. Does nothing for a run in memory.
     fn save_checkpoint(&mut self, files: Option<&RunFiles>) -> Result<(), RunError> {
-        let Some(RunFiles { metrics, checkpoints, .. }) = files else { return Ok(()) };
+        let Some(RunFiles { directory, metrics, checkpoints }) = files else { return Ok(()) };
         self.progress.step = self.trainer.steps();
         self.progress.position = self.job.position();
         self.progress.metrics_bytes = metrics.sync()?;
@@ -338,10 +380,15 @@ impl<'o, J: Job> Run<'o, J> {
             moments.steps,
             self.progress.clone(),
         );
-        Ok(checkpoints.save(&header, [parameters, &moments.first, &moments.second])?)
+        checkpoints.save(&header, [parameters, &moments.first, &moments.second])?;
+        if !self.json.has_checkpoint {
+            self.json.has_checkpoint = true;
+            self.json.write(directory)?;
+        }
+        Ok(())
     }
 
-    /// Writes the digest of the weights into `run.json`.
+    /// Writes the digests of the weights and of the files beside them into `run.json`.
     fn finish(mut self, files: Option<RunFiles>) -> Result<Finished, RunError> {
         let bert = self.trainer.bert;
         let model_sha256 = weights::digest(&bert.layout, &bert.parameters);
@@ -351,6 +398,7 @@ impl<'o, J: Job> Run<'o, J> {
                 weights::save(directory.path(), &bert.layout, &bert.parameters)?;
             }
             self.json.model_sha256 = Some(model_sha256.to_string());
+            self.json.files = damage::digests(directory.path())?;
             self.json.write(&directory)?;
         }
         Ok(Finished {

@@ -69,12 +69,19 @@ impl Model<'_> {
             pooler_output: None,
         };
         let mut encodings: Vec<Encoding> = sequences.iter().map(encoding).collect();
-        self.inference.run(self.bert(), Output::Encoding, sequences, &[], |i, values| {
-            let shape = (values[0].len() / hidden, hidden);
-            let last = ArrayView::from_shape(shape, values[0]).expect("whole rows");
-            encodings[i].last_hidden_state = last.to_owned();
-            encodings[i].pooler_output = values.get(1).map(|pooled| pooled.to_vec().into());
-        })?;
+        let pooled = self.has_pooler();
+        self.inference.run(
+            self.bert(),
+            Output::Encoding { pooled },
+            sequences,
+            &[],
+            |i, values| {
+                let shape = (values[0].len() / hidden, hidden);
+                let last = ArrayView::from_shape(shape, values[0]).expect("whole rows");
+                encodings[i].last_hidden_state = last.to_owned();
+                encodings[i].pooler_output = values.get(1).map(|pooled| pooled.to_vec().into());
+            },
+        )?;
         Ok(encodings)
     }
 }

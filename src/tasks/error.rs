@@ -3,6 +3,8 @@
 use crate::autodiff::GraphError;
 use crate::data::DataError;
 use crate::model::{ConfigError, WeightsError};
+use crate::run::newest_weights::NewestWeightsError;
+use crate::tensor::kernels::SimdError;
 use crate::tokenizer::TokenizerError;
 use crate::train::SettingError;
 use std::path::PathBuf;
@@ -60,6 +62,25 @@ pub enum TaskError {
     /// A text without `[MASK]`.
     #[error("there is no [MASK] in {0:?}: write [MASK] where a word is to be filled in")]
     NoMask(String),
+    /// A head that the files of the model do not have: its numbers would be random.
+    #[error(
+        "this model has no {head}: its weights have no `{missing}`, and answers from random numbers \
+         mean nothing; {remedy}"
+    )]
+    HeadNotStored {
+        /// The head that the task needs.
+        head: &'static str,
+        /// The first of its parameters that is missing.
+        missing: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A run of which no weights can be read.
+    #[error(transparent)]
+    NewestWeights(#[from] NewestWeightsError),
+    /// An instruction set that this machine does not have.
+    #[error(transparent)]
+    Simd(#[from] SimdError),
     /// A head that the model does not have.
     #[error(
         "a model of the class {architecture} has no {head}; use a model that was pretrained with one"

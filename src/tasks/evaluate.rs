@@ -3,19 +3,20 @@
 
 use super::error::TaskError;
 use super::model::Model;
+use crate::autodiff::Mode;
 use crate::data::{
     Batch, Corpus, MaskSettings, PairSettings, ReadReport, Sampler, SentenceEncoder, Storage,
     TokenStore,
 };
 use crate::run::pretraining::PretrainingRecipe;
 use crate::train::pretraining::Pretraining;
-use crate::train::{Evaluation, SettingError};
+use crate::train::{Evaluation, Evaluator, SettingError};
 use std::convert::Infallible;
 use std::env::temp_dir;
 use std::sync::Arc;
 
-/// The settings of an evaluation: how instances are made of the text, and how many are computed
-/// together. Defaults are those of Google's scripts.
+/// The settings of an evaluation: how instances are made of the text, and how many are a
+/// batch. Defaults are those of Google's scripts.
 ///
 /// ```
 /// use cloze::tasks::EvalSettings;
@@ -30,7 +31,8 @@ pub struct EvalSettings {
     pub pairs: PairSettings,
     /// How tokens are masked.
     pub masks: MaskSettings,
-    /// Sequences of one forward pass.
+    /// Sequences of a batch. A batch is computed in micro-batches whose size depends on
+    /// `max_seq_length` alone, so that it changes no bit of the result.
     pub eval_batch_size: usize,
     /// The seed of pairs and masks.
     pub seed: u64,
@@ -58,7 +60,7 @@ impl EvalSettings {
         Self { masks, ..self }
     }
 
-    /// Sets the sequences of one forward pass.
+    /// Sets the sequences of a batch.
     pub fn eval_batch_size(self, eval_batch_size: usize) -> Self {
         Self { eval_batch_size, ..self }
     }
@@ -82,8 +84,10 @@ pub fn evaluate(
     progress: &mut dyn FnMut(&'static str, u64),
 ) -> Result<(Evaluation, ReadReport), TaskError> {
     let EvalSettings { pairs, masks, eval_batch_size, seed } = *settings;
-    model.need(model.bert().head.has_masked_lm(), "masked-LM head")?;
-    model.need(model.bert().head.has_next_sentence(), "next-sentence head")?;
+    model.need_masked_lm()?;
+    if !pairs.no_nsp {
+        model.need_next_sentence("use a model that was pretrained with one, or set 'no_nsp'")?;
+    }
     let mut recipe = PretrainingRecipe::default();
     recipe.training.max_seq_length = pairs.max_seq_length;
     recipe.training.train_batch_size = eval_batch_size;
@@ -103,7 +107,7 @@ pub fn evaluate(
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, seed, &name)?;
     let mut instances = sampler.first_pass();
-    let shape = recipe.batch_shape();
+    let shape = recipe.evaluation_shape();
     let batches = std::iter::from_fn(|| {
         let mut batch =
             Batch::new(shape.batch_size, shape.max_seq_length, shape.max_predictions_per_seq);
@@ -115,7 +119,8 @@ pub fn evaluate(
         }
         (batch.instances > 0).then_some(Ok::<_, Infallible>(batch))
     });
-    let mut evaluator = Pretraining::evaluator(model.bert(), shape)?;
+    let objective = Pretraining::new(model.bert(), shape, Mode::Evaluation, !pairs.no_nsp)?;
+    let mut evaluator = Evaluator::new(objective);
     let Ok(evaluation) = evaluator.evaluate(&model.bert().parameters, batches);
     Ok((evaluation, read))
 }

@@ -123,7 +123,7 @@ impl Model<'_> {
         positions: &[Vec<u32>],
         mut read: impl FnMut(usize, &[f32]),
     ) -> Result<(), TaskError> {
-        self.need(self.bert().head.has_masked_lm(), "masked-LM head")?;
+        self.need_masked_lm()?;
         let read = |i: usize, values: &[&[f32]]| read(i, values[0]);
         Ok(self.inference.run(self.bert(), Output::MaskedLm, sequences, positions, read)?)
     }

@@ -31,8 +31,11 @@ const KEPT_BYTES: usize = 256 << 20;
 /// What is computed on top of the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
-    /// The last hidden state `[tokens, hidden]`, and with a pooler the pooled output `[1, hidden]`.
-    Encoding,
+    /// The last hidden state `[tokens, hidden]`, and if wanted the pooled output `[1, hidden]`.
+    Encoding {
+        /// Whether the pooled output is computed.
+        pooled: bool,
+    },
     /// Logits over the vocabulary at the wanted positions, `[positions, vocab_size]`.
     MaskedLm,
     /// Logits of "is next" and "is random", `[1, 2]`.
@@ -191,9 +194,9 @@ impl Compiled {
         let hidden_states = encoder(g, &bert.config, &encoder_inputs)?;
         let last = *hidden_states.last().expect("at least the embeddings");
         let outputs = match key.output {
-            Output::Encoding => {
+            Output::Encoding { pooled } => {
                 let mut outputs = vec![(last, Rows::Tokens)];
-                if bert.head.has_pooler() {
+                if pooled {
                     outputs.push((pooler(g, last, first_tokens)?, Rows::Sequence));
                 }
                 outputs
@@ -260,7 +263,7 @@ mod tests {
         for _ in 0..2 {
             let mut seen = vec![0; sequences.len()];
             inference
-                .run(&bert, Output::Encoding, &sequences, &[], |i, values| {
+                .run(&bert, Output::Encoding { pooled: true }, &sequences, &[], |i, values| {
                     seen[i] += 1;
                     assert_eq!(values[0].len(), sequences[i].input_ids.len() * 8);
                     assert_eq!(values[1].len(), 8);
@@ -276,7 +279,9 @@ mod tests {
         let bert = Bert::new(Config::new(1, 8, 20), 1);
         let run = |inference: &Inference, tokens: usize| {
             let sequences = [sequence(tokens)];
-            inference.run(&bert, Output::Encoding, &sequences, &[], |_, _| ()).unwrap();
+            inference
+                .run(&bert, Output::Encoding { pooled: true }, &sequences, &[], |_, _| ())
+                .unwrap();
         };
         let mut inference = Inference::default();
         for tokens in [16, 32, 64] {

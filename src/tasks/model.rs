@@ -5,9 +5,14 @@ use super::inference::Inference;
 use super::sequence::Sequence;
 use crate::model::{Bert, Config, Head, LoadReport};
 use crate::run::Finished;
+use crate::run::newest_weights::{UnfinishedRun, newest_weights};
+use crate::tensor::kernels::Simd;
 use crate::tokenizer::Tokenizer;
 use std::borrow::Cow;
 use std::path::Path;
+
+/// Prefix of the pooler's parameters.
+const POOLER: &str = "bert.pooler.";
 
 /// A BERT and the tokenizer it was trained with: text in, answers out, many texts at a time.
 ///
@@ -26,6 +31,7 @@ pub struct Model<'a> {
     bert: Cow<'a, Bert>,
     tokenizer: Cow<'a, Tokenizer>,
     report: LoadReport,
+    unfinished: Option<UnfinishedRun>,
     pub(super) inference: Inference,
 }
 
@@ -41,12 +47,16 @@ impl Model<'static> {
     ///
     /// The head is the one that `config.json` names. A model with the masked-LM head alone or
     /// without a head is read with all heads of pretraining, because many directories hold more than
-    /// `config.json` says; the parameters that are missing are drawn at random, and
-    /// [`report`](Model::report) names them.
+    /// `config.json` says. The parameters that are missing are drawn at random;
+    /// [`report`](Model::report) names them, and a task that needs one of them is an error.
+    ///
+    /// Of a run that has not finished, the newest weights are read: those of its newest checkpoint, or
+    /// of `model.safetensors` when it is newer. [`unfinished`](Model::unfinished) says so.
     ///
     /// # Errors
     /// [`TaskError`], naming the file at fault.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, TaskError> {
+        Simd::check()?;
         let directory = directory.as_ref();
         let config = Config::from_file(&directory.join("config.json"))?;
         let tokenizer = Tokenizer::from_directory(directory)?;
@@ -55,8 +65,8 @@ impl Model<'static> {
             Head::MaskedLm | Head::None => Head::Pretraining,
             head => head,
         };
-        let (bert, report) = Bert::from_directory(directory, config, head, 0)?;
-        Ok(Self { report, ..Self::new(bert, tokenizer) })
+        let (bert, report, unfinished) = newest_weights(directory, config, head, 0)?;
+        Ok(Self { report, unfinished, ..Self::new(bert, tokenizer) })
     }
 
     /// A model of a BERT in memory.
@@ -83,7 +93,7 @@ impl<'a> Model<'a> {
             "the vocabulary has more tokens than the model has word embeddings"
         );
         let (report, inference) = (LoadReport::default(), Inference::default());
-        Self { bert, tokenizer, report, inference }
+        Self { bert, tokenizer, report, unfinished: None, inference }
     }
 
     /// The BERT.
@@ -100,6 +110,11 @@ impl<'a> Model<'a> {
     /// the model has no use for.
     pub fn report(&self) -> &LoadReport {
         &self.report
+    }
+
+    /// The state of the run that the model was read from, if that run has not finished.
+    pub fn unfinished(&self) -> Option<&UnfinishedRun> {
+        self.unfinished.as_ref()
     }
 
     /// `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.
@@ -129,12 +144,47 @@ impl<'a> Model<'a> {
         texts.iter().enumerate().map(sequence).collect()
     }
 
-    /// Checks that the model has what a task needs.
-    pub(super) fn need(&self, has: bool, head: &'static str) -> Result<(), TaskError> {
-        if has {
-            return Ok(());
+    /// Checks that the model has a masked-LM head.
+    pub(super) fn need_masked_lm(&self) -> Result<(), TaskError> {
+        let remedy = "use a model that was pretrained with one";
+        self.need(self.bert.head.has_masked_lm(), "masked-LM head", &["cls.predictions."], remedy)
+    }
+
+    /// Checks that the model has a next-sentence head and the pooler below it. `remedy` says what to do
+    /// without them.
+    pub(super) fn need_next_sentence(&self, remedy: &'static str) -> Result<(), TaskError> {
+        let parameters = ["cls.seq_relationship.", POOLER];
+        self.need(self.bert.head.has_next_sentence(), "next-sentence head", &parameters, remedy)
+    }
+
+    /// Checks that the model's head has what a task needs, and that its numbers were read.
+    fn need(
+        &self,
+        has: bool,
+        head: &'static str,
+        parameters: &[&str],
+        remedy: &'static str,
+    ) -> Result<(), TaskError> {
+        if !has {
+            return Err(TaskError::NoHead { head, architecture: self.bert.head.architecture() });
         }
-        Err(TaskError::NoHead { head, architecture: self.bert.head.architecture() })
+        match self.missing(parameters) {
+            None => Ok(()),
+            Some(missing) => {
+                Err(TaskError::HeadNotStored { head, missing: missing.clone(), remedy })
+            }
+        }
+    }
+
+    /// Whether the model has a pooler with numbers that were read.
+    pub(super) fn has_pooler(&self) -> bool {
+        self.bert.head.has_pooler() && self.missing(&[POOLER]).is_none()
+    }
+
+    /// The first parameter with one of these prefixes that the files do not have.
+    fn missing(&self, prefixes: &[&str]) -> Option<&String> {
+        let is_wanted = |name: &&String| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        self.report.initialized.iter().find(is_wanted)
     }
 }
 

@@ -65,7 +65,7 @@ impl Model<'_> {
     /// # Panics
     /// When a sequence is longer than `max_position_embeddings`.
     pub fn next_sentence_logits(&self, sequences: &[Sequence]) -> Result<Vec<[f32; 2]>, TaskError> {
-        self.need(self.bert().head.has_next_sentence(), "next-sentence head")?;
+        self.need_next_sentence("use a model that was pretrained with one")?;
         let mut logits = vec![[0.0; 2]; sequences.len()];
         self.inference.run(self.bert(), Output::NextSentence, sequences, &[], |i, values| {
             logits[i].copy_from_slice(values[0]);

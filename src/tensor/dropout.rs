@@ -1,4 +1,5 @@
-//! Dropout masks as a pure function of (seed, place in the model, step, row, column).
+//! Dropout masks as a pure function of (seed, dropout site, step, row, column). A site is the number of
+//! one dropout in the model.
 //!
 //! Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011) turns a
 //! counter into 128 random bits, eight elements' worth. Nothing is stored: the backward pass computes
@@ -6,44 +7,45 @@
 
 use super::kernels::{LANES, vectorized};
 
-/// Elements that one pass of [`LANES`] counters serves: 8 of each.
+/// Elements that [`LANES`] counters give random bits for: 8 each.
 const GROUP: usize = 8 * LANES;
 
-/// Where in a run a forward pass stands: what dropout masks depend on beside the element.
+/// Identifies a forward pass of a run: everything that a dropout mask depends on except the site and
+/// the element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DropoutKey {
     /// The run's seed.
     pub seed: u64,
     /// The optimizer step, from 0.
     pub step: u32,
-    /// The index in the step's batch of the first sequence of this forward pass: not 0 when the
-    /// batch is computed in several parts (gradient accumulation).
+    /// The index of this pass's first sequence in the batch of the step. It is not 0 when a step has
+    /// several micro-batches.
     pub first_sequence: usize,
 }
 
-/// Inverted dropout (Srivastava et al., 2014): an element is dropped with probability `rate`, kept
-/// ones are scaled by 1 / (1 − rate). `rate` is rounded to a multiple of 2⁻¹⁶.
+/// Inverted dropout (Srivastava et al., 2014): an element is dropped with probability `rate`; other
+/// elements are scaled by 1 / (1 − rate). `rate` is rounded to a multiple of 2⁻¹⁶.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropout {
     /// An element is dropped when its 16 bits are below this.
     threshold: u32,
     /// The factor of kept elements.
     scale: f32,
-    /// This dropout's place in the model.
+    /// The number of this dropout in the model.
     site: u32,
 }
 
 impl Dropout {
-    /// Dropout with probability `rate` in `0.0 ..1.0`, or `None` when nothing is ever dropped.
-    /// `site` tells dropouts of one model apart.
+    /// Dropout with probability `rate` in `0.0 ..1.0`, or `None` when the rounded rate is 0. `site` is
+    /// the number of this dropout in the model, so that each dropout has its own masks.
     pub fn new(rate: f32, site: u32) -> Option<Self> {
         let threshold = (rate.clamp(0.0, 0.999) * 65536.0).round() as u32;
         let scale = 65536.0 / (65536 - threshold) as f32;
         (threshold > 0).then_some(Self { threshold, scale, site })
     }
 
-    /// Fills `factors` with what the elements of row `row` are multiplied by: 0 or 1 / (1 − rate).
-    /// `row` counts over the whole batch of the step.
+    /// Fills `factors` with the factors of the elements of row `row`: 0 or 1 / (1 − rate). `row` counts
+    /// over the whole batch of the step; `factors` is as long as a row.
     pub fn factors(&self, key: &DropoutKey, row: usize, factors: &mut [f32]) {
         fill(
             [key.seed as u32, (key.seed >> 32) as u32],
@@ -54,12 +56,13 @@ impl Dropout {
     }
 }
 
-/// The multipliers and the key schedule of Philox4x32.
+/// The multipliers of Philox4x32.
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
+/// The constants that are added to the key after every round.
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
-/// Counters, word by word. A word is the lower half of its 64 bits; what the upper half holds does not
-/// matter, so that products need not be cut.
+/// Counters of four words, in `[word, lane]`. A word is the lower half of its 64 bits. The upper half is
+/// ignored, so that products need not be masked.
 type Counters = [[u64; LANES]; 4];
 
 /// Philox4x32-10: each counter becomes 128 random bits under one key.
@@ -79,7 +82,7 @@ fn philox(counters: &mut Counters, mut key: [u32; 2]) {
     }
 }
 
-/// The factors of one group: element `e` takes half-word `e / 16` of counter `first + e % 16`.
+/// The factors of one group: element `e` uses half-word `e / 16` of counter `first + e % 16`.
 #[inline(always)]
 fn fill_group(
     key: [u32; 2],
@@ -101,7 +104,7 @@ fn fill_group(
 }
 
 vectorized! {
-    /// Group after group; of the last one only the beginning may be asked for.
+    /// Fills `factors` group by group. The last group may be cut short.
     fn fill(key: [u32; 2], counter: [u32; 3], kept: (u32, f32), factors: &mut [f32]) {
         let mut group = [0.0; GROUP];
         for (index, factors) in factors.chunks_mut(GROUP).enumerate() {

@@ -1,9 +1,10 @@
 //! exp, ln, tanh, erf, GELU and 1/√x from IEEE operations and `mul_add` alone, so that every
-//! platform and vector width gives the same bits. The platform's libm is never asked.
+//! platform and vector width gives the same bits. The platform's libm is never called.
 //!
-//! All are branch-free, so that loops over them become vector code. The polynomials are near-minimax
-//! fits made by `testdata/math/fit.py`. Largest errors, in units of the last place of the exact value,
-//! measured against `f64` over all 2³² floats (NaN, infinities and subnormals among them):
+//! All are free of branches, so that loops over them become vector code. The polynomials are near-minimax
+//! fits made by `testdata/math/fit.py`. The table gives the largest errors in ulps (units in the last
+//! place of the exact value), measured against `f64` over all 2³² floats, NaN, infinities and subnormals
+//! included:
 //!
 //! | function | range | largest error |
 //! |---|---|---|
@@ -14,14 +15,14 @@
 //! | [`erf`] | all | 1.24 ulp |
 //! | [`rsqrt`] | all | 1.5 ulp |
 //! | [`gelu`] | x ≥ −1 | 2.5 ulp |
-//! | | x < −1, where the value goes to 0 | 5.6e-8, that is 0.5 ulp of 1 |
+//! | | x < −1, where the value approaches 0 | 5.6e-8, that is 0.5 ulp of 1 |
 //! | [`gelu_derivative`] | x ≥ 0 | 1.8 ulp |
-//! | | x < 0, where the value passes and goes to 0 | 6.9e-8, that is 0.6 ulp of 1 |
+//! | | x < 0, where the value changes its sign and approaches 0 | 6.9e-8, that is 0.6 ulp of 1 |
 //!
-//! The tests look at every 4099th float; all of them are looked at by
+//! The tests check every 4099th float. To check all of them, run
 //! `cargo test --release --lib every_float -- --ignored --nocapture`.
 
-/// `if condition { a } else { b }`, written so that it reads as the selection it compiles to.
+/// `if condition { a } else { b }` without a branch: it compiles to a select instruction.
 #[inline(always)]
 fn select(condition: bool, a: f32, b: f32) -> f32 {
     if condition { a } else { b }
@@ -46,7 +47,7 @@ fn power_of_two(n: i32) -> f32 {
 /// eʳ and n of x = n·ln 2 + r with |r| ≤ ln 2 / 2: eˣ = 2ⁿ·eʳ.
 #[inline(always)]
 fn exp_parts(x: f32) -> (f32, i32) {
-    // Adding 1.5·2²³ rounds to an integer, left in the low bits.
+    // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let rounded = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = rounded.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
@@ -61,22 +62,22 @@ fn exp_parts(x: f32) -> (f32, i32) {
 /// eˣ. Overflows to ∞ above 88.72, underflows through the subnormals to 0 below −103.97.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    // Outside these the result is 0 or ∞; NaN passes both comparisons.
+    // Outside these bounds the result is 0 or ∞. NaN is unchanged.
     let x = select(x < -104.0, -104.0, x);
     let x = select(x > 89.0, 89.0, x);
     let (value, n) = exp_parts(x);
-    // 2ⁿ in two factors: n reaches −150 and 128, a float's exponent does not.
+    // 2ⁿ as two factors, because n reaches −150 and 128 but a float's exponent does not.
     let half = n >> 1;
     value * power_of_two(half.clamp(-100, 100)) * power_of_two((n - half).clamp(-100, 100))
 }
 
-/// eˣ for x ≤ 0, with the bits of [`exp`], but 0 below −87.3, where eˣ is hardly a normal number any
-/// more: all that softmax and GELU ask for, in fewer instructions.
+/// eˣ for x ≤ 0, for softmax and GELU: the same bits as [`exp`] in fewer instructions, but 0 below −87.3,
+/// where eˣ is close to the subnormals.
 #[inline(always)]
 pub fn exp_of_nonpositive(x: f32) -> f32 {
     const LOWEST: f32 = -87.3;
     let (value, n) = exp_parts(select(x < LOWEST, LOWEST, x));
-    // −126 ≤ n ≤ 0; of NaN it may be anything, times NaN.
+    // −126 ≤ n ≤ 0. For NaN, n is arbitrary, and the product is NaN.
     let power = f32::from_bits((n.wrapping_add(127) as u32) << 23);
     select(x < LOWEST, 0.0, value * power)
 }
@@ -96,14 +97,14 @@ pub fn ln(x: f32) -> f32 {
     let z = s * s;
     let half_square = 0.5 * f * f;
     let r = 2.0 * z * polynomial([0.333_333_34, 0.200_000_62, 0.142_753_24, 0.116_673_59], z);
-    // ln 2 in two parts, the first short enough for e·LN_2_HIGH to be exact.
+    // ln 2 in two parts. The first has so few bits that e·LN_2_HIGH is exact.
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     let low = s.mul_add(half_square + r, e * LN_2_LOW);
     let value = e.mul_add(LN_2_HIGH, f - (half_square - low));
     let value = select(x == 0.0, f32::NEG_INFINITY, value);
     let value = select(x < 0.0, f32::NAN, value);
-    // ∞ and NaN answer themselves.
+    // ln ∞ = ∞, and NaN is unchanged.
     select(x < f32::INFINITY, value, x)
 }
 
@@ -131,7 +132,7 @@ pub fn tanh(x: f32) -> f32 {
 /// erf(t) for 0 ≤ t < 1.
 #[inline(always)]
 fn erf_small(t: f32) -> f32 {
-    // The first coefficient is 2/√π − 1: adding the 1 last keeps its rounding out.
+    // The first coefficient is 2/√π − 1. The 1 is added last, so it adds no rounding error.
     let p = polynomial(
         [
             0.128_379_17,
@@ -175,7 +176,8 @@ pub fn erf(x: f32) -> f32 {
     select(t < 1.0, erf_small(t), 1.0 - erfc_large(t)).copysign(x)
 }
 
-/// The normal distribution function Φ(x) = ½ (1 + erf(x/√2)), without cancellation below 0.
+/// The distribution function of the standard normal distribution, Φ(x) = ½ (1 + erf(x/√2)), without
+/// cancellation below 0.
 #[inline(always)]
 pub fn normal_cdf(x: f32) -> f32 {
     let t = x.abs() * std::f32::consts::FRAC_1_SQRT_2;

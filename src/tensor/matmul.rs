@@ -1,7 +1,7 @@
 //! Matrix products, split over threads.
 //!
-//! AVX-512 and AVX2 have kernels of their own ([`kernels`](super::kernels)); on other CPUs, and for
-//! strides that the kernels do not take, matrixmultiply computes the product (through ndarray). All
+//! AVX-512 and AVX2 have their own kernels ([`kernels`](super::kernels)). On other CPUs, and for strides
+//! that the kernels do not support, matrixmultiply computes the product (through ndarray). Both
 //! accumulate each output element in order of k, fused, in blocks of 256, and give the same bits.
 //! Splitting rows or columns of the output over threads changes no bit; k is never split.
 
@@ -53,12 +53,13 @@ pub fn matmul_parallel(
     mode: WriteMode,
     c: ArrayViewMut2<f32>,
 ) {
-    // A task below this many multiplications costs more to hand over than to do.
+    // Handing a smaller task (in multiplications) to a thread costs more than computing it.
     const SMALLEST_TASK: usize = 1 << 16;
     let work = c.len() * a.ncols();
     split(a, b, mode, c, threads::count().min(work / SMALLEST_TASK).max(1));
 }
 
+/// Splits the longer side of c in proportion to `tasks`, until each part is one task.
 fn split(
     a: ArrayView2<f32>,
     b: ArrayView2<f32>,
@@ -66,7 +67,7 @@ fn split(
     c: ArrayViewMut2<f32>,
     tasks: usize,
 ) {
-    // Whole micro-tiles: an edge in the middle of the matrix costs time, never bits.
+    // Splits at whole tiles. A split within a tile would cost time, but change no bit.
     const TILE: usize = 32;
     let (rows, columns) = c.dim();
     let longer = rows.max(columns);
@@ -119,7 +120,7 @@ mod tests {
         (0..length).map(|_| generator.uniform() as f32 - 0.5).collect()
     }
 
-    /// Each element in order of k, fused, in blocks of 256: what the contract says matmul does.
+    /// The contract of matmul: each element in order of k, fused, in blocks of 256.
     fn oracle(a: &[f32], b: &[f32], (m, k, n): (usize, usize, usize), c: &mut [f32]) {
         for i in 0..m {
             for j in 0..n {

@@ -4,9 +4,9 @@
 //! These rules give the same bits on every machine:
 //! - [`mod@matmul`]: each output element is accumulated in order of k, whatever the number of threads.
 //! - [`kernels`]: reductions run over fixed lanes and fixed chunks.
-//! - [`math`]: exp, ln, tanh, erf from IEEE operations alone.
-//! - [`random`]: pure functions of (seed, purpose, epoch or step, index).
-//! - [`dropout`]: a counter-based mask, which the backward pass computes again.
+//! - [`math`]: exp, ln, tanh, erf use IEEE operations alone.
+//! - [`random`]: numbers are pure functions of (seed, purpose, epoch or step, index).
+//! - [`dropout`]: masks are counter-based; the backward pass computes them again.
 
 pub mod dropout;
 pub mod kernels;

@@ -1,17 +1,18 @@
 //! Random numbers as a pure function of (seed, purpose, epoch or step, index).
 //!
-//! [`Generator`] is ChaCha8 keyed by exactly those four numbers: no global state, no dependence on
-//! who asks first. It serves everything that draws a few numbers at a time: initial weights,
-//! document order, sentence pairs, masks.
+//! [`Generator`] is ChaCha8 with exactly these four numbers as its key: there is no global state, and the
+//! order of calls does not matter. It serves everything that draws a few numbers at a time: initial
+//! weights, document order, sentence pairs, masks. Dropout has its own generator
+//! ([`dropout`](super::dropout)).
 
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
-/// What a stream of random numbers is for. Streams of different purposes never overlap.
+/// The use of a stream of random numbers. Every purpose has its own streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Purpose {
-    /// Initial weights; index: the parameter's place in the layout.
+    /// Initial weights; index: the parameter's index in the layout.
     Initialization = 1,
     /// Which documents are held out for evaluation.
     HeldOut = 2,

@@ -10,6 +10,12 @@ pub enum TokenizerError {
     /// A file that cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A vocabulary with U+FEFF before its first token, which would be part of that token.
+    #[error("{place} begins with a byte order mark (U+FEFF); save it as UTF-8 without one")]
+    ByteOrderMark {
+        /// The file.
+        place: String,
+    },
     /// A vocabulary without tokens.
     #[error("{place} is empty: a vocabulary holds one token a line, special tokens included")]
     EmptyVocabulary {

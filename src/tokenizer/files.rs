@@ -25,10 +25,14 @@ const BERT_CLASSES: [&str; 6] = [
 ];
 
 impl Tokenizer {
-    /// Reads the tokenizer of a Hugging Face BERT directory: `tokenizer.json`, or `vocab.txt` if there is
-    /// no `tokenizer.json`. The settings `do_lower_case`, `strip_accents` and `tokenize_chinese_chars`
-    /// are read from `tokenizer_config.json`, else from `tokenizer.json`; missing ones are those of the
-    /// uncased BERT.
+    /// Reads the tokenizer of any Hugging Face BERT directory: `tokenizer.json`, or without one
+    /// `vocab.txt`.
+    ///
+    /// The options are those that transformers 5 uses. Where `tokenizer_config.json` names a BERT
+    /// tokenizer as its class, or names none and `config.json` is that of a BERT, they are
+    /// `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` of `tokenizer_config.json`, each
+    /// with the value of the uncased BERT when it is not there, and `tokenizer.json` does not count.
+    /// Otherwise they are those of `tokenizer.json`.
     ///
     /// # Errors
     /// [`TokenizerError`] when a file cannot be read or parsed, or is not a BERT tokenizer: another
@@ -57,23 +61,27 @@ impl Tokenizer {
             Ok(())
         };
 
+        let class = values.get("tokenizer_class").filter(|class| !class.is_null());
+        let is_bert = match class {
+            Some(class) => is_bert_class(class),
+            None => is_bert_model(directory),
+        };
         let json_path = directory.join(TOKENIZER_JSON);
         if json_path.exists() {
-            return tokenizer_json::read(&json_path, adjust);
+            return tokenizer_json::read(&json_path, |options| {
+                if !is_bert {
+                    return Ok(());
+                }
+                *options = TokenizerOptions::default();
+                adjust(options)
+            });
         }
         let vocab_path = directory.join(VOCAB);
         if !vocab_path.exists() {
             return Err(TokenizerError::NoTokenizer { path: directory.to_owned() });
         }
-        if let Some(class) = values.get("tokenizer_class").filter(|class| !class.is_null()) {
-            let name = class.as_str().unwrap_or_default();
-            if !BERT_CLASSES.contains(&name.strip_suffix("Fast").unwrap_or(name)) {
-                return Err(config.unsupported(
-                    "tokenizer_class",
-                    Some(class),
-                    "\"BertTokenizer\"",
-                ));
-            }
+        if let Some(class) = class.filter(|class| !is_bert_class(class)) {
+            return Err(config.unsupported("tokenizer_class", Some(class), "\"BertTokenizer\""));
         }
         let mut options = TokenizerOptions::default();
         adjust(&mut options)?;
@@ -120,6 +128,19 @@ impl Tokenizer {
         }
         Ok(())
     }
+}
+
+/// Whether a `tokenizer_class` is BERT's.
+fn is_bert_class(class: &Value) -> bool {
+    let name = class.as_str().unwrap_or_default();
+    BERT_CLASSES.contains(&name.strip_suffix("Fast").unwrap_or(name))
+}
+
+/// Whether `config.json` of `directory` is that of a BERT.
+fn is_bert_model(directory: &Path) -> bool {
+    let text = std::fs::read(directory.join("config.json")).unwrap_or_default();
+    let config: Value = serde_json::from_slice(&text).unwrap_or_default();
+    config.get("model_type").and_then(Value::as_str) == Some("bert")
 }
 
 #[cfg(test)]
@@ -208,6 +229,79 @@ mod tests {
             |text: String| text.replace("\"strip_accents\": null", "\"strip_accents\": false");
         let read = read_changed(TOKENIZER_CONFIG, change).unwrap();
         assert_eq!(read.options().strip_accents, Some(false));
+    }
+
+    #[test]
+    fn the_options_are_those_that_transformers_uses() {
+        // Recorded with AutoTokenizer of transformers 5.24: the normalizer that it makes of a
+        // tokenizer.json with `lowercase` false and `strip_accents` true.
+        let bert = r#""tokenizer_class": "BertTokenizer""#;
+        let fast = r#""tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": true"#;
+        let not_lower = format!(r#"{bert}, "do_lower_case": false"#);
+        let not_chinese = format!(r#"{bert}, "tokenize_chinese_chars": false"#);
+        let strips = format!(r#"{bert}, "strip_accents": true"#);
+        let cases = [
+            // tokenizer_config.json, whether config.json is there, lower case, accents, Chinese.
+            ("", true, (true, None, true)),
+            (bert, true, (true, None, true)),
+            (bert, false, (true, None, true)),
+            (&not_lower, true, (false, None, true)),
+            (&not_chinese, true, (true, None, false)),
+            (&strips, true, (true, Some(true), true)),
+            (fast, true, (false, Some(true), true)),
+            (r#""do_lower_case": true"#, false, (false, Some(true), true)),
+            ("", false, (false, Some(true), true)),
+        ];
+        for (config, is_bert, (do_lower_case, strip_accents, tokenize_chinese_chars)) in cases {
+            let directory = tempfile::tempdir().unwrap();
+            let options = TokenizerOptions {
+                do_lower_case: false,
+                strip_accents: Some(true),
+                tokenize_chinese_chars: true,
+            };
+            tokenizer(options).save_pretrained(directory.path(), 512).unwrap();
+            let write = |name: &str, text: &str| {
+                fs::write(directory.path().join(name), text).unwrap();
+            };
+            write(TOKENIZER_CONFIG, &format!("{{{config}}}"));
+            if is_bert {
+                write("config.json", r#"{"model_type": "bert"}"#);
+            }
+            let expected =
+                TokenizerOptions { do_lower_case, strip_accents, tokenize_chinese_chars };
+            let read = Tokenizer::from_directory(directory.path()).unwrap();
+            assert_eq!(read.options(), expected, "{config}, config.json: {is_bert}");
+        }
+    }
+
+    #[test]
+    fn ordinary_added_tokens_are_found_in_the_normalised_text() {
+        let added = |lower: bool| {
+            let directory = tempfile::tempdir().unwrap();
+            let options = TokenizerOptions { do_lower_case: lower, ..TokenizerOptions::default() };
+            tokenizer(options).save_pretrained(directory.path(), 512).unwrap();
+            let path = directory.path().join(TOKENIZER_JSON);
+            let token = r#""added_tokens": [{"id": 10, "content": "Fóo", "normalized": true, "special": false},"#;
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, text.replace("\"added_tokens\": [", token)).unwrap();
+            Tokenizer::from_directory(directory.path()).unwrap()
+        };
+        // As transformers 5.24: lower-cased and without its accent, it stands for `foo` anywhere.
+        let uncased = added(true);
+        assert_eq!(uncased.encode("a FOO a fóoa[MASK]"), [5, 10, 5, 10, 5, 4]);
+        assert_eq!(uncased.encode_text("a foo"), [5, 10]);
+        let sources = uncased.encode_with_offsets("a fóoa");
+        let sources: Vec<_> = sources.into_iter().map(|token| token.source).collect();
+        assert_eq!(sources, [0..1, 2..6, 6..7]);
+        let cased = added(false);
+        assert_eq!(cased.encode("a Fóo foo aFóo"), [5, 10, 1, 5, 10]);
+        assert!(!cased.is_special_token(10));
+        // Written and read back, it is the same.
+        let directory = tempfile::tempdir().unwrap();
+        uncased.save_pretrained(directory.path(), 512).unwrap();
+        let again = Tokenizer::from_directory(directory.path()).unwrap();
+        assert_eq!(again.encode("a FOO a"), [5, 10, 5]);
+        assert_eq!(tokenizer_json::to_json(&again), tokenizer_json::to_json(&uncased));
     }
 
     #[test]

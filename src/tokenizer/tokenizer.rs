@@ -72,6 +72,17 @@ pub struct Token {
     pub source: Range<usize>,
 }
 
+/// A token that is kept whole where it stands in the normalised text.
+#[derive(Clone, Debug)]
+pub(super) struct NormalizedToken {
+    /// The token as its file writes it.
+    pub(super) content: String,
+    /// Its id in the vocabulary.
+    pub(super) id: u32,
+    /// Whether decoding can leave it out.
+    pub(super) special: bool,
+}
+
 /// BERT's tokenizer: normalizer, word splitting, WordPiece.
 ///
 /// ```
@@ -91,6 +102,9 @@ pub struct Tokenizer {
     options: TokenizerOptions,
     wordpiece: WordPiece,
     special_tokens: SpecialTokens,
+    normalized_tokens: Vec<NormalizedToken>,
+    /// The same with their content normalised; `None` when there are none.
+    in_normalized_text: Option<SpecialTokens>,
     /// `None` if the vocabulary is too large for it; then the plain steps do all the work.
     fast: Option<FastEncoder>,
 }
@@ -112,7 +126,66 @@ impl Tokenizer {
     ) -> Self {
         let limit = wordpiece.max_characters_per_word();
         let fast = FastEncoder::new(&vocabulary, options.normalizer(), limit);
-        Self { vocabulary, options, wordpiece, special_tokens, fast }
+        let (normalized_tokens, in_normalized_text) = (Vec::new(), None);
+        Self {
+            vocabulary,
+            options,
+            wordpiece,
+            special_tokens,
+            normalized_tokens,
+            in_normalized_text,
+            fast,
+        }
+    }
+
+    /// With tokens that are kept whole in the normalised text.
+    pub(super) fn with_normalized_tokens(self, normalized_tokens: Vec<NormalizedToken>) -> Self {
+        let normalizer = self.options.normalizer();
+        let contents =
+            normalized_tokens.iter().map(|token| (normalizer.normalize(&token.content), token.id));
+        let in_normalized_text =
+            (!normalized_tokens.is_empty()).then(|| SpecialTokens::new(contents.collect()));
+        Self { normalized_tokens, in_normalized_text, ..self }
+    }
+
+    /// Cuts `text` at the special tokens, then at the tokens in the normalised text.
+    fn for_each_segment(&self, text: &str, mut visit: impl FnMut(Segment)) {
+        self.special_tokens.for_each_segment(text, |segment| match segment {
+            Segment::Text(start, end) => self.for_each_text_segment(text, start..end, &mut visit),
+            special => visit(special),
+        });
+    }
+
+    /// Cuts the bytes `range` of `text` at the tokens in the normalised text.
+    fn for_each_text_segment(
+        &self,
+        text: &str,
+        range: Range<usize>,
+        visit: &mut dyn FnMut(Segment),
+    ) {
+        let Some(tokens) = &self.in_normalized_text else {
+            return visit(Segment::Text(range.start, range.end));
+        };
+        // The source of each byte of the normalised text.
+        let (mut normalized, mut sources) = (String::new(), Vec::new());
+        self.options.normalizer().for_each_character(&text[range.clone()], |character, source| {
+            normalized.push(character);
+            sources.resize(normalized.len(), source);
+        });
+        let mut done = range.start;
+        tokens.for_each_segment(&normalized, |segment| {
+            let Segment::Special(first, end, id) = segment else { return };
+            let from = (range.start + sources[first].start).max(done);
+            let to = (range.start + sources[end - 1].end).max(from);
+            if done < from {
+                visit(Segment::Text(done, from));
+            }
+            visit(Segment::Special(from, to, id));
+            done = to;
+        });
+        if done < range.end {
+            visit(Segment::Text(done, range.end));
+        }
     }
 
     /// The ids of `text`, without adding `[CLS]` and `[SEP]`. Special tokens written in the text, such
@@ -128,10 +201,18 @@ impl Tokenizer {
     /// contain special tokens of its own.
     pub fn encode_text(&self, text: &str) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 4);
-        match &self.fast {
-            Some(fast) => fast.encode(text, &mut ids),
-            None => self.for_each_token_of_text(text, &mut Vec::new(), &mut |id, _| ids.push(id)),
-        }
+        self.for_each_text_segment(
+            text,
+            0..text.len(),
+            &mut |segment| match (segment, &self.fast) {
+                (Segment::Special(_, _, id), _) => ids.push(id),
+                (Segment::Text(start, end), Some(fast)) => fast.encode(&text[start..end], &mut ids),
+                (Segment::Text(start, end), None) => {
+                    let (text, pieces) = (&text[start..end], &mut Vec::new());
+                    self.for_each_token_of_text(text, pieces, &mut |id, _| ids.push(id));
+                }
+            },
+        );
         ids
     }
 
@@ -140,7 +221,7 @@ impl Tokenizer {
         let Some(fast) = &self.fast else {
             return self.for_each_token(text, |id, _| ids.push(id));
         };
-        self.special_tokens.for_each_segment(text, |segment| match segment {
+        self.for_each_segment(text, |segment| match segment {
             Segment::Special(_, _, id) => ids.push(id),
             Segment::Text(start, end) => fast.encode(&text[start..end], ids),
         });
@@ -157,7 +238,7 @@ impl Tokenizer {
     /// Calls `visit(id, source)` for each token in order.
     fn for_each_token(&self, text: &str, mut visit: impl FnMut(u32, Range<usize>)) {
         let mut pieces = Vec::new();
-        self.special_tokens.for_each_segment(text, |segment| match segment {
+        self.for_each_segment(text, |segment| match segment {
             Segment::Special(start, end, id) => visit(id, start..end),
             Segment::Text(base, end) => {
                 self.for_each_token_of_text(&text[base..end], &mut pieces, &mut |id, source| {
@@ -214,6 +295,7 @@ impl Tokenizer {
     /// Whether `id` is a special token, which is kept whole in text.
     pub fn is_special_token(&self, id: u32) -> bool {
         self.special_tokens.by_id().iter().any(|&(_, special)| special == id)
+            || self.normalized_tokens.iter().any(|token| token.special && token.id == id)
     }
 
     /// The vocabulary.
@@ -228,6 +310,10 @@ impl Tokenizer {
 
     pub(super) fn special_tokens(&self) -> &SpecialTokens {
         &self.special_tokens
+    }
+
+    pub(super) fn normalized_tokens(&self) -> &[NormalizedToken] {
+        &self.normalized_tokens
     }
 
     /// The most characters of a word; a longer word is `[UNK]`.

@@ -2,7 +2,7 @@
 
 use super::error::TokenizerError;
 use super::special_tokens::{CLS, SEP, SpecialTokens, UNK};
-use super::tokenizer::{Tokenizer, TokenizerOptions};
+use super::tokenizer::{NormalizedToken, Tokenizer, TokenizerOptions};
 use super::vocabulary::Vocabulary;
 use super::wordpiece::{CONTINUATION_PREFIX, MAX_CHARACTERS_PER_WORD, WordPiece};
 use crate::system::files;
@@ -32,6 +32,8 @@ struct AddedToken {
     rstrip: bool,
     #[serde(default)]
     normalized: bool,
+    #[serde(default)]
+    special: bool,
 }
 
 /// Reads the `tokenizer.json` of a BERT model. `adjust` may change the options found in it.
@@ -64,18 +66,23 @@ pub(super) fn read(
 
     let vocabulary = reader.vocabulary(&file)?;
     let mut special = Vec::with_capacity(file.added_tokens.len());
+    let mut normalized = Vec::new();
     for added in file.added_tokens {
         let flags = [
             ("single_word", added.single_word),
             ("lstrip", added.lstrip),
             ("rstrip", added.rstrip),
-            ("normalized", added.normalized),
         ];
         if let Some((flag, _)) = flags.iter().find(|(_, is_set)| *is_set) {
             let setting = format!("`{flag}` of the added token `{}`", added.content);
             return Err(reader.unsupported(&setting, Some(&json!(true)), "false"));
         }
-        special.push((added.content, added.id));
+        if added.normalized {
+            let AddedToken { content, id, special, .. } = added;
+            normalized.push(NormalizedToken { content, id, special });
+        } else {
+            special.push((added.content, added.id));
+        }
     }
     let limit = match file.model.get("max_input_chars_per_word") {
         None | Some(Value::Null) => MAX_CHARACTERS_PER_WORD,
@@ -85,7 +92,9 @@ pub(super) fn read(
             .ok_or_else(|| reader.malformed("`max_input_chars_per_word` is not a number"))?,
     };
     let wordpiece = WordPiece::with_limit(&vocabulary, limit);
-    Ok(Tokenizer::from_parts(vocabulary, options, wordpiece, SpecialTokens::new(special)))
+    let tokenizer =
+        Tokenizer::from_parts(vocabulary, options, wordpiece, SpecialTokens::new(special));
+    Ok(tokenizer.with_normalized_tokens(normalized))
 }
 
 /// Reads values from a JSON file; errors name the file.
@@ -200,14 +209,18 @@ impl Reader<'_> {
 pub(super) fn to_json(tokenizer: &Tokenizer) -> Value {
     let vocabulary = tokenizer.vocabulary();
     let options = tokenizer.options();
-    let added_tokens: Vec<Value> = (tokenizer.special_tokens().by_id().iter())
-        .map(|(content, id)| {
-            json!({
-                "id": id, "content": content, "single_word": false, "lstrip": false,
-                "rstrip": false, "normalized": false, "special": true,
-            })
+    let added = |content: &str, id: u32, normalized: bool, special: bool| {
+        json!({
+            "id": id, "content": content, "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": normalized, "special": special,
         })
+    };
+    let mut added_tokens: Vec<Value> = (tokenizer.special_tokens().by_id().iter())
+        .map(|&(content, id)| added(content, id, false, true))
         .collect();
+    let normalized = tokenizer.normalized_tokens().iter();
+    added_tokens
+        .extend(normalized.map(|token| added(&token.content, token.id, true, token.special)));
     let special =
         |token: &str, type_id: u32| json!({"SpecialToken": {"id": token, "type_id": type_id}});
     let sequence = |name: &str, type_id: u32| json!({"Sequence": {"id": name, "type_id": type_id}});

@@ -30,6 +30,9 @@ impl Vocabulary {
     pub fn from_file(path: &Path) -> Result<Self, TokenizerError> {
         let text = files::read_to_string(path)?;
         let place = format!("`{}`", path.display());
+        if text.starts_with('\u{feff}') {
+            return Err(TokenizerError::ByteOrderMark { place });
+        }
         Self::build(&place, "line", 1, text.lines().map(str::to_owned).collect())
     }
 
@@ -181,6 +184,8 @@ mod tests {
         assert!(duplicate.contains("on line 3"), "{duplicate}");
         let missing = read("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[mask]\n").unwrap_err();
         assert!(missing.contains("has no `[MASK]`"), "{missing}");
+        let mark = read("\u{feff}[PAD]\n[UNK]\n").unwrap_err();
+        assert!(mark.contains("begins with a byte order mark"), "{mark}");
         assert!(read(b"[PAD]\n\xff\n").unwrap_err().contains("line 2, byte 6"));
         assert!(Vocabulary::from_file(Path::new("no/vocab.txt")).is_err());
         let line_break = Vocabulary::from_tokens(vec!["a\nb".into()]).unwrap_err().to_string();

@@ -10,11 +10,12 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Evaluation {
-    /// The terms that have a target.
+    /// The terms that have at least one target.
     pub terms: Vec<TermMean>,
     /// The number of examples.
     pub instances: u64,
-    /// Numbers of targets, by [`Term::count_name`](super::objective::Term::count_name).
+    /// The number of targets of each term that has a
+    /// [`count_name`](super::objective::Term::count_name), under that name.
     pub counts: Vec<(Cow<'static, str>, u64)>,
 }
 
@@ -34,8 +35,8 @@ impl Evaluation {
         self.counts.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count)
     }
 
-    /// `{name}_loss` and `{name}_accuracy` of every term, `instances`, and the numbers of targets; each name
-    /// begins with `prefix`. For pretraining these are the names that Google's `run_pretraining.py` prints.
+    /// `{name}_loss` and `{name}_accuracy` of every term, `instances`, and the numbers of targets. Each name
+    /// begins with `prefix`. For pretraining, Google's `run_pretraining.py` prints the same names.
     pub fn to_json(&self, prefix: &str) -> Map<String, Value> {
         let mut fields = Map::new();
         for term in &self.terms {
@@ -50,13 +51,13 @@ impl Evaluation {
     }
 }
 
-/// Evaluates a model again and again on batches of one shape.
+/// Evaluates a model on batches of one shape, as often as needed.
 pub struct Evaluator<O> {
     objective: O,
 }
 
 impl<O: Objective> Evaluator<O> {
-    /// An evaluator of `objective`, whose plan was compiled for evaluation.
+    /// An evaluator of `objective`. The objective's plan must be compiled for evaluation.
     pub fn new(objective: O) -> Self {
         Self { objective }
     }
@@ -66,24 +67,24 @@ impl<O: Objective> Evaluator<O> {
         self.objective.plan().bytes()
     }
 
-    /// The means over `batches`, one batch in memory at a time. `parameters` are flat, in the layout that the
-    /// objective was compiled for.
+    /// The means over `batches`, with one batch in memory at a time. `parameters` are flat, in the layout of
+    /// the model that the objective was compiled for.
     ///
     /// # Errors
-    /// Those of `batches`.
+    /// The first error of `batches`.
     pub fn evaluate<E>(
         &mut self,
         parameters: &[f32],
         batches: impl IntoIterator<Item = Result<impl std::borrow::Borrow<O::Batch>, E>>,
     ) -> Result<Evaluation, E> {
         let terms = self.objective.terms();
-        // Per term: Σ loss, Σ accuracy, targets.
+        // [terms]: Σ loss, Σ accuracy, number of targets.
         let mut sums = vec![[0.0f64; 3]; terms.len()];
         let mut instances = 0;
         for batch in batches {
             let batch = batch?;
             let batch = batch.borrow();
-            // Weights of 1: sums instead of means, so that a batch that is not full counts for what it holds.
+            // Weights of 1 give sums instead of means, so every target counts the same in a batch of any size.
             self.objective.load(batch, &vec![1.0; terms.len()]);
             let dropout_key = DropoutKey { seed: 0, step: 0, first_sequence: 0 };
             let of_batch = self.objective.forward(parameters, dropout_key);

@@ -7,13 +7,14 @@
 //! 5:            ((g₀ + g₁) + (g₂ + g₃)) + g₄
 //! ```
 //!
-//! Micro-batches are combined by index, in pairs; what has no partner moves up unchanged. Each gradient is
-//! computed from zero. The tree depends on the number of micro-batches alone, so that several processes
-//! can each compute a part of it and combine the parts in the same order, to the same bits.
+//! Gradients are combined by index, in pairs; a gradient without a partner moves to the next level
+//! unchanged. Each gradient is computed from zero. The tree depends on the number of micro-batches alone,
+//! so several processes can each compute a part of it and combine the parts in the same order, to the
+//! same bits.
 //!
-//! Gradients are computed one after the other, and two partial sums of the same height are added as soon
-//! as both are there. At most ⌊log₂ n⌋ + 1 gradients are in memory for n micro-batches: two for a step of
-//! two or three.
+//! Gradients are computed one after the other. Two partial sums of the same height are added before the
+//! next gradient is computed. A step of n micro-batches keeps at most ⌊log₂ n⌋ + 1 gradients in memory: two
+//! for n = 2 or 3.
 
 use crate::system::threads::{SplitOutput, for_each_range};
 use crate::tensor::kernels::{sum_of_squares, vectorized};
@@ -33,7 +34,7 @@ vectorized! {
 /// The gradient of a step under construction.
 #[derive(Debug)]
 pub struct GradientTree {
-    /// Partial sums from left to right, then room for the next gradient; each `[parameters]`.
+    /// Partial sums from left to right, then unused buffers; each `[parameters]`.
     buffers: Vec<Vec<f32>>,
     /// The height of each partial sum: a gradient has 0, the sum of two of height h has h + 1.
     heights: Vec<u32>,
@@ -42,22 +43,22 @@ pub struct GradientTree {
 }
 
 impl GradientTree {
-    /// A tree over `micro_batches` gradients of `parameters` elements. All memory is taken here.
+    /// A tree over `micro_batches` gradients of `parameters` elements. Allocates all its memory here.
     pub fn new(parameters: usize, micro_batches: usize) -> Self {
         let buffers = (0..Self::buffers(micro_batches)).map(|_| vec![0.0; parameters]).collect();
         Self { buffers, heights: Vec::new(), squares: vec![0.0; parameters.div_ceil(CHUNK)] }
     }
 
-    /// The number of gradients that are in memory at once for a step of `micro_batches`.
+    /// The number of gradients that a step of `micro_batches` keeps in memory at once.
     pub fn buffers(micro_batches: usize) -> usize {
         micro_batches.max(1).ilog2() as usize + 1
     }
 
-    /// The buffer for the gradient of the next micro-batch. What it holds is undefined for used parameters and
-    /// zero for unused ones.
+    /// The buffer for the gradient of the next micro-batch, `[parameters]`. Its content is undefined for
+    /// parameters that backward writes, and zero for other parameters.
     ///
     /// # Panics
-    /// After more micro-batches than [`GradientTree::new`] was told.
+    /// After more micro-batches than [`GradientTree::new`] was given.
     pub fn next_gradient(&mut self) -> &mut [f32] {
         while let [.., left, right] = *self.heights
             && left == right
@@ -68,8 +69,9 @@ impl GradientTree {
         &mut self.buffers[self.heights.len() - 1]
     }
 
-    /// The sum of all gradients since the last call, and its global norm √Σ g²: by chunks of 16,384 over 16
-    /// fixed lanes, the chunks in order in `f64`.
+    /// The sum of all gradients since the last call, `[parameters]`, and its global norm √Σ g². Order of
+    /// summation of the norm: each chunk of 16,384 elements over 16 fixed lanes, then the chunks in order in
+    /// `f64`.
     ///
     /// # Panics
     /// If no gradient was computed.
@@ -91,6 +93,7 @@ impl GradientTree {
         4 * (self.buffers.iter().map(Vec::len).sum::<usize>() + self.squares.len())
     }
 
+    /// Adds the last partial sum to the one before it.
     fn combine_last_two(&mut self) {
         let right_height = self.heights.pop().expect("two partial sums");
         let at = self.heights.len();
@@ -105,7 +108,7 @@ impl GradientTree {
     }
 }
 
-/// `left += right`, if there is one, and Σ left² of each chunk.
+/// `left += right` when there is a right gradient, then `squares` = Σ left² of each chunk.
 fn add_and_square(left: &mut [f32], right: Option<&[f32]>, squares: &mut [f32]) {
     let chunks = squares.len();
     let outputs = [SplitOutput::new(left, CHUNK), SplitOutput::new(squares, 1)];
@@ -120,14 +123,14 @@ fn add_and_square(left: &mut [f32], right: Option<&[f32]>, squares: &mut [f32]) 
     });
 }
 
-/// √Σ g² of one gradient, in the order of [`GradientTree::finish`].
+/// √Σ g² of one gradient `[parameters]`, in the order of summation of [`GradientTree::finish`].
 pub fn global_norm(gradients: &[f32]) -> f32 {
     let squares = gradients.chunks(CHUNK).map(|chunk| f64::from(sum_of_squares(chunk)));
     squares.sum::<f64>().sqrt() as f32
 }
 
-/// The factor that scales a gradient of norm `norm` down to at most `max_norm`
-/// (`tf.clip_by_global_norm`).
+/// The factor that scales a gradient of norm `norm` down to norm `max_norm`; 1 when `norm` is not above
+/// `max_norm` (`tf.clip_by_global_norm`).
 pub fn clip_factor(norm: f32, max_norm: f32) -> f32 {
     if norm > max_norm { max_norm / norm } else { 1.0 }
 }
@@ -138,7 +141,7 @@ mod tests {
     use crate::system::threads::Pool;
     use crate::tensor::random::{Generator, Purpose};
 
-    /// The definition, level by level.
+    /// The sum by definition: level by level.
     fn by_levels(mut level: Vec<Vec<f32>>) -> Vec<f32> {
         while level.len() > 1 {
             let pairs = level.chunks(2).map(|pair| match pair {
@@ -156,7 +159,7 @@ mod tests {
         let parameters = 2 * CHUNK + 5;
         let mut generator = Generator::new(1, Purpose::Testing, 0, 0);
         for micro_batches in 1..=9 {
-            // Numbers of very different sizes, so that another order gives other bits.
+            // Numbers of very different magnitudes, so that another order gives other bits.
             let gradients: Vec<Vec<f32>> = (0..micro_batches)
                 .map(|_| {
                     let draw = |_| {
@@ -170,7 +173,7 @@ mod tests {
             for threads in [1, 2, 3] {
                 let mut tree = GradientTree::new(parameters, micro_batches);
                 Pool::new(threads).unwrap().run(|| {
-                    // Twice: a step leaves nothing behind.
+                    // Two steps: the second must not depend on the first.
                     for _ in 0..2 {
                         gradients.iter().for_each(|g| tree.next_gradient().copy_from_slice(g));
                         let (sum, norm) = tree.finish();
@@ -186,7 +189,7 @@ mod tests {
     fn the_norm_is_that_of_all_chunks() {
         let gradients = vec![0.5; 3 * CHUNK + 7];
         let expected = (0.25 * gradients.len() as f64).sqrt() as f32;
-        // Lanes of one chunk add at most 1,024 numbers: a relative error of at most 1024·2⁻²⁴.
+        // A lane adds at most 1,024 numbers of a chunk: a relative error of at most 1024·2⁻²⁴.
         assert!((global_norm(&gradients) / expected - 1.0).abs() < 6.2e-5);
         assert_eq!([clip_factor(0.5, 1.0), clip_factor(4.0, 1.0)], [1.0, 0.25]);
     }

@@ -1,9 +1,10 @@
-//! How anything learns: one step, evaluation, optimizer, schedule. Nothing here knows a disk; the life of a
-//! run is [`run`](crate::run)'s.
+//! Training in memory: one step, evaluation, optimizer, schedule, for any objective. Files, checkpoints and
+//! resuming belong to [`run`](crate::run).
 //!
 //! Read in this order:
-//! - [`Objective`]: what a step computes, with its batch and its named losses; [`pretraining`] is one.
-//! - [`Recipe`]: the settings; [`schedule`] and [`optimizer`]: what a step applies.
+//! - [`Objective`]: the computation of a step, with its kind of batch and its named losses; [`pretraining`]
+//!   is one.
+//! - [`Recipe`]: the settings, with the [`schedule`] of the learning rate and the [`optimizer`].
 //! - [`Trainer`]: one step over its micro-batches; [`gradient_tree`]: the order in which their gradients are
 //!   added.
 //! - [`Evaluator`]: means over held-out batches.
@@ -21,5 +22,5 @@ pub mod trainer;
 pub use evaluation::{Evaluation, Evaluator};
 pub use objective::Objective;
 pub use recipe::Recipe;
-pub use setting::{SettingError, check_setting};
+pub use setting::{SettingError, check_number, check_setting};
 pub use trainer::Trainer;

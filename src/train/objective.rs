@@ -1,4 +1,4 @@
-//! What a training step computes: a compiled plan with its kind of batch and its named losses.
+//! The computation of a training step: a compiled plan with its kind of batch and its named losses.
 //!
 //! [`Trainer`](super::Trainer) and [`Evaluator`](super::Evaluator) work on any [`Objective`]; pretraining is one
 //! (`pretraining.rs` beside this file).
@@ -8,12 +8,13 @@ use crate::tensor::dropout::DropoutKey;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// One loss of an objective. `name` gives the names `{name}_loss` and `{name}_accuracy` in metrics.
+/// One loss of an objective. Metrics call its values `{name}_loss` and `{name}_accuracy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
     /// The name, for example `masked_lm`.
     pub name: &'static str,
-    /// The name under which an evaluation gives the number of targets, for example `masked_tokens`.
+    /// The name of the number of targets in an evaluation, for example `masked_tokens`; `None` when an
+    /// evaluation does not report it.
     pub count_name: Option<&'static str>,
 }
 
@@ -22,7 +23,7 @@ pub struct Term {
 pub struct TermSums {
     /// Σ weight · loss.
     pub loss: f32,
-    /// Σ weight · [the likeliest answer is right].
+    /// Σ weight · (1 when the likeliest answer is right, else 0).
     pub accuracy: f32,
 }
 
@@ -31,10 +32,10 @@ pub trait Objective {
     /// The examples of one forward pass.
     type Batch;
 
-    /// The losses, in a fixed order. Their sum is what training minimises.
+    /// The losses, in a fixed order. Training minimises their sum.
     fn terms(&self) -> &'static [Term];
 
-    /// For each term, the number of targets in `batch`: what a mean divides by.
+    /// For each term, the number of targets in `batch`: the divisor of its mean.
     fn targets(&self, batch: &Self::Batch) -> Vec<f32>;
 
     /// The number of examples in `batch`.
@@ -46,7 +47,7 @@ pub trait Objective {
     /// Copies `batch` into the plan. The weight of every target of term `t` is `scales[t]`.
     ///
     /// # Panics
-    /// If the batch has another shape than the plan.
+    /// If the shape of the batch is not the shape of the plan.
     fn load(&mut self, batch: &Self::Batch, scales: &[f32]);
 
     /// Computes the losses of the loaded batch, one entry per term.
@@ -59,11 +60,11 @@ pub trait Objective {
     /// If the plan was compiled for evaluation.
     fn backward(&mut self, parameters: &[f32], gradients: &mut [f32], dropout_key: DropoutKey);
 
-    /// Whether the parameter called `name` receives a gradient. The optimizer leaves the others alone:
-    /// weight decay by itself would shrink them.
+    /// Whether the parameter called `name` receives a gradient. The optimizer does not change other
+    /// parameters; weight decay alone would shrink them.
     fn trains(&self, name: &str) -> bool;
 
-    /// The compiled graph, to print it and to ask for its memory.
+    /// The compiled graph, for printing and for its memory.
     fn plan(&self) -> &Plan;
 
     /// The time that each operation has taken.
@@ -77,7 +78,7 @@ pub struct TermMean {
     pub name: Cow<'static, str>,
     /// Mean loss.
     pub loss: f64,
-    /// Share of targets whose likeliest answer is right.
+    /// The share of targets for which the likeliest answer is right.
     pub accuracy: f64,
 }
 

@@ -6,8 +6,8 @@
 //! θ −= lr · (m / (√v + ε) + decay·θ)
 //! ```
 //!
-//! BERT's AdamW has no bias correction. With it, m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ first. Decay does
-//! not apply to biases and LayerNorm.
+//! BERT's AdamW has no bias correction. With bias correction, m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ
+//! first. Decay does not apply to biases and LayerNorm.
 
 use crate::autodiff::Layout;
 use crate::model::decays;
@@ -26,11 +26,11 @@ pub struct AdamW {
     pub beta_1: f32,
     /// β₂.
     pub beta_2: f32,
-    /// ε, added to the root.
+    /// ε, added to √v.
     pub epsilon: f32,
     /// The decay of weights.
     pub weight_decay: f32,
-    /// Whether the moments are corrected for their start at zero. BERT's are not.
+    /// Whether the moments are corrected for their start at zero. BERT does not correct them.
     pub bias_correction: bool,
 }
 
@@ -49,9 +49,9 @@ impl Default for AdamW {
 /// Adam's moments, in the layout of the parameters, and the number of steps taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
-    /// m, the mean of gradients.
+    /// m, the moving mean of gradients, `[parameters]`.
     pub first: Vec<f32>,
-    /// v, the mean of their squares.
+    /// v, the moving mean of squared gradients, `[parameters]`.
     pub second: Vec<f32>,
     /// The number of steps applied so far.
     pub steps: u64,
@@ -65,6 +65,7 @@ impl Moments {
 }
 
 vectorized! {
+    /// One step for some adjacent elements; all slices are equally long.
     fn update(
         gradient: &[f32],
         factor: f32,
@@ -86,7 +87,7 @@ vectorized! {
     }
 }
 
-/// The numbers of one step that are the same for every element.
+/// The numbers of one step that all elements share.
 struct StepNumbers {
     learning_rate: f32,
     beta_1: f32,
@@ -99,8 +100,8 @@ struct StepNumbers {
 }
 
 impl AdamW {
-    /// Applies one step to the parameters of `groups`; all others stay as they are. `factor` (of clipping)
-    /// multiplies each gradient as it is read. All slices are `[parameters]`.
+    /// Applies one step to the parameters of `groups`; other parameters and their moments do not change.
+    /// Every gradient is multiplied by `factor` (of clipping) first. All slices are `[parameters]`.
     pub fn step(
         &self,
         groups: &[Group],
@@ -115,7 +116,7 @@ impl AdamW {
             if !self.bias_correction {
                 return 1.0;
             }
-            // By squaring in f64: powi's rounding may differ between platforms.
+            // Repeated squaring in f64, because the rounding of powi may differ between platforms.
             let (mut power, mut base, mut n) = (1.0f64, f64::from(beta), moments.steps);
             while n > 0 {
                 if n & 1 == 1 {
@@ -193,5 +194,73 @@ mod tests {
         let expected = [(0..4, true), (4..8, false), (8..10, true)];
         assert_eq!(all, expected.map(|(range, decays)| Group { range, decays }));
         assert_eq!(groups(&layout, |name| name != "b.weight").len(), 3);
+    }
+
+    /// The equations at the head of this file in `f64`, element by element.
+    fn by_definition(
+        settings: &AdamW,
+        [g, m, v, parameter]: [f64; 4],
+        (learning_rate, decay, t): (f64, f64, i32),
+    ) -> [f64; 3] {
+        let (beta_1, beta_2) = (f64::from(settings.beta_1), f64::from(settings.beta_2));
+        let m = beta_1 * m + (1.0 - beta_1) * g;
+        let v = beta_2 * v + (1.0 - beta_2) * g * g;
+        let (mut m_hat, mut v_hat) = (m, v);
+        if settings.bias_correction {
+            (m_hat, v_hat) = (m / (1.0 - beta_1.powi(t)), v / (1.0 - beta_2.powi(t)));
+        }
+        let step = m_hat / (v_hat.sqrt() + f64::from(settings.epsilon));
+        [m, v, parameter - learning_rate * (step + decay * parameter)]
+    }
+
+    #[test]
+    fn every_element_of_several_chunks_is_updated_with_its_own_gradient_on_any_threads() {
+        use crate::system::threads::Pool;
+        use crate::tensor::random::{Generator, Purpose};
+        // Three groups: two and a half chunks, none trained, one chunk and one element.
+        let length = 5 * CHUNK;
+        let groups = [
+            Group { range: 3..3 + 5 * CHUNK / 2, decays: true },
+            Group { range: 4 * CHUNK - 1..length, decays: false },
+        ];
+        let mut generator = Generator::new(1, Purpose::Testing, 0, 0);
+        let mut draw = || (0..length).map(|_| generator.uniform() as f32 - 0.5).collect();
+        let (gradients, first, parameters): (Vec<f32>, Vec<f32>, Vec<f32>) =
+            (draw(), draw(), draw());
+        let second: Vec<f32> = first.iter().map(|m| m * m + 0.01).collect();
+        for bias_correction in [false, true] {
+            let settings = AdamW { bias_correction, weight_decay: 0.1, ..AdamW::default() };
+            let run = |threads: usize| {
+                let mut moments =
+                    Moments { first: first.clone(), second: second.clone(), steps: 6 };
+                let mut updated = parameters.clone();
+                Pool::new(threads).unwrap().run(|| {
+                    settings.step(&groups, &gradients, 0.5, 0.1, &mut moments, &mut updated);
+                });
+                (moments, updated)
+            };
+            let one = run(1);
+            for threads in [2, 3, 7] {
+                assert!(run(threads) == one, "{threads} threads");
+            }
+            let (moments, updated) = one;
+            assert_eq!(moments.steps, 7);
+            let decay_of = |i| groups.iter().find(|group| group.range.contains(&i));
+            for i in 0..length {
+                let before = [gradients[i] * 0.5, first[i], second[i], parameters[i]];
+                let expected = match decay_of(i) {
+                    None => [first[i], second[i], parameters[i]].map(f64::from),
+                    Some(group) => {
+                        let decay = if group.decays { 0.1 } else { 0.0 };
+                        by_definition(&settings, before.map(f64::from), (0.1, decay, 7))
+                    }
+                };
+                let got = [moments.first[i], moments.second[i], updated[i]].map(f64::from);
+                for (got, expected) in got.into_iter().zip(expected) {
+                    // Values below 2 after at most ten roundings.
+                    assert!((got - expected).abs() < 1e-6, "element {i}: {got} {expected}");
+                }
+            }
+        }
     }
 }

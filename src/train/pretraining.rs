@@ -39,7 +39,8 @@ impl Pretraining {
         Ok(Self { plan, next_sentence })
     }
 
-    /// An evaluator for batches of `shape`. Next-sentence prediction counts only where a batch has pairs.
+    /// An evaluator for batches of `shape`. Next-sentence prediction counts only the instances that are
+    /// pairs.
     ///
     /// # Errors
     /// [`GraphError`] when `shape` does not fit the model.

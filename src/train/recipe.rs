@@ -2,30 +2,30 @@
 
 use super::optimizer::AdamW;
 use super::schedule::Schedule;
-use super::setting::{SettingError, check_setting};
+use super::setting::{SettingError, check_number, check_setting};
 use crate::model::Config;
 use serde::{Deserialize, Serialize};
 
-/// Tokens of one forward pass, at most, unless a single sequence has more: enough to keep the matrix
-/// products busy, few enough that their values stay in the processor's caches.
+/// The most tokens of one forward pass (unless a single sequence has more): enough for fast matrix
+/// products, few enough that the values stay in the processor's caches.
 pub const MICRO_BATCH_TOKENS: usize = 2048;
 
-/// The settings of training. Defaults are those of Google's `run_pretraining.py`.
+/// The settings of training. The defaults follow Google's `run_pretraining.py`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Recipe {
     /// Tokens of a sequence, special tokens included.
     pub max_seq_length: usize,
-    /// Sequences of one step, when `gradient_accumulation_steps` is 1.
+    /// Sequences of one step when `gradient_accumulation_steps` is 1.
     pub train_batch_size: usize,
-    /// A step sees `train_batch_size ×` this many sequences. Only the product matters: a step is always
-    /// computed in [micro-batches](Recipe::micro_batches).
+    /// A step has `train_batch_size ×` this many sequences. Only the product matters, because a step is
+    /// always computed in [micro-batches](Recipe::micro_batches).
     pub gradient_accumulation_steps: usize,
     /// Warm-up and decay.
     pub schedule: Schedule,
     /// The optimizer.
     pub optimizer: AdamW,
-    /// Gradients are scaled down to this global norm.
+    /// The largest global norm of the gradient. A larger gradient is scaled down to it.
     pub max_grad_norm: f32,
     /// The seed of all randomness.
     pub seed: u64,
@@ -52,14 +52,15 @@ impl Recipe {
     }
 
     /// Sequences of each micro-batch of a step, in order: the fewest micro-batches that hold the step with
-    /// at most [`MICRO_BATCH_TOKENS`] tokens each, all of one size but the last. Only the product of batch
-    /// size and accumulation enters, so that how a step is split between the two changes no bit.
+    /// at most [`MICRO_BATCH_TOKENS`] tokens each. All have the same size except the last, which may be
+    /// smaller. They depend only on the product of batch size and accumulation steps, so 32 × 1 and 16 × 2
+    /// give the same bits.
     pub fn micro_batches(&self) -> impl Iterator<Item = usize> + use<> {
         let (all, size) = (self.sequences_per_step(), self.micro_batch_size());
         (0..all.div_ceil(size)).map(move |index| size.min(all - index * size))
     }
 
-    /// Sequences of every micro-batch but the last.
+    /// Sequences of every micro-batch except the last, which may have fewer.
     pub fn micro_batch_size(&self) -> usize {
         let most = (MICRO_BATCH_TOKENS / self.max_seq_length.max(1)).max(1);
         let all = self.sequences_per_step().max(1);
@@ -71,35 +72,39 @@ impl Recipe {
     /// # Errors
     /// [`SettingError`], naming the setting and its value.
     pub fn validate(&self, config: &Config) -> Result<(), SettingError> {
+        self.validate_values()?;
         let seq = self.max_seq_length;
-        check_setting(seq >= 5, "max_seq_length", seq, "[CLS] A [SEP] B [SEP] takes at least 5")?;
         let positions = config.max_position_embeddings;
         let needed = format!("the model's max_position_embeddings is {positions}");
         check_setting(seq <= positions, "max_seq_length", seq, needed)?;
-        for (setting, value) in [
-            ("train_batch_size", self.train_batch_size),
-            ("gradient_accumulation_steps", self.gradient_accumulation_steps),
-        ] {
-            check_setting(
-                (1..=1 << 20).contains(&value),
-                setting,
-                value,
-                "it must be from 1 to 1048576",
-            )?;
-        }
         let most = (1 << 31) / seq;
         let needed = format!("with sequences of {seq} tokens it must be at most {most}");
         let batch = self.train_batch_size;
         check_setting(batch <= most, "train_batch_size", batch, needed)?;
         let (steps, most) = (self.gradient_accumulation_steps, most / batch);
         let needed = format!("with {batch} sequences of {seq} tokens it must be at most {most}");
-        check_setting(steps <= most, "gradient_accumulation_steps", steps, needed)?;
+        check_setting(steps <= most, "gradient_accumulation_steps", steps, needed)
+    }
+
+    /// Checks what can be checked without the model's configuration: the range of every setting.
+    ///
+    /// # Errors
+    /// [`SettingError`], naming the setting and its value.
+    pub fn validate_values(&self) -> Result<(), SettingError> {
+        let seq = self.max_seq_length;
+        check_setting(seq >= 5, "max_seq_length", seq, "[CLS] A [SEP] B [SEP] takes at least 5")?;
+        for (setting, value) in [
+            ("train_batch_size", self.train_batch_size),
+            ("gradient_accumulation_steps", self.gradient_accumulation_steps),
+        ] {
+            let fits = (1..=1 << 20).contains(&value);
+            check_setting(fits, setting, value, "it must be from 1 to 1048576")?;
+        }
         self.schedule.validate()?;
-        let decay = self.optimizer.weight_decay;
-        let fits = (0.0..1.0).contains(&decay);
-        check_setting(fits, "weight_decay", decay, "it must be at least 0 and below 1")?;
-        let norm = self.max_grad_norm;
-        check_setting(norm > 0.0, "max_grad_norm", norm, "it must be above 0")
+        let needed = "it must be at least 0 and below 1";
+        let fits = |decay: f64| (0.0..1.0).contains(&decay);
+        check_number("weight_decay", self.optimizer.weight_decay, fits, needed)?;
+        check_number("max_grad_norm", self.max_grad_norm, |norm| norm > 0.0, "it must be above 0")
     }
 }
 
@@ -136,7 +141,7 @@ mod tests {
         let good = Recipe::default();
         good.validate(&config).unwrap();
         type Change = fn(&mut Recipe);
-        let bad: [(&str, Change); 8] = [
+        let bad: [(&str, Change); 9] = [
             ("'max_seq_length' is 4", |r| r.max_seq_length = 4),
             ("max_position_embeddings is 512", |r| r.max_seq_length = 513),
             ("'train_batch_size' is 0", |r| r.train_batch_size = 0),
@@ -145,6 +150,7 @@ mod tests {
             ("'num_warmup_steps' is 100001", |r| r.schedule.num_warmup_steps = 100_001),
             ("'weight_decay' is -1", |r| r.optimizer.weight_decay = -1.0),
             ("'max_grad_norm' is 0", |r| r.max_grad_norm = 0.0),
+            ("'max_grad_norm' is inf", |r| r.max_grad_norm = f32::INFINITY),
         ];
         for (message, change) in bad {
             let mut recipe = good.clone();

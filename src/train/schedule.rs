@@ -1,7 +1,7 @@
 //! The learning rate: linear warm-up, then linear decay to zero (`create_optimizer` of Google's
 //! `optimization.py`).
 
-use super::setting::{SettingError, check_setting};
+use super::setting::{SettingError, check_number, check_setting};
 use serde::{Deserialize, Serialize};
 
 /// Linear warm-up and decay.
@@ -23,8 +23,8 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// The learning rate of step `step`, counted from 0: `lr × step / num_warmup_steps` during warm-up (so the
-    /// first step has rate 0), then `lr × (1 − step / num_train_steps)`.
+    /// The learning rate of step `step`, counted from 0: `learning_rate × step / num_warmup_steps` during
+    /// warm-up (so the first step has rate 0), then `learning_rate × (1 − step / num_train_steps)`.
     pub fn learning_rate(&self, step: u64) -> f32 {
         let part = if step < self.num_warmup_steps {
             step as f64 / self.num_warmup_steps as f64
@@ -40,8 +40,8 @@ impl Schedule {
     /// [`SettingError`], naming the setting and its value.
     pub fn validate(&self) -> Result<(), SettingError> {
         let Self { learning_rate, num_train_steps, num_warmup_steps } = *self;
-        let fits = learning_rate.is_finite() && learning_rate >= 0.0;
-        check_setting(fits, "learning_rate", learning_rate, "it must be a number not below 0")?;
+        let needed = "it must be a number not below 0";
+        check_number("learning_rate", learning_rate, |rate| rate >= 0.0, needed)?;
         let fits = (1..=u64::from(u32::MAX)).contains(&num_train_steps);
         let needed = "it must be from 1 to 4294967295";
         check_setting(fits, "num_train_steps", num_train_steps, needed)?;

@@ -8,7 +8,7 @@ use crate::autodiff::Profile;
 use crate::model::Bert;
 use crate::tensor::dropout::DropoutKey;
 
-/// A model in training: parameters, gradients, moments, and the objective that replays a step.
+/// A model in training: parameters, gradients, moments, and the objective that computes a micro-batch.
 pub struct Trainer<O> {
     /// The model after [`Trainer::steps`] steps.
     pub bert: Bert,
@@ -21,13 +21,13 @@ pub struct Trainer<O> {
     steps: u64,
 }
 
-/// What one step did.
+/// The losses and other numbers of one step.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StepReport {
     /// The step, counted from 0.
     pub step: u64,
-    /// Means over all targets of the step.
+    /// The mean of every loss over all targets of the step.
     pub terms: Vec<TermMean>,
     /// The learning rate of this step.
     pub learning_rate: f32,
@@ -44,8 +44,8 @@ impl StepReport {
     }
 }
 
-/// A loss or gradient that is not a finite number; the step was not applied. Or weights that are not
-/// finite after a step; they are not saved.
+/// Training has diverged. Either the loss or the gradient of a step is not finite, and the step was not
+/// applied; or the weights after a step are not finite, and they are not saved.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "step {}: loss {loss}, gradient norm {grad_norm} at learning rate {learning_rate}: training has \
@@ -71,7 +71,8 @@ impl From<&StepReport> for Diverged {
 }
 
 impl<O: Objective> Trainer<O> {
-    /// Prepares to train `bert` on `objective`, whose plan was compiled for one micro-batch of `recipe`.
+    /// Prepares to train `bert` on `objective`. The objective's plan must be compiled for one micro-batch of
+    /// `recipe`.
     pub fn new(bert: Bert, objective: O, recipe: Recipe) -> Self {
         let length = bert.layout.len();
         Self {
@@ -90,15 +91,16 @@ impl<O: Objective> Trainer<O> {
         self.steps
     }
 
-    /// What is trained.
+    /// The objective.
     pub fn objective(&self) -> &O {
         &self.objective
     }
 
-    /// Continues from the state of another trainer of the same recipe.
+    /// Continues from the state of another trainer of the same recipe. `parameters` and both moments are
+    /// `[parameters]`.
     ///
     /// # Panics
-    /// If a length differs from the model's. Whoever reads them from a file has checked that.
+    /// If a length differs from the model's. Code that reads them from a file must check that first.
     pub fn restore(&mut self, parameters: Vec<f32>, moments: Moments, steps: u64) {
         let length = self.bert.layout.len();
         assert!([&parameters, &moments.first, &moments.second].iter().all(|x| x.len() == length));
@@ -112,7 +114,7 @@ impl<O: Objective> Trainer<O> {
         3 * 4 * self.bert.layout.len() + self.gradients.bytes() + self.objective.plan().bytes()
     }
 
-    /// The compiled graph, one line an operation, then the memory beside it.
+    /// The compiled graph with one line per operation, then the memory of parameters, moments and gradients.
     pub fn describe(&self) -> String {
         let parameters = self.bert.layout.len();
         let micro_batches = self.recipe.micro_batches().count();
@@ -139,14 +141,14 @@ impl<O: Objective> Trainer<O> {
     }
 
     /// Takes one step over `batches`, its [micro-batches](Recipe::micro_batches) in order. Losses are means
-    /// over all targets of the batches together; the gradient is a
-    /// [tree](GradientTree) over the gradients of the batches.
+    /// over all targets of all batches; the gradient is the [tree](GradientTree) sum of the gradients of the
+    /// batches.
     ///
     /// # Errors
-    /// [`Diverged`] if the loss or the gradient is not finite; nothing is changed then.
+    /// [`Diverged`] if the loss or the gradient is not finite. Parameters and moments have not changed then.
     ///
     /// # Panics
-    /// If there are no batches, or more than the recipe has micro-batches.
+    /// If there are no batches, or more batches than the recipe has micro-batches.
     pub fn step(&mut self, batches: &[O::Batch]) -> Result<StepReport, Diverged> {
         let Self { bert, objective, gradients, .. } = self;
         let terms = objective.terms();

@@ -38,10 +38,10 @@ TEXT_A = "the cat [MASK] on the mat .".split()
 TEXT_B = "a quick fox ran .".split()
 
 
-def random_model(model_class, layers, seed):
+def random_model(model_class, layers, seed, **settings):
     """Weights of which none is what a fresh model has."""
     random = np.random.default_rng(seed)
-    model = model_class(BertConfig(**CONFIG, num_hidden_layers=layers))
+    model = model_class(BertConfig(**{**CONFIG, **settings}, num_hidden_layers=layers))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             draw = 0.3 * random.standard_normal(tuple(parameter.shape))
@@ -136,6 +136,10 @@ def main():
         **CONFIG,
     }
     finish(directory, BertForPreTraining, config=old_config)
+
+    # An epsilon of LayerNorm that changes every value.
+    random_model(BertForPreTraining, 2, 5, layer_norm_eps=1e-3).save_pretrained(HERE / "epsilon")
+    finish(HERE / "epsilon", BertForPreTraining)
 
     # Half the bytes, both ways.
     for name, dtype in [("float16", torch.float16), ("bfloat16", torch.bfloat16)]:

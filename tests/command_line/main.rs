@@ -4,6 +4,8 @@
 //! - [`bad_input`], [`bad_weights`]: refused input, its messages, and that nothing is written.
 //! - [`pretraining`]: from text to a directory that every command reads.
 //! - [`text`]: bytes that are not UTF-8, line ends, other unusual input, large text.
+//! - [`threads`]: `--threads`, and threads that cannot be started.
+//! - [`unfinished`]: runs that have not finished.
 
 mod answers;
 mod bad_input;
@@ -11,3 +13,5 @@ mod bad_weights;
 mod place;
 mod pretraining;
 mod text;
+mod threads;
+mod unfinished;

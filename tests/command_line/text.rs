@@ -108,3 +108,14 @@ fn the_tokens_of_a_large_text_are_kept_in_a_file() {
     place.cloze("instances --vocab vocab.txt --input large.txt --output i.jsonl").ok();
     assert_eq!(place.files().len(), files + 1);
 }
+
+#[test]
+fn words_that_are_too_long_are_told_from_strange_characters() {
+    let place = Place::new();
+    let long = "ก".repeat(101);
+    place.write("thai.txt", format!("{TEXT}\n{long}.\n{long} {long}.\n"));
+    let answer = place.pretrain("--input thai.txt --vocab-size 150 --output-dir run").ok();
+    let warning = answer.stderr.lines().find(|line| line.contains("[UNK]")).unwrap();
+    assert!(warning.contains("% of the words have more than 100 characters"), "{warning}");
+    assert!(!answer.stderr.contains("outside the alphabet"), "{}", answer.stderr);
+}

@@ -214,7 +214,7 @@ impl Attention {
         2 * self.seq * self.seq + 2 * self.seq
     }
 
-    /// The columns of Q, K and V of one head in the projections. Q's are also those of C.
+    /// The columns of Q, K and V of one head in the projections. C has the same columns as Q.
     fn columns(&self, head: usize) -> [Range<usize>; 3] {
         [0, 1, 2].map(|part| {
             let first = part * self.hidden() + head * self.head_size;
@@ -270,7 +270,7 @@ impl Operation for Attention {
         ];
         let task = self.task_scratch();
         for_each_range(self.batch, outputs, pass.scratch, task, |range, outputs, scratch| {
-            let [mut context, probabilities] = outputs; // those of the sequences in `range`
+            let [mut context, probabilities] = outputs; // the parts for the sequences in `range`
             let (dropped, scratch) = scratch.split_at_mut(square); // dropout(P), [seq, seq]
             let (factors, mask) = scratch[square..].split_at_mut(self.seq); // [seq] each
             for (b, probabilities) in range.zip(probabilities.chunks_exact_mut(self.heads * square))
@@ -327,7 +327,7 @@ impl Operation for Attention {
         let outputs = [SplitOutput::between(starts, gradient.data, width)]; // [rows, 3·hidden]
         let task = self.task_scratch();
         for_each_range(self.batch, outputs, pass.scratch, task, |range, outputs, scratch| {
-            let [mut gradient] = outputs; // that of the sequences in `range`
+            let [mut gradient] = outputs; // the part for the sequences in `range`
             let (dropped, scratch) = scratch.split_at_mut(square); // dropout(P), [seq, seq]
             let (dp, factors) = scratch.split_at_mut(square); // dP and dS, [seq, seq]; 2 × [seq]
             for b in range {
@@ -344,7 +344,8 @@ impl Operation for Attention {
                 let dropped = &mut dropped[..length * length]; // [length, length]
                 let dp = &mut dp[..length * length]; // [length, length]
                 for head in 0..self.heads {
-                    let p = &saved[(b * self.heads + head) * square..][..length * length]; // [length, length]
+                    let p = &saved[(b * self.heads + head) * square..];
+                    let p = &p[..length * length]; // [length, length]
                     let [query, key, value] = self.columns(head);
                     let [q, k, v] = [&query, &key, &value]
                         .map(|columns| sequence.slice(s![.., columns.clone()])); // [length, d] each

@@ -1,7 +1,7 @@
-//! The one generic check of every operation: its reference gradient against central differences of its
-//! reference output in a random direction; output and gradients against those of the reference,
-//! element by element; accumulation into a gradient that is not zero; the same bits for any number of
-//! threads.
+//! The check of every operation. It compares the reference gradient with central differences of the
+//! reference output in a random direction, and the fast output and gradients with the reference, element
+//! by element. It also checks accumulation into a gradient that is not zero, and that the bits do not
+//! depend on the number of threads.
 
 use super::all_cases;
 use crate::autodiff::operation::{
@@ -14,18 +14,18 @@ use crate::tensor::random::{Generator, Purpose};
 
 const KEY: DropoutKey = DropoutKey { seed: 7, step: 3, first_sequence: 2 };
 
-/// About standard normal: the sum of twelve uniform numbers.
+/// Approximately standard normal numbers: each is a sum of twelve uniform numbers.
 fn random(generator: &mut Generator, length: usize) -> Vec<f32> {
     (0..length).map(|_| ((0..12).map(|_| generator.uniform()).sum::<f64>() - 6.0) as f32).collect()
 }
 
 struct Run {
     output: Vec<f32>,
-    /// One an operand; empty where there is none.
+    /// One per operand; empty for an operand without a gradient.
     gradients: Vec<Vec<f32>>,
 }
 
-/// Forward and backward, the gradients starting from `before` (accumulating) or from rubbish.
+/// Runs forward and backward. Gradients start from `before`, which holds NaN unless they accumulate.
 fn run(
     case: &Case,
     inputs: &[OperandValue<'_>],
@@ -38,7 +38,7 @@ fn run(
     let mut items = [OperandValue::Floats(&[]); MAX_OPERANDS];
     items[..inputs.len()].copy_from_slice(inputs);
     let pool = Pool::new(threads).unwrap();
-    // NaN: whatever is read before it is written shows.
+    // NaN spreads to the results when an element is read before it is written.
     let mut output = vec![f32::NAN; cotangent.len()];
     let mut saved = vec![f32::NAN; operation.saved()];
     let scratch = vec![f32::NAN; operation.scratch(threads)];
@@ -53,16 +53,16 @@ fn run(
             dropout_key: KEY,
         });
     });
-    for (place, item) in items.iter_mut().enumerate() {
-        let tensor = matches!(case.inputs.get(place), Some(CaseInput::Random(_)));
-        if tensor && !operation.backward_reads(place) {
+    for (index, item) in items.iter_mut().enumerate() {
+        let tensor = matches!(case.inputs.get(index), Some(CaseInput::Random(_)));
+        if tensor && !operation.backward_reads(index) {
             *item = OperandValue::Floats(&[]);
         }
     }
     let mut targets = [const { None }; MAX_OPERANDS];
-    for (place, data) in gradients.iter_mut().enumerate() {
+    for (index, data) in gradients.iter_mut().enumerate() {
         if !data.is_empty() {
-            targets[place] = Some(Gradient { data, accumulate });
+            targets[index] = Some(Gradient { data, accumulate });
         }
     }
     pool.run(|| {
@@ -100,14 +100,14 @@ fn check(name: &str, number: usize, case: &Case) {
         .collect();
     // The operands in f64, moved by `shift` in `direction`.
     let shifted = |shift: f64, direction: &[Vec<f32>]| -> Vec<ReferenceOperand> {
-        let operands = case.inputs.iter().enumerate().map(|(place, input)| match input {
+        let operands = case.inputs.iter().enumerate().map(|(index, input)| match input {
             CaseInput::Integers(integers) => ReferenceOperand::Integers(integers.clone()),
             _ => ReferenceOperand::Floats(
-                values[place]
+                values[index]
                     .iter()
                     .enumerate()
                     .map(|(i, &v)| {
-                        let d = direction.get(place).and_then(|d| d.get(i)).unwrap_or(&0.0);
+                        let d = direction.get(index).and_then(|d| d.get(i)).unwrap_or(&0.0);
                         f64::from(v) + shift * f64::from(*d)
                     })
                     .collect(),
@@ -119,7 +119,7 @@ fn check(name: &str, number: usize, case: &Case) {
         case.operation.reference_forward(&shifted(shift, direction), &KEY)
     };
 
-    // A case that leaves rows out has fewer elements than the output can hold.
+    // A case that leaves rows out has a shorter output.
     let expected = wide(0.0, &[]);
     assert!(expected.len() <= case.operation.output(), "{at}: length of the output");
     let cotangent = random(&mut generator, expected.len());
@@ -134,8 +134,8 @@ fn check(name: &str, number: usize, case: &Case) {
     let rubbish: Vec<Vec<f32>> = directions.iter().map(|d| vec![f32::NAN; d.len()]).collect();
     let stored = run(case, &inputs, &cotangent, &rubbish, false, 1);
 
-    // Forward. Rounding of a sum of n products is below n·2⁻²⁴ of the sum of magnitudes, and cancels
-    // mostly; sums here are at most 300 long.
+    // Forward. The rounding error of a sum of n products is below n·2⁻²⁴ of the sum of magnitudes, and
+    // most of it cancels. Sums here have at most 300 terms.
     let largest = expected.iter().fold(0.1f64, |a, b| a.max(b.abs()));
     for (i, (&got, &expected)) in stored.output.iter().zip(&expected).enumerate() {
         assert!(got.is_finite(), "{at}: output {i} is {got}");
@@ -147,19 +147,19 @@ fn check(name: &str, number: usize, case: &Case) {
     let reference = case.operation.reference_backward(&shifted(0.0, &[]), &cotangent_wide, &KEY);
     assert_eq!(reference.len(), case.inputs.len(), "{at}: one reference gradient an operand");
     let norm = |x: &[f64]| x.iter().map(|x| x.powi(2)).sum::<f64>().sqrt();
-    for (place, direction) in directions.iter().enumerate() {
-        let (expected, gradient) = (&reference[place], &stored.gradients[place]);
-        assert_eq!(expected.len(), direction.len(), "{at}: reference gradient of operand {place}");
+    for (index, direction) in directions.iter().enumerate() {
+        let (expected, gradient) = (&reference[index], &stored.gradients[index]);
+        assert_eq!(expected.len(), direction.len(), "{at}: reference gradient of operand {index}");
         if direction.is_empty() {
             continue;
         }
 
-        // The reference itself, along a random direction: ⟨gradient, direction⟩ against the central
-        // difference of order 4, (8·(f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h. Its own error is about
-        // h⁴ = 1e-12, and rounding 1e-16 / h = 1e-13, each times the size of f.
+        // The reference gradient in a random direction: ⟨gradient, direction⟩ against the central
+        // difference of order 4, (8·(f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h. The difference is exact to
+        // about h⁴ = 1e-12 plus rounding of 1e-16 / h = 1e-13, each times the size of f.
         const STEP: f64 = 1e-3;
         let mut only = vec![Vec::new(); directions.len()];
-        only[place] = direction.clone();
+        only[index] = direction.clone();
         let project = |shift| -> f64 {
             wide(shift, &only).iter().zip(&cotangent_wide).map(|(y, c)| y * c).sum()
         };
@@ -170,41 +170,41 @@ fn check(name: &str, number: usize, case: &Case) {
         let size = (norm(expected) * norm(&direction)).max(1e-2);
         assert!(
             (product - difference).abs() / size < 1e-8,
-            "{at}: reference gradient of operand {place} in a random direction is {product}, not \
+            "{at}: reference gradient of operand {index} in a random direction is {product}, not \
              {difference}"
         );
 
-        // The fast gradient, in the same direction; rounding is judged against the norms of both.
+        // The fast gradient in the same direction. The error is relative to the norms of both vectors.
         let got: f64 = gradient.iter().zip(&direction).map(|(&g, d)| f64::from(g) * d).sum();
         let fast: Vec<f64> = gradient.iter().map(|&g| f64::from(g)).collect();
         let size = (norm(&fast) * norm(&direction)).max(difference.abs()).max(1e-2);
         assert!(
             (got - difference).abs() / size < 3e-6,
-            "{at}: gradient of operand {place} in a random direction is {got}, not {difference}"
+            "{at}: gradient of operand {index} in a random direction is {got}, not {difference}"
         );
 
         // The fast gradient, element by element. Operands and output gradient are about 1, so an
-        // element carries roundings of that size even where terms cancel: hence the lower bound of
-        // the scale, the same as for the output.
+        // element has rounding errors of that scale even when its terms cancel. Hence the lower bound
+        // of the scale, the same as for the output.
         let largest = expected.iter().fold(0.1f64, |a, b| a.max(b.abs()));
         for (i, (&got, &expected)) in gradient.iter().zip(expected).enumerate() {
-            assert!(got.is_finite(), "{at}: gradient {i} of operand {place} is {got}");
+            assert!(got.is_finite(), "{at}: gradient {i} of operand {index} is {got}");
             assert!(
                 (f64::from(got) - expected).abs() / largest < 3e-6,
-                "{at}: gradient {i} of operand {place} is {got}, not {expected}"
+                "{at}: gradient {i} of operand {index} is {got}, not {expected}"
             );
         }
     }
 
-    // Accumulation: onto a gradient that is not zero.
+    // Accumulation into a gradient that is not zero.
     let before: Vec<Vec<f32>> =
         directions.iter().map(|d| random(&mut generator, d.len())).collect();
     let added = run(case, &inputs, &cotangent, &before, true, 1);
-    for place in 0..before.len() {
-        let scale = stored.gradients[place].iter().fold(1.0f32, |a, b| a.max(b.abs()));
-        for (i, &got) in added.gradients[place].iter().enumerate() {
-            let expected = before[place][i] + stored.gradients[place][i];
-            assert!((got - expected).abs() < 2e-6 * scale, "{at}: operand {place} accumulates");
+    for index in 0..before.len() {
+        let scale = stored.gradients[index].iter().fold(1.0f32, |a, b| a.max(b.abs()));
+        for (i, &got) in added.gradients[index].iter().enumerate() {
+            let expected = before[index][i] + stored.gradients[index][i];
+            assert!((got - expected).abs() < 2e-6 * scale, "{at}: operand {index} accumulates");
         }
     }
 

@@ -130,8 +130,8 @@ impl Operation for CrossEntropy {
         self.rows * self.classes
     }
 
-    fn backward_reads(&self, place: usize) -> bool {
-        place != LOGITS
+    fn backward_reads(&self, index: usize) -> bool {
+        index != LOGITS
     }
 
     fn forward(&self, pass: Forward<'_>) {
@@ -145,7 +145,7 @@ impl Operation for CrossEntropy {
             // 1. dz = weight·(p − onehot) of the row
             let (loss, correct) = cross_entropy_row(z, labels[i] as usize, weights[i]);
 
-            // 2. Adds the row's loss and accuracy. The loss of a padded row can be NaN, and 0·NaN is NaN.
+            // 2. The weighted sums. The loss of a padded row can be NaN, and 0·NaN is NaN.
             if weights[i] != 0.0 {
                 pass.output[0] += weights[i] * loss;
                 pass.output[1] += weights[i] * f32::from(u8::from(correct));

@@ -131,8 +131,8 @@ impl Operation for DropoutRows {
         threads * self.width
     }
 
-    fn backward_reads(&self, place: usize) -> bool {
-        place == ROW_IDS
+    fn backward_reads(&self, index: usize) -> bool {
+        index == ROW_IDS
     }
 
     fn forward(&self, pass: Forward<'_>) {

@@ -36,9 +36,9 @@ impl Reference for Embedding {
         _dropout_key: &DropoutKey,
     ) -> Vec<f64> {
         let [input_ids, token_type_ids, row_ids] =
-            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| inputs[place].integers()); // [tokens]
+            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|index| inputs[index].integers()); // [tokens]
         let [word, position, token_type] =
-            [WORD, POSITION, TOKEN_TYPE].map(|place| inputs[place].floats()); // [table rows, hidden]
+            [WORD, POSITION, TOKEN_TYPE].map(|index| inputs[index].floats()); // [table rows, hidden]
         let mut y = Vec::new(); // [tokens, hidden]
         for t in 0..self.tokens {
             let p = row_ids[t] as usize % self.seq;
@@ -60,9 +60,9 @@ impl Reference for Embedding {
         _dropout_key: &DropoutKey,
     ) -> Vec<Vec<f64>> {
         let [input_ids, token_type_ids, row_ids] =
-            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| inputs[place].integers()); // [tokens]
+            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|index| inputs[index].integers()); // [tokens]
         let [mut d_word, mut d_position, mut d_token_type] =
-            [WORD, POSITION, TOKEN_TYPE].map(|place| vec![0.0; inputs[place].floats().len()]); // likewise
+            [WORD, POSITION, TOKEN_TYPE].map(|index| vec![0.0; inputs[index].floats().len()]); // likewise
         for t in 0..self.tokens {
             let p = row_ids[t] as usize % self.seq;
             for c in 0..self.hidden {
@@ -161,7 +161,7 @@ impl Operation for Embedding {
 
     fn forward(&self, pass: Forward<'_>) {
         let [ids, types, row_ids] =
-            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| pass.inputs.integers(place)); // [tokens]
+            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|index| pass.inputs.integers(index)); // [tokens]
         let word = pass.inputs.floats(WORD); // [vocab_size, hidden]
         let position = pass.inputs.floats(POSITION); // [max_position_embeddings, hidden]
         let token_type = pass.inputs.floats(TOKEN_TYPE); // [type_vocab_size, hidden]
@@ -182,7 +182,7 @@ impl Operation for Embedding {
 
     fn backward(&self, mut pass: Backward<'_>) {
         let [ids, types, row_ids] =
-            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|place| pass.inputs.integers(place)); // [tokens]
+            [INPUT_IDS, TOKEN_TYPE_IDS, ROW_IDS].map(|index| pass.inputs.integers(index)); // [tokens]
         let dy = &*pass.output_gradient; // [tokens, hidden]
         let width = self.hidden;
 

@@ -80,8 +80,8 @@ impl Operation for GatherRows {
         self.picked * self.width
     }
 
-    fn backward_reads(&self, place: usize) -> bool {
-        place == ROWS
+    fn backward_reads(&self, index: usize) -> bool {
+        index == ROWS
     }
 
     fn forward(&self, pass: Forward<'_>) {

@@ -37,7 +37,7 @@ const ROW_IDS: usize = 4;
 
 impl Reference for LayerNorm {
     fn reference_forward(&self, inputs: &[ReferenceOperand], dropout_key: &DropoutKey) -> Vec<f64> {
-        let [gamma, beta] = [GAMMA, BETA].map(|place| inputs[place].floats()); // [hidden] each
+        let [gamma, beta] = [GAMMA, BETA].map(|index| inputs[index].floats()); // [hidden] each
         let mut y = Vec::new(); // [rows, hidden]
         for row in 0..self.rows {
             let (x_hat, _) = self.reference_normalized(inputs, row, dropout_key); // [hidden]
@@ -275,13 +275,13 @@ impl Operation for LayerNorm {
         threads * self.row_scratch() + 2 * self.rows.div_ceil(ROW_CHUNK) * self.hidden
     }
 
-    fn backward_reads(&self, place: usize) -> bool {
-        place == GAMMA || place == ROW_IDS
+    fn backward_reads(&self, index: usize) -> bool {
+        index == GAMMA || index == ROW_IDS
     }
 
     fn forward(&self, pass: Forward<'_>) {
         let x = pass.inputs.floats(X); // [rows, hidden]
-        let [gamma, beta] = [GAMMA, BETA].map(|place| pass.inputs.floats(place)); // [hidden] each
+        let [gamma, beta] = [GAMMA, BETA].map(|index| pass.inputs.floats(index)); // [hidden] each
         let residual = pass.inputs.floats(RESIDUAL); // [rows, hidden], or empty
         let row_ids = pass.inputs.integers(ROW_IDS); // [rows], or empty
         let width = self.hidden;
@@ -293,35 +293,30 @@ impl Operation for LayerNorm {
             SplitOutput::new(x_hat, width),       // [rows, hidden]
             SplitOutput::new(inverse, 1),         // 1/√(σ² + ε), [rows]
         ];
-        for_each_range(
-            rows,
-            outputs,
-            pass.scratch,
-            self.row_scratch(),
-            |range, outputs, scratch| {
-                let [y, x_hat, inverse] = outputs; // those of the rows in `range`
-                let factors = &mut scratch[..width]; // [hidden]
-                let rows = y.chunks_exact_mut(width).zip(x_hat.chunks_exact_mut(width));
-                for (row, ((y, s), inverse)) in range.zip(rows.zip(inverse)) {
-                    let at = row * width..(row + 1) * width;
+        let task = self.row_scratch();
+        for_each_range(rows, outputs, pass.scratch, task, |range, outputs, scratch| {
+            let [y, x_hat, inverse] = outputs; // the parts for the rows in `range`
+            let factors = &mut scratch[..width]; // [hidden]
+            let rows = y.chunks_exact_mut(width).zip(x_hat.chunks_exact_mut(width));
+            for (row, ((y, s), inverse)) in range.zip(rows.zip(inverse)) {
+                let at = row * width..(row + 1) * width;
 
-                    // 1. s = dropout(x) + residual, in the memory of x̂
-                    if let Some(dropout) = dropout {
-                        let row = self.global_row(&pass.dropout_key, row_ids[row]);
-                        dropout.factors(&pass.dropout_key, row, factors);
-                        multiply(&x[at.clone()], factors, false, s);
-                    } else {
-                        s.copy_from_slice(&x[at.clone()]);
-                    }
-                    if self.residual {
-                        add(&residual[at], s);
-                    }
-
-                    // 2. x̂ = (s − μ) / √(σ² + ε) and y = γ·x̂ + β
-                    *inverse = normalize_row(s, gamma, beta, self.eps, y);
+                // 1. s = dropout(x) + residual, in the memory of x̂
+                if let Some(dropout) = dropout {
+                    let row = self.global_row(&pass.dropout_key, row_ids[row]);
+                    dropout.factors(&pass.dropout_key, row, factors);
+                    multiply(&x[at.clone()], factors, false, s);
+                } else {
+                    s.copy_from_slice(&x[at.clone()]);
                 }
-            },
-        );
+                if self.residual {
+                    add(&residual[at], s);
+                }
+
+                // 2. x̂ = (s − μ) / √(σ² + ε) and y = γ·x̂ + β
+                *inverse = normalize_row(s, gamma, beta, self.eps, y);
+            }
+        });
     }
 
     fn backward(&self, mut pass: Backward<'_>) {
@@ -346,7 +341,7 @@ impl Operation for LayerNorm {
             SplitOutput::new(d_residual, ROW_CHUNK * width),
         ];
         for_each_range(chunks, outputs, scratch, self.row_scratch(), |range, outputs, scratch| {
-            let [gamma_partial, beta_partial, dx, d_residual] = outputs; // those of `range`
+            let [gamma_partial, beta_partial, dx, d_residual] = outputs; // the parts for the chunks in `range`
             let (factors, ds) = scratch.split_at_mut(width); // [hidden] each
             gamma_partial.fill(0.0);
             beta_partial.fill(0.0);

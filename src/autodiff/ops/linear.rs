@@ -181,8 +181,8 @@ impl Operation for Linear {
         0
     }
 
-    fn backward_reads(&self, place: usize) -> bool {
-        place == X || place == WEIGHT
+    fn backward_reads(&self, index: usize) -> bool {
+        index == X || index == WEIGHT
     }
 
     fn scratch(&self, _threads: usize) -> usize {

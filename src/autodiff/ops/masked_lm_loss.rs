@@ -73,7 +73,7 @@ impl Reference for MaskedLmLoss {
         output_gradient: &[f64],
         _dropout_key: &DropoutKey,
     ) -> Vec<Vec<f64>> {
-        let [h, decoder, bias] = [H, DECODER, BIAS].map(|place| inputs[place].floats());
+        let [h, decoder, bias] = [H, DECODER, BIAS].map(|index| inputs[index].floats());
         let (labels, weights) = (inputs[LABELS].integers(), inputs[WEIGHTS].floats()); // [rows] each
         let mut dh = vec![0.0; h.len()]; // [rows, hidden]
         let mut d_decoder = vec![0.0; decoder.len()]; // [vocab_size, hidden]
@@ -98,7 +98,7 @@ impl Reference for MaskedLmLoss {
 impl MaskedLmLoss {
     /// The logits of row `i`, `[vocab_size]`.
     fn reference_logits(&self, inputs: &[ReferenceOperand], i: usize) -> Vec<f64> {
-        let [h, decoder, bias] = [H, DECODER, BIAS].map(|place| inputs[place].floats());
+        let [h, decoder, bias] = [H, DECODER, BIAS].map(|index| inputs[index].floats());
         let mut logits = Vec::new(); // [vocab_size]
         for v in 0..self.vocab_size {
             let mut z = bias[v];
@@ -226,7 +226,7 @@ impl Operation for MaskedLmLoss {
         ];
         let (task, keep) = (self.task_scratch(), pass.training);
         for_each_range(self.chunks(), outputs, pass.scratch, task, |range, outputs, scratch| {
-            let [states, exponentials] = outputs; // those of the chunks in `range`
+            let [states, exponentials] = outputs; // the parts for the chunks in `range`
             let first = range.start;
             for chunk in range {
                 let columns = self.columns(chunk);
@@ -274,7 +274,7 @@ impl Operation for MaskedLmLoss {
         let stride = self.rows * chunk_state::LENGTH; // from one chunk's states to the next one's
         let (states, exponentials) = rest.split_at(self.chunks() * stride); // [chunks, rows, 4]; e
         let loss_gradient = pass.output_gradient[0];
-        let [dh, d_decoder, d_bias] = [H, DECODER, BIAS].map(|place| pass.gradients.take(place));
+        let [dh, d_decoder, d_bias] = [H, DECODER, BIAS].map(|index| pass.gradients.take(index));
         // Each buffer below is empty when the gradient is not needed.
         let (d_decoder, mode) = match d_decoder {
             // Without rows no product would write zeros.
@@ -310,14 +310,14 @@ impl Operation for MaskedLmLoss {
                 scratch,
                 self.task_scratch(),
                 |range, outputs, scratch| {
-                    let [d_decoder, d_bias, partials] = outputs; // those of the chunks in `range`
+                    let [d_decoder, d_bias, partials] = outputs; // the parts for the chunks in `range`
                     for (offset, index) in range.enumerate() {
                         let chunk = first + index;
                         let columns = self.columns(chunk);
                         let width = columns.len();
-                        let e = &exponentials[active * columns.start..active * columns.end]; // [active, width]
+                        let e = &exponentials[active * columns.start..][..active * width]; // [active, width]
                         let states = &states[chunk * stride..]; // [rows, 4] of this chunk
-                        let (dz, sum) = scratch.split_at_mut(active * width); // [active, width]; [width] or more
+                        let (dz, sum) = scratch.split_at_mut(active * width); // [active, width], [width]
 
                         // 1. dz = loss gradient·weight·(p − onehot)
                         let rows = dz.chunks_exact_mut(width).zip(e.chunks_exact(width));

@@ -1,7 +1,7 @@
 //! The operations of BERT, one file each, always in the same order: the equations, shapes, what is
 //! saved, the order of summation and the source; the reference in `f64` and plain loops, forward and
-//! backward, which is the one to read first; the struct and the functions that push it; the fast
-//! forward and backward; the cases it is checked on.
+//! backward (read this first); the struct and the functions that push it; the sizes of its buffers; the
+//! fast forward and backward; the cases of the gradient check.
 //!
 //! | operation | what it computes |
 //! |---|---|
@@ -17,8 +17,8 @@
 
 use super::operation::{Case, Operation};
 
-/// Compiles the files in and lists their cases for the gradient check, so that an operation cannot be in
-/// one list only.
+/// Compiles the files in and lists their cases for the gradient check, so an operation without a check
+/// cannot exist.
 macro_rules! operations {
     ($($file:ident: $operation:ident, $builder:ident $(, $other:ident)*;)*) => {
         $(
@@ -26,7 +26,7 @@ macro_rules! operations {
             pub use $file::{$operation, $builder $(, $other)*};
         )*
 
-        /// The cases of every operation there is, by file.
+        /// The cases of every operation, by file.
         pub fn all_cases() -> Vec<(&'static str, Vec<Case>)> {
             vec![$((stringify!($file), <$operation as Operation>::cases())),*]
         }

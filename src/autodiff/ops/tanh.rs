@@ -84,7 +84,7 @@ impl Operation for Tanh {
         self.elements
     }
 
-    fn backward_reads(&self, _place: usize) -> bool {
+    fn backward_reads(&self, _index: usize) -> bool {
         false
     }
 

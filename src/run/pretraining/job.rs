@@ -8,9 +8,10 @@ use super::text::{add_store, sampler, store_path, tokenize};
 use crate::autodiff::{GraphError, Mode};
 use crate::data::stories::STORIES;
 use crate::data::{
-    Batch, Corpus, DataError, InstanceFile, InstanceStream, Sampler, split_documents,
+    Batch, Corpus, DataError, InstanceFile, InstanceStream, ReadReport, Sampler, TokenStore,
+    split_documents,
 };
-use crate::model::Bert;
+use crate::model::{BatchShape, Bert};
 use crate::run::error::RunError;
 use crate::run::job::Job;
 use crate::run::observer::{Event, Observer};
@@ -33,6 +34,7 @@ pub struct PretrainingJob {
     held_out: Vec<Batch>,
     evaluator: Option<Evaluator<Pretraining>>,
     data: Digest,
+    read: Vec<ReadReport>,
 }
 
 impl Job for PretrainingJob {
@@ -52,19 +54,29 @@ impl Job for PretrainingJob {
         for note in corpus.iter().chain(&eval_corpus).filter_map(Corpus::passed_over) {
             observer.observe(Event::Note(&note));
         }
+        if [options.text_inputs(), &options.eval_input].concat().iter().any(|input| input == "-") {
+            observer.observe(Event::Note(
+                "to resume or verify this run, give the same text on standard input again",
+            ));
+        }
         let (bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
         let mut data = Sha256::new();
         tokenizer.vocabulary().write(&mut data).expect("a digest takes every byte");
         let holds_out = eval_corpus.is_none();
+        let mut read = Vec::new();
         let (stream, mut held_out) = match corpus {
             Some(corpus) => {
-                from_text(options, &corpus, holds_out, &tokenizer, &mut data, observer)?
+                let store = tokenize(&corpus, &tokenizer, store_path(options, "train"), observer)?;
+                add_store(&store, &mut data);
+                read.push(store.read_report(&corpus));
+                from_text(options, store, &corpus.name(), holds_out, &tokenizer, observer)?
             }
             None => (from_instances(options, &tokenizer, &mut data, observer)?, None),
         };
         if let Some(corpus) = eval_corpus {
             let store = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
             add_store(&store, &mut data);
+            read.push(store.read_report(&corpus));
             let all = (0..store.documents() as u32).collect();
             held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
         }
@@ -74,10 +86,10 @@ impl Job for PretrainingJob {
         let recipe = options.recipe.clone();
         let evaluator = match held_out.as_slice() {
             [] => None,
-            _ => Some(Pretraining::evaluator(&bert, recipe.batch_shape())?),
+            _ => Some(Pretraining::evaluator(&bert, recipe.evaluation_shape())?),
         };
         let data = data.finish();
-        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data }, bert))
+        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data, read }, bert))
     }
 
     fn objective(&self, bert: &Bert) -> Result<Pretraining, GraphError> {
@@ -98,7 +110,8 @@ impl Job for PretrainingJob {
     }
 
     fn batches(&self) -> Vec<Batch> {
-        self.recipe.training.micro_batches().map(|_| empty_batch(&self.recipe)).collect()
+        let shape = self.recipe.batch_shape();
+        self.recipe.training.micro_batches().map(|_| empty_batch(shape)).collect()
     }
 
     fn fill(&mut self, batches: &mut [Batch]) -> Result<(), RunError> {
@@ -129,6 +142,10 @@ impl Job for PretrainingJob {
         let batches = self.held_out.iter().map(Ok::<_, Infallible>);
         let Ok(evaluation) = self.evaluator.as_mut()?.evaluate(&bert.parameters, batches);
         Some(evaluation)
+    }
+
+    fn read(&self) -> &[ReadReport] {
+        &self.read
     }
 
     fn sample(&self) -> Option<(String, String)> {
@@ -186,21 +203,19 @@ fn from_instances(
     Ok(InstanceStream::File(Box::new(instances)))
 }
 
-/// The stream drawn from text, and a sampler over the documents that are held out, if any.
+/// The stream drawn from the text in `store`, called `name` in errors, and a sampler over the documents that are held out, if any.
 fn from_text(
     options: &PretrainingOptions,
-    corpus: &Corpus,
+    store: Arc<TokenStore>,
+    name: &str,
     holds_out: bool,
     tokenizer: &Tokenizer,
-    data: &mut Sha256,
     observer: &mut dyn Observer,
 ) -> Result<(InstanceStream, Option<Sampler>), RunError> {
-    let (recipe, name) = (&options.recipe, corpus.name());
-    let store = tokenize(corpus, tokenizer, store_path(options, "train"), observer)?;
-    add_store(&store, data);
+    let recipe = &options.recipe;
     let (training, evaluation) = if holds_out && options.eval_fraction > 0.0 {
         let (documents, fraction) = (store.documents(), options.eval_fraction);
-        split_documents(documents, fraction, recipe.no_nsp, recipe.training.seed, &name)?
+        split_documents(documents, fraction, recipe.no_nsp, recipe.training.seed, name)?
     } else {
         ((0..store.documents() as u32).collect(), Vec::new())
     };
@@ -208,9 +223,9 @@ fn from_text(
     if !evaluation.is_empty() {
         let note = format!("{} of its documents are held out", evaluation.len());
         observer.observe(Event::Note(&note));
-        held_out = Some(sampler(options, Arc::clone(&store), evaluation, tokenizer, &name)?);
+        held_out = Some(sampler(options, Arc::clone(&store), evaluation, tokenizer, name)?);
     }
-    let sampler = sampler(options, store, training, tokenizer, &name)?;
+    let sampler = sampler(options, store, training, tokenizer, name)?;
     if let Some(warning) = sampler.warning() {
         observer.observe(Event::Warning(&warning));
     }
@@ -224,7 +239,7 @@ fn first_instances(options: &PretrainingOptions, mut sampler: Sampler, pad_id: u
     let mut batches: Vec<Batch> = Vec::new();
     for instance in sampler.first_pass().take(most) {
         if batches.last().is_none_or(Batch::is_full) {
-            let mut batch = empty_batch(recipe);
+            let mut batch = empty_batch(recipe.evaluation_shape());
             batch.clear(pad_id);
             batches.push(batch);
         }
@@ -233,8 +248,91 @@ fn first_instances(options: &PretrainingOptions, mut sampler: Sampler, pad_id: u
     batches
 }
 
-/// A batch of the shape of a micro-batch.
-fn empty_batch(recipe: &PretrainingRecipe) -> Batch {
-    let shape = recipe.batch_shape();
+/// A batch of the shape `shape`.
+fn empty_batch(shape: BatchShape) -> Batch {
     Batch::new(shape.batch_size, shape.max_seq_length, shape.max_predictions_per_seq)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::pretraining::options::InMemoryText;
+    use std::collections::BTreeSet;
+
+    const DOCUMENTS: usize = 20;
+
+    /// Every document has letters of its own: `aa ab …` in the first, `ba bb …` in the second.
+    fn text() -> String {
+        let letter = |i: usize| char::from(b'a' + i as u8);
+        let sentence = |document: usize, number: usize| {
+            let words =
+                (0..4).map(|word| format!("{}{}", letter(document), letter(4 * number + word)));
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let document = |d| (0..5).map(|number| sentence(d, number)).collect::<Vec<_>>().join("\n");
+        (0..DOCUMENTS).map(document).collect::<Vec<_>>().join("\n\n")
+    }
+
+    fn options() -> PretrainingOptions {
+        let input = InstanceSource::InMemory(InMemoryText::new(text()));
+        PretrainingOptions { input, ..PretrainingOptions::default() }
+    }
+
+    /// The documents of the tokens of `batch`, as they were before masking.
+    fn documents(batch: &Batch, tokenizer: &Tokenizer) -> BTreeSet<char> {
+        let mut ids = batch.input_ids.clone();
+        for (i, weight) in batch.masked_lm_weights.iter().enumerate() {
+            if *weight > 0.0 {
+                ids[batch.masked_lm_positions[i] as usize] = batch.masked_lm_ids[i];
+            }
+        }
+        let tokens = ids.iter().map(|&id| tokenizer.vocabulary().token(id).unwrap());
+        let words = tokens.filter(|token| !token.starts_with('[') && !token.starts_with('#'));
+        words.map(|token| token.chars().next().unwrap()).collect()
+    }
+
+    #[test]
+    fn held_out_documents_are_evaluated_and_never_trained_on() {
+        for no_nsp in [false, true] {
+            let mut options = options();
+            (options.eval_fraction, options.max_eval_steps) = (0.25, 1000);
+            *options.model.as_new().0 = "1/32".into();
+            options.recipe.no_nsp = no_nsp;
+            (options.recipe.max_predictions_per_seq, options.recipe.training.max_seq_length) =
+                (5, 32);
+            options.recipe.training.train_batch_size = 16;
+            let (mut job, _) = PretrainingJob::prepare(&options, &mut ()).unwrap();
+            let all_of = |batches: &[Batch], tokenizer: &Tokenizer| -> BTreeSet<char> {
+                batches.iter().flat_map(|batch| documents(batch, tokenizer)).collect()
+            };
+            let held_out = all_of(&job.held_out, &job.tokenizer);
+            let mut trained = BTreeSet::new();
+            let mut batches = job.batches();
+            for _ in 0..20 {
+                job.fill(&mut batches).unwrap();
+                trained.append(&mut all_of(&batches, &job.tokenizer));
+            }
+            assert_eq!((held_out.len(), trained.len()), (DOCUMENTS / 4, 3 * DOCUMENTS / 4));
+            assert!(held_out.is_disjoint(&trained), "{held_out:?} {trained:?}");
+        }
+    }
+
+    #[test]
+    fn an_evaluation_has_the_instances_of_its_steps_and_no_more() {
+        let mut options = options();
+        *options.model.as_new().0 = "1/32".into();
+        options.eval_fraction = 0.5;
+        options.recipe.max_predictions_per_seq = 5;
+        let training = &mut options.recipe.training;
+        (training.max_seq_length, training.train_batch_size) = (16, 3);
+        let mut instances = |max_eval_steps| -> Vec<usize> {
+            options.max_eval_steps = max_eval_steps;
+            let (job, _) = PretrainingJob::prepare(&options, &mut ()).unwrap();
+            job.held_out.iter().map(|batch| batch.instances).collect()
+        };
+        assert_eq!(instances(2).iter().sum::<usize>(), 2 * 3);
+        let whole: usize = instances(1000).iter().sum();
+        assert!((10..1000).contains(&whole), "one pass: {whole}");
+        assert_eq!(instances(usize::MAX).iter().sum::<usize>(), whole);
+    }
 }

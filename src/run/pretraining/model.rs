@@ -4,6 +4,7 @@ use super::options::{ModelSource, PretrainingOptions, VocabularySource};
 use crate::data::{Corpus, count_words};
 use crate::model::{Bert, Config, Head, layout};
 use crate::run::error::RunError;
+use crate::run::newest_weights::newest_weights;
 use crate::run::observer::{Event, Observer};
 use crate::system::memory;
 use crate::tokenizer::{Tokenizer, TokenizerOptions, TrainerOptions, Vocabulary, learn};
@@ -34,7 +35,11 @@ pub(super) fn model(
                 let directory = directory.display().to_string();
                 return Err(RunError::Vocabulary { directory, tokens, vocab_size });
             }
-            let (bert, report) = Bert::from_directory(directory, config, Head::Pretraining, seed)?;
+            let (bert, report, unfinished) =
+                newest_weights(directory, config, Head::Pretraining, seed)?;
+            if let Some(unfinished) = unfinished {
+                observer.observe(Event::Warning(&unfinished.to_string()));
+            }
             observer.observe(Event::Note(&format!("weights from `{}`", directory.display())));
             if !report.initialized.is_empty() {
                 let names = report.initialized.join(", ");
@@ -103,13 +108,24 @@ fn learn_vocabulary(
     let tokenizer = Tokenizer::new(vocabulary, tokenizer_options);
     let unknown_id = tokenizer.vocabulary().unk_id();
     let is_unknown = |word: &str| tokenizer.encode_text(word).contains(&unknown_id);
-    let share = words.total_of(is_unknown) as f64 / words.total() as f64;
-    if share > 0.01 {
+    let limit = tokenizer.max_characters_per_word();
+    let is_too_long = |word: &str| word.chars().nth(limit).is_some();
+    let share = |is: &dyn Fn(&str) -> bool| words.total_of(is) as f64 / words.total() as f64;
+    let outside = share(&|word| !is_too_long(word) && is_unknown(word));
+    if outside > 0.01 {
         observer.observe(Event::Warning(&format!(
             "{:.0} % of the words hold a character outside the alphabet of {} and become [UNK]; a larger \
              'limit_alphabet', with a 'vocab_size' that has room for it, keeps them",
-            100.0 * share,
+            100.0 * outside,
             options.limit_alphabet
+        )));
+    }
+    let too_long = share(&is_too_long);
+    if too_long > 0.01 {
+        observer.observe(Event::Warning(&format!(
+            "{:.0} % of the words have more than {limit} characters and become [UNK]; text of a language \
+             without spaces between words needs spaces there first",
+            100.0 * too_long
         )));
     }
     Ok(tokenizer)

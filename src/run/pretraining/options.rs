@@ -5,7 +5,7 @@ use crate::data::InvalidUtf8;
 use crate::run::run_json::{as_written, leaves};
 use crate::run::run_options::RunOptions;
 use crate::system::digest::Digest;
-use crate::train::Recipe;
+use crate::train::{Recipe, SettingError, check_number};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -149,6 +149,9 @@ pub struct PretrainingOptions {
     /// Steps between checkpoints; 0 for none but the one at the end, or when the run is stopped.
     #[serde(default = "save_checkpoints_steps")]
     pub save_checkpoints_steps: u64,
+    /// A text with `[MASK]` to watch the model learn on; `None` for a held-out sentence. Changes no result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<String>,
     /// The run directory; `None` for a run in memory.
     pub output_dir: Option<PathBuf>,
 }
@@ -174,6 +177,7 @@ impl Default for PretrainingOptions {
             eval_every: recipe.training.schedule.num_train_steps / 10,
             save_checkpoints_steps: save_checkpoints_steps(),
             recipe,
+            sample: None,
             output_dir: None,
         }
     }
@@ -212,7 +216,19 @@ impl PretrainingOptions {
     }
 }
 
+impl PretrainingOptions {
+    /// The files, directories and patterns of the text to train on; empty when it comes from elsewhere.
+    pub(super) fn text_inputs(&self) -> &[String] {
+        match &self.input {
+            InstanceSource::Text(inputs) => inputs,
+            _ => &[],
+        }
+    }
+}
+
 impl RunOptions for PretrainingOptions {
+    const PATHS: &'static [&'static str] = &["input", "eval_input", "vocab", "init", "instances"];
+
     fn recipe(&self) -> &Recipe {
         &self.recipe.training
     }
@@ -233,6 +249,14 @@ impl RunOptions for PretrainingOptions {
         self.output_dir.as_deref()
     }
 
+    fn validate(&self) -> Result<(), SettingError> {
+        self.recipe.validate_values()?;
+        let needed = "it must be at least 0 and below 1";
+        let fits = |share: f64| (0.0..1.0).contains(&share);
+        // The rates of dropout are checked with the model's configuration.
+        check_number("eval_fraction", self.eval_fraction, fits, needed)
+    }
+
     fn in_memory(self) -> Self {
         Self { output_dir: None, ..self }
     }
@@ -244,7 +268,7 @@ impl RunOptions for PretrainingOptions {
         }
         for (name, value) in leaves(&as_written(self)) {
             let setting = match name {
-                "output_dir" | "save_checkpoints_steps" => continue,
+                "output_dir" | "save_checkpoints_steps" | "sample" => continue,
                 // The variant without a value: named above.
                 "input" => continue,
                 "Text" | "sha256" => "input",

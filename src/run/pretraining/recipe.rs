@@ -2,7 +2,8 @@
 
 use crate::data::{MaskSettings, PairSettings};
 use crate::model::{BatchShape, Config};
-use crate::train::{Recipe, SettingError, check_setting};
+use crate::train::recipe::MICRO_BATCH_TOKENS;
+use crate::train::{Recipe, SettingError, check_number, check_setting};
 use serde::{Deserialize, Serialize};
 
 /// The settings of pretraining. Defaults are Google's (`create_pretraining_data.py`,
@@ -48,6 +49,16 @@ impl PretrainingRecipe {
         }
     }
 
+    /// The shape of one forward pass of an evaluation. It depends on `max_seq_length` and
+    /// `max_predictions_per_seq` alone: sums over a batch are rounded, so an evaluation has the same
+    /// bits only if its batches are the same.
+    pub fn evaluation_shape(&self) -> BatchShape {
+        let max_seq_length = self.training.max_seq_length;
+        let batch_size = (MICRO_BATCH_TOKENS / max_seq_length.max(1)).max(1);
+        let max_predictions_per_seq = self.max_predictions_per_seq;
+        BatchShape { batch_size, max_seq_length, max_predictions_per_seq }
+    }
+
     /// How sentence pairs are made.
     pub fn pairs(&self) -> PairSettings {
         PairSettings {
@@ -71,10 +82,17 @@ impl PretrainingRecipe {
     /// # Errors
     /// [`SettingError`], naming the setting and its value.
     pub fn validate(&self, config: &Config) -> Result<(), SettingError> {
-        let Recipe { max_seq_length: seq, .. } = self.training;
-        check_setting(seq >= 5, "max_seq_length", seq, "[CLS] A [SEP] B [SEP] takes at least 5")?;
-        self.training.validate(config)?;
-        let predictions = self.max_predictions_per_seq;
+        self.validate_values()?;
+        self.training.validate(config)
+    }
+
+    /// Checks what can be checked without the model's configuration: the range of every setting.
+    ///
+    /// # Errors
+    /// [`SettingError`], naming the setting and its value.
+    pub fn validate_values(&self) -> Result<(), SettingError> {
+        self.training.validate_values()?;
+        let (seq, predictions) = (self.training.max_seq_length, self.max_predictions_per_seq);
         let needed = "it must be from 1 to 'max_seq_length'";
         let fits = (1..=seq).contains(&predictions);
         check_setting(fits, "max_predictions_per_seq", predictions, needed)?;
@@ -89,7 +107,8 @@ impl PretrainingRecipe {
 pub fn check_shares(masked_lm_prob: f64, short_seq_prob: f64) -> Result<(), SettingError> {
     for (setting, share) in [("masked_lm_prob", masked_lm_prob), ("short_seq_prob", short_seq_prob)]
     {
-        check_setting((0.0..=1.0).contains(&share), setting, share, "it must be from 0 to 1")?;
+        let fits = |share: f64| (0.0..=1.0).contains(&share);
+        check_number(setting, share, fits, "it must be from 0 to 1")?;
     }
     Ok(())
 }

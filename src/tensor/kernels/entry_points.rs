@@ -19,16 +19,16 @@ type PackFunction =
 /// [`transpose`](super::pack::transpose).
 type TransposeFunction = unsafe fn(from: *const f32, stride: usize, to: *mut f32, width: usize);
 
-/// The kernels of one instruction set. A function may be called only on a CPU that has it.
+/// The kernels of one instruction set. They may be called only on a CPU that has the instruction set.
 pub(super) struct Kernel {
     /// Rows of the largest tile.
     pub(super) rows: usize,
     /// Floats of a vector.
     pub(super) lanes: usize,
-    /// Tiles of 1, 2, … rows that read a as `copy_rows` leaves it.
+    /// Tiles of 1, 2, … rows. They read a in the layout that `copy_rows` writes.
     pub(super) row_tiles: &'static [TileFunction],
     pub(super) copy_rows: CopyFunction,
-    /// Tiles of 1, 2, … rows that read a as `copy_columns` leaves it.
+    /// Tiles of 1, 2, … rows. They read a in the layout that `copy_columns` writes.
     pub(super) column_tiles: &'static [TileFunction],
     pub(super) copy_columns: CopyFunction,
     pub(super) pack_rows: PackFunction,
@@ -51,15 +51,15 @@ impl Kernel {
     }
 }
 
-/// The [`Kernel`] of an instruction set: each generic function inlined into one with the instruction
-/// set's features.
+/// Builds the [`Kernel`] of an instruction set: inlines each generic function into a function with the
+/// features of the instruction set.
 macro_rules! kernel {
     ($features:literal, $vector:ty, lanes $lanes:literal, rows $($rows:literal)*) => {{
         /// # Safety
         /// As [`super::tile::tile`].
         #[target_feature(enable = $features)]
         unsafe fn tile_entry<const ROWS: usize, const A_ROW: usize>(of: &Tile) {
-            // SAFETY: the caller's promise is the callee's.
+            // SAFETY: the caller promises everything that the callee requires.
             unsafe { tile::<$vector, ROWS, A_ROW>(of) }
         }
         /// # Safety
@@ -68,7 +68,7 @@ macro_rules! kernel {
         unsafe fn copy_rows_entry(
             from: *const f32, stride: usize, bounds: &[usize], k: usize, to: *mut f32,
         ) {
-            // SAFETY: the caller's promise is the callee's.
+            // SAFETY: the caller promises everything that the callee requires.
             unsafe { copy_rows::<$vector>(from, stride, bounds, k, to) }
         }
         /// # Safety
@@ -77,7 +77,7 @@ macro_rules! kernel {
         unsafe fn copy_columns_entry(
             from: *const f32, stride: usize, bounds: &[usize], k: usize, to: *mut f32,
         ) {
-            // SAFETY: the caller's promise is the callee's.
+            // SAFETY: the caller promises everything that the callee requires.
             unsafe { copy_columns::<$vector>(from, stride, bounds, k, to) }
         }
         /// # Safety
@@ -86,14 +86,14 @@ macro_rules! kernel {
         unsafe fn pack_rows_entry(
             from: *const f32, stride: usize, present: usize, k: usize, to: *mut f32,
         ) {
-            // SAFETY: the caller's promise is the callee's.
+            // SAFETY: the caller promises everything that the callee requires.
             unsafe { pack_rows::<$vector>(from, stride, present, k, to) }
         }
         /// # Safety
         /// As [`super::pack::transpose`].
         #[target_feature(enable = $features)]
         unsafe fn transpose_entry(from: *const f32, stride: usize, to: *mut f32, width: usize) {
-            // SAFETY: the caller's promise is the callee's.
+            // SAFETY: the caller promises everything that the callee requires.
             unsafe { transpose::<$vector, $lanes>(from, stride, to, width) }
         }
         Kernel {

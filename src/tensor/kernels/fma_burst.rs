@@ -1,4 +1,4 @@
-//! The fused multiply-adds that one thread can do at most: the peak that a benchmark compares with.
+//! As many fused multiply-adds as one thread can do: benchmarks measure the peak with it.
 
 use super::reductions::{LANES, sum_lanes};
 #[cfg(target_arch = "x86_64")]
@@ -7,14 +7,15 @@ use super::simd::Simd;
 use super::vector::Vector;
 use super::vectorized::vectorized;
 
-/// Vectors that hide the latency of a fused multiply-add and fit the 16 registers of AVX2.
+/// Independent vectors: enough to hide the latency of a fused multiply-add, few enough for the 16
+/// registers of AVX2.
 const BURST: usize = 12;
 
 /// Floating-point operations of one round of [`fma_burst`].
 pub const FMA_BURST_FLOP: usize = 2 * BURST * LANES;
 
-/// Computes independent fused multiply-adds only, `rounds` times [`FMA_BURST_FLOP`] operations.
-/// Returns a sum of the results, so that the compiler cannot remove them.
+/// Computes `rounds` times [`FMA_BURST_FLOP`] operations, all of them independent fused multiply-adds
+/// on `x`. Returns the sum of the results, so that the compiler cannot remove them.
 pub fn fma_burst(rounds: usize, x: f32) -> f32 {
     #[cfg(target_arch = "x86_64")]
     {

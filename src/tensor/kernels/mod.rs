@@ -1,5 +1,5 @@
 //! Vector kernels: plain loops and the matrix product, compiled for several instruction sets and
-//! chosen at run time. All `unsafe` code of the mathematics is here.
+//! chosen at run time. All `unsafe` code of `tensor` is here.
 //!
 //! A plain kernel is an ordinary function over slices, wrapped in `vectorized!`. The compiler turns its
 //! loops over fixed lanes into vector instructions. Every kernel uses only IEEE operations and
@@ -44,7 +44,7 @@ pub use reductions::{
     LANES, ROW_CHUNK, add_chunks, sum, sum_of_squares, sum_rows, sum_rows_scratch,
 };
 pub(crate) use reductions::{max_lanes, reduce, sum_lanes};
-pub use simd::Simd;
+pub use simd::{Simd, SimdError};
 pub(crate) use softmax::{
     chunk_state, combine_chunks, row_summary, softmax_backward_row, softmax_chunk, softmax_row,
     weighted_probabilities,

@@ -1,4 +1,4 @@
-//! Copying parts of a and b of a matrix product to where the tiles read them in order.
+//! Copies parts of a and b of a matrix product into buffers that the tiles read in order.
 
 use super::tile::{AHEAD, BLOCK, MOST_ROWS, VECTORS};
 use super::vector::Vector;
@@ -7,12 +7,13 @@ use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
 /// Distance between the copied rows of a: an odd number of cache lines.
 pub(super) const COPIED_ROW: usize = BLOCK + 16;
 
-/// Elements reserved for a copied tile: as many rows as a tile has, or columns as long as a vector.
+/// Elements reserved for a copied tile: for as many rows as a tile has, or for columns as long as a
+/// vector.
 pub(super) const COPIED_TILE: usize = if MOST_ROWS > 16 { MOST_ROWS } else { 16 } * COPIED_ROW;
 
 /// Copies rows of a. Tile t is rows `bounds[t] .. bounds[t + 1]`, and `from` points at row
-/// `bounds[0]`. Rows are `stride` elements apart, of which the first `k` are copied. Tile t is written
-/// to `to[t · COPIED_TILE ..]`, its rows [`COPIED_ROW`] apart.
+/// `bounds[0]`. Rows are `stride` elements apart; the first `k` elements of each are copied. Tile t is
+/// written to `to[t · COPIED_TILE ..]`, with its rows [`COPIED_ROW`] apart.
 ///
 /// # Safety
 /// The CPU must have the instruction set of `V`; the rows must be readable, and `to` must be writable
@@ -42,8 +43,8 @@ pub(super) unsafe fn copy_rows<V: Vector>(
     }
 }
 
-/// Copies columns of a, as [`copy_rows`] copies rows: `from` points at row `bounds[0]` of the first
-/// column, columns are `stride` elements apart, and those of a copied tile are a vector apart.
+/// Copies columns of a, as [`copy_rows`] copies rows. `from` points at row `bounds[0]` of the first
+/// column. Columns are `stride` elements apart; the columns of a copied tile are a vector apart.
 ///
 /// # Safety
 /// As [`copy_rows`].
@@ -100,10 +101,11 @@ pub(super) unsafe fn pack_rows<V: Vector>(
 /// Transposes a square of `LANES` × `LANES`: `to[p · width + l] = from[l · stride + p]`.
 ///
 /// Interleaving the upper half of the rows with the lower half rotates the bits of the index (row, lane)
-/// by one. After log₂ `LANES` rounds row and lane have changed places.
+/// by one. After log₂ `LANES` rounds the bits of row and lane are swapped.
 ///
 /// # Safety
-/// The CPU must have the instruction set of `V`, and both squares must be there.
+/// The CPU must have the instruction set of `V`; the square at `from` must be readable and the square at
+/// `to` writable.
 #[inline(always)]
 pub(super) unsafe fn transpose<V: Vector, const LANES: usize>(
     from: *const f32,

@@ -1,11 +1,11 @@
 //! The matrix product for AVX-512 and AVX2, which [`matmul`](crate::tensor::matmul) tries first.
 //!
 //! It gives the bits of matrixmultiply: an output element is a chain of fused multiply-adds from zero in
-//! order of k, one chain for every [`BLOCK`] of k. The first block's chain is stored (or added); those
-//! of later blocks are added in order.
+//! order of k, one chain for every [`BLOCK`] of k. The chain of the first block is stored (or added);
+//! the chains of later blocks are added in order.
 //!
 //! A tile of c (14 × 32 or 6 × 16) is held in registers over a block of k; each step multiplies one
-//! broadcast element of a with a row of b. The loops around it are those of Goto and van de Geijn
+//! broadcast element of a with a row of b. The loops around it follow Goto and van de Geijn
 //! (2008), with the inner two exchanged. For each block of k, columns of b are packed into panels as wide
 //! as a tile, which stay in the second-level cache. Then the rows of a that one row of tiles needs
 //! are copied to a buffer that stays in the first-level cache and multiplied with every panel, so that
@@ -20,7 +20,8 @@ use std::cell::RefCell;
 /// Columns of b that are packed at once: with [`BLOCK`] rows, half a megabyte.
 const COLUMNS: usize = 512;
 
-/// Tiles whose columns of a are copied at once: 96 or 224 elements of a row, whole cache lines.
+/// The number of tiles for which columns of a are copied at once: 96 or 224 adjacent elements of each
+/// column, whole cache lines.
 const TILES: usize = 16;
 
 /// A matrix by its first element and its strides.
@@ -32,7 +33,7 @@ struct Strided {
 }
 
 impl Strided {
-    /// None when a stride is negative. A stride that is never taken becomes 1.
+    /// `None` when a stride is negative. The stride of a dimension of size 0 or 1 is set to 1.
     fn new(view: &ArrayView2<f32>) -> Option<Self> {
         let stride = |axis: usize| match view.shape()[axis] {
             0 | 1 => Some(1),
@@ -49,18 +50,18 @@ impl Strided {
     }
 }
 
-/// A cache line, for buffers whose vectors should not straddle two.
+/// A cache line: aligns a buffer, so that no vector straddles two lines.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Line(#[allow(dead_code)] [f32; 16]);
 
 thread_local! {
-    /// Packed columns of b, then copied rows of a. Allocated once a thread.
+    /// Packed columns of b, then copied rows of a. Allocated once per thread.
     static BUFFER: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
 /// `c = a·b` or, with `add`, `c += a·b`, on this thread. Returns false and does nothing when there is no
-/// kernel for this CPU or for these strides: rows of c must be contiguous, and rows or columns of a and b.
+/// kernel for this CPU or for these strides. Rows of c must be contiguous; in a and b, rows or columns.
 ///
 /// # Panics
 /// When the shapes do not fit.
@@ -96,7 +97,7 @@ fn product_with(
             let columns = COLUMNS.min(n - first_column);
             for first_k in (0..k).step_by(BLOCK) {
                 let block = Block { first_k, k: BLOCK.min(k - first_k), first_column, columns };
-                // SAFETY: the block is within the matrices, whose views outlive this call; the buffer
+                // SAFETY: the block is within the matrices, and their views outlive this call; the buffer
                 // holds BLOCK × COLUMNS elements and the copied tiles; the caller's kernel is for
                 // this CPU.
                 unsafe {
@@ -142,8 +143,8 @@ impl Product<'_> {
         } else {
             (1, kernel.copy_rows, self.a.row, kernel.row_tiles, 1)
         };
-        // SAFETY: all offsets below are of elements within the block or within the buffers (a packed
-        // panel has the block's k rows, each as wide as a tile).
+        // SAFETY: all offsets below stay within the block or within the buffers (a packed panel has the
+        // block's k rows, each as wide as a tile).
         unsafe {
             for j in (0..block.columns).step_by(width) {
                 self.pack(block, j, self.packed.add(j * block.k));
@@ -153,7 +154,7 @@ impl Product<'_> {
                 let here = group.min(tiles - first);
                 let mut bounds = [0; TILES + 1];
                 for tile in 0..=here {
-                    // Evenly, because a tile of few rows is slow.
+                    // Even bounds, because a tile of few rows is slow.
                     bounds[tile] = (first + tile) * self.m / tiles;
                 }
                 let from = self.a.at(bounds[0], block.first_k);
@@ -177,15 +178,15 @@ impl Product<'_> {
         }
     }
 
-    /// Packs one panel of b: column `j` of the block and those after it, as many as a tile is wide.
-    /// Columns beyond the last one of b are 0.
+    /// Packs one panel of b: as many columns as a tile is wide, from column `j` of the block on. Columns
+    /// after the last one of the block are filled with 0.
     ///
     /// # Safety
     /// As [`Self::block`]; `to` must be writable for k rows of a tile's width.
     unsafe fn pack(&self, block: &Block, j: usize, to: *mut f32) {
         let (lanes, width) = (self.kernel.lanes, self.kernel.width());
         let present = width.min(block.columns - j);
-        // SAFETY: reads are within b's block, by `present` and k; writes within k × width.
+        // SAFETY: `present` and k bound the reads to b's block; writes stay within k × width.
         unsafe {
             let from = self.b.at(block.first_k, block.first_column + j);
             let element = |p: usize, l: usize| from.add(p * self.b.row + l * self.b.column);
@@ -208,11 +209,12 @@ impl Product<'_> {
     }
 }
 
-/// Computes a tile at the right edge of c, where c has only its first `columns`: the whole tile in a
-/// buffer, from there to c.
+/// Computes a tile at the right edge of c, where only the first `columns` of the tile are within c: the
+/// whole tile goes to a buffer, its first `columns` from there to c.
 ///
 /// # Safety
-/// As `function`, except that only the first `columns` of each row of c must be there.
+/// As `function`, except that only the first `columns` of each row of c must be writable (and readable
+/// when `add`).
 #[cold]
 #[inline(never)]
 unsafe fn edge(function: TileFunction, tile: Tile, rows: usize, columns: usize) {

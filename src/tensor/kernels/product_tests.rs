@@ -16,7 +16,7 @@ fn kernels() -> Vec<&'static Kernel> {
     kernels
 }
 
-/// A matrix that lies as it says, within a larger one when `wide`.
+/// A random matrix. `transposed` stores it by columns; `wide` makes it a part of a larger matrix.
 fn random(rows: usize, columns: usize, transposed: bool, wide: bool, index: u64) -> Array2<f32> {
     let mut generator = Generator::new(0, Purpose::Testing, 0, index);
     let (lines, length) = if transposed { (columns, rows) } else { (rows, columns) };

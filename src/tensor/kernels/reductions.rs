@@ -20,8 +20,9 @@ fn fold(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
     lanes[0]
 }
 
-/// Reduces `items` over [`LANES`] fixed lanes: lane `l` folds `items[l]`, `items[l + 16]`, … in
-/// order with `step`, the lanes are combined in a fixed tree. For use inside a [`vectorized!`] kernel.
+/// Reduces `items` over [`LANES`] fixed lanes: lane `l` folds elements `l`, `l + 16`, … in order with
+/// `step`; then the lanes are combined in a fixed tree. All slices are as long as the first. For use
+/// inside a [`vectorized!`] kernel.
 #[inline(always)]
 pub(crate) fn reduce<const N: usize>(
     items: [&[f32]; N],
@@ -76,13 +77,14 @@ vectorized! {
 /// Rows of one chunk of a sum over rows ([`sum_rows`]).
 pub const ROW_CHUNK: usize = 64;
 
-/// Scratch that [`sum_rows`] needs for `rows` rows of `width`.
+/// The number of elements of scratch that [`sum_rows`] needs for `rows` rows of `width`.
 pub const fn sum_rows_scratch(rows: usize, width: usize) -> usize {
     rows.div_ceil(ROW_CHUNK) * width
 }
 
-/// `total += Σ_r x[r]` over the rows of `x` (`[rows, width]`): chunks of [`ROW_CHUNK`] rows are
-/// summed in row order (in parallel), then the chunks in order.
+/// `total += Σ_r x[r]` over the rows of `x` `[rows, width]`; `total` is `[width]`. Each chunk of
+/// [`ROW_CHUNK`] rows is summed in row order, chunks in parallel; then the chunks are added in order.
+/// `scratch` has [`sum_rows_scratch`] elements.
 pub fn sum_rows(x: &[f32], total: &mut [f32], scratch: &mut [f32]) {
     let width = total.len();
     let chunks = (x.len() / width).div_ceil(ROW_CHUNK);
@@ -100,7 +102,7 @@ pub fn sum_rows(x: &[f32], total: &mut [f32], scratch: &mut [f32]) {
     add_chunks(partial, total);
 }
 
-/// `total += Σ_c partial[c]`, chunks in order.
+/// `total += Σ_c partial[c]`, chunks in order. `partial` is `[chunks, width]`, `total` is `[width]`.
 pub fn add_chunks(partial: &[f32], total: &mut [f32]) {
     for partial in partial.chunks_exact(total.len()) {
         add(partial, total);
@@ -113,7 +115,7 @@ mod tests {
 
     #[test]
     fn reductions_have_a_fixed_shape() {
-        // 1e8 and −1e8 cancel only when they meet in the right order: a changed order shows.
+        // Adding 1e8 loses low bits of the small terms, so another order gives other bits.
         let x: Vec<f32> =
             (0..37).map(|i| if i % 16 == 0 { 1e8 } else { (i as f32).sin() }).collect();
         let mut lanes = [0.0f32; LANES];

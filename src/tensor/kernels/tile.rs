@@ -1,9 +1,9 @@
-//! The innermost part of the matrix product: one tile of c, held in registers over a block of k.
+//! The innermost loops of the matrix product: one tile of c, held in registers over a block of k.
 
 use super::vector::Vector;
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
-/// Terms of one chain of additions: the block of k of matrixmultiply.
+/// Terms of one chain of additions, as in matrixmultiply's block of k.
 pub(super) const BLOCK: usize = 256;
 
 /// The largest tile, in rows and in columns.
@@ -16,8 +16,8 @@ pub(super) const VECTORS: usize = 2;
 /// Rows of b that are fetched ahead.
 pub(super) const AHEAD: usize = 6;
 
-/// Steps in one turn of the loop over k. With one step a turn, the CPU would mispredict the end of the
-/// loop for every tile.
+/// Steps in one iteration of the loop over k. With one step per iteration, the CPU would mispredict the
+/// end of the loop for every tile.
 const UNROLLED: usize = 4;
 
 /// One tile of c over one block of k. Element (i, p) of a is at `a[i · A_ROW + p · a_k]`, (p, j) of b at
@@ -33,16 +33,16 @@ pub(super) struct Tile {
 }
 
 /// Computes a tile of `ROWS` rows and [`VECTORS`] vectors: each element is a chain of fused
-/// multiply-adds from zero, in order of k, which is stored in c or added to it.
+/// multiply-adds from zero, in order of k. The result is stored in c or added to it.
 ///
 /// # Safety
-/// The CPU must have the instruction set of `V`; the elements of a and b that [`Tile`] names must be
-/// readable, and those of c writable (and readable when `add`).
+/// The CPU must have the instruction set of `V`. The elements of a and b that [`Tile`] describes must be
+/// readable; the elements of c must be writable (and readable when `add`).
 #[inline(always)]
 pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const A_ROW: usize>(tile: &Tile) {
     let (mut a, mut b) = (tile.a, tile.b);
-    // SAFETY: the caller promises the instruction set and the elements; a and b move past the last step
-    // without being read there.
+    // SAFETY: the caller promises the instruction set and the elements; a and b end one step after the last
+    // one and are not read there.
     unsafe {
         let mut sums = [[V::splat(0.0); VECTORS]; ROWS];
         for _ in 0..tile.k / UNROLLED {
@@ -70,7 +70,7 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const A_ROW: usize>(tile
 /// One step of k: adds the product of a column of a and a row of b to `sums`.
 ///
 /// # Safety
-/// As [`tile`]: `a` and `b` point at the elements of this step.
+/// As [`tile`]; `a` and `b` must point at the elements of this step.
 #[inline(always)]
 unsafe fn step<V: Vector, const ROWS: usize, const A_ROW: usize>(
     a: *const f32,

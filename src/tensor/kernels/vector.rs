@@ -1,8 +1,8 @@
-//! One vector register: the operations that the matrix product is written in.
+//! One vector register with the operations that the matrix product uses.
 //!
 //! A kernel is an `#[inline(always)]` function that is generic over [`Vector`], called from a
-//! function with `#[target_feature]`. The compiler inlines it there and so uses the instructions of
-//! that set. A further instruction set (NEON, say) is one more implementation.
+//! function with `#[target_feature]`. The compiler inlines it there and so uses the instructions of that
+//! set. Another instruction set (NEON, for example) needs one more implementation.
 
 use std::arch::x86_64::*;
 
@@ -33,7 +33,7 @@ pub(super) trait Vector: Copy {
     /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
 
-    /// The lanes of both vectors in turn: `self[0], other[0], self[1], other[1], …`.
+    /// Alternates the lanes of both vectors: `self[0], other[0], self[1], other[1], …`.
     unsafe fn interleave(self, other: Self) -> [Self; 2];
 }
 

@@ -1,6 +1,6 @@
 //! Compiling one plain function for every instruction set in [`Simd`](super::Simd).
 
-/// Compiles a function for every instruction set in [`Simd`] and calls the one of this machine.
+/// Compiles a function for every instruction set in [`Simd`] and calls the version for this machine.
 macro_rules! vectorized {
     ($($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $ret:ty)? $body:block)*) => {$(
         $(#[$meta])*

@@ -10,7 +10,7 @@
 //! | `word_cache` | none: it only remembers results | frequent words are not cut again |
 //! | `encoder` | [`Tokenizer`](super::Tokenizer) | the three above in a row |
 //! | `long_word` | `merge_word` | a merge visits only the occurrences of its pair |
-//! | `number_map` | `HashMap` | a hash of one multiplication |
+//! | `number_map` | `HashMap` | a hash function for short keys |
 //!
 //! The plain files do not depend on these, except for those that choose between the two ways
 //! (`tokenizer`, `word_counts`, `trainer`, `merges`).

@@ -1,0 +1,190 @@
+//! The doctor's rule: whatever happens to a file of a run directory, no command panics, gives another answer
+//! without a word, or loses a part of the run; a command that fails names the file.
+//!
+//! `cargo test --release --test doctor -- --nocapture` prints what each command does as a table.
+
+#[path = "command_line/place.rs"]
+#[allow(dead_code)]
+mod place;
+
+use place::{Answer, Place};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every file of a finished run.
+const FILES: [&str; 11] = [
+    "config.json",
+    "model.safetensors",
+    "vocab.txt",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "run.json",
+    "metrics.jsonl",
+    "checkpoint/step-000002.ckpt",
+    "checkpoint/step-000004.ckpt",
+    ".lock",
+];
+
+/// Where a bit is flipped, in parts of 100 of the file's length, and which bit.
+const FLIPS: [(usize, u8); 6] = [(0, 0), (20, 5), (40, 0), (60, 2), (80, 4), (99, 1)];
+
+const COMMANDS: [&str; 4] = ["resume", "verify", "fill-mask", "eval"];
+
+fn run(place: &Place, command: &str) -> Answer {
+    place.cloze(match command {
+        "resume" => "pretrain --resume --output-dir run --threads 1",
+        "verify" => "verify run --threads 1",
+        "fill-mask" => "fill-mask --model run --json cat-[MASK]-mat",
+        _ => "eval --model run --input text.txt --max-seq-length 32 --json --threads 1",
+    })
+}
+
+/// Every file below `run`, with its bytes.
+fn files_of(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
+    let run = place.path("run");
+    let files = place.files().into_iter().filter(|(path, _)| path.is_file());
+    let inside = files.filter_map(|(path, bytes)| {
+        path.strip_prefix(&run).ok().map(|name| (name.to_path_buf(), bytes))
+    });
+    inside.collect()
+}
+
+/// Puts the run directory back as it was.
+fn restore(place: &Place, files: &[(PathBuf, Vec<u8>)]) {
+    fs::remove_dir_all(place.path("run")).unwrap();
+    for (name, bytes) in files {
+        place.write(Path::new("run").join(name).to_str().unwrap(), bytes);
+    }
+}
+
+/// The file with the damage; `None` when it is deleted.
+fn damages(bytes: &[u8]) -> Vec<(String, Option<Vec<u8>>)> {
+    let mut damages = vec![
+        ("deleted".to_string(), None),
+        ("cut in half".to_string(), Some(bytes[..bytes.len() / 2].to_vec())),
+    ];
+    for (part, bit) in FLIPS {
+        let at = bytes.len() * part / 100;
+        let mut flipped = bytes.to_vec();
+        flipped[at] ^= 1 << bit;
+        damages.push((format!("bit {bit} of byte {at} flipped"), Some(flipped)));
+    }
+    damages
+}
+
+/// The bytes of a file; of JSON Lines without the fields that every run has anew.
+fn without_timings(bytes: &[u8]) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return bytes.to_vec() };
+    let lines = text.lines().map(|line| {
+        let mut fields: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(line).ok()?;
+        fields.retain(|name, _| !name.contains("seconds") && !name.contains("per_second"));
+        serde_json::to_vec(&fields).ok()
+    });
+    match lines.collect::<Option<Vec<_>>>() {
+        Some(lines) => lines.join(&b'\n'),
+        None => bytes.to_vec(),
+    }
+}
+
+/// What a command must not do, after `name` was damaged.
+fn violation(
+    command: &str,
+    name: &str,
+    whole: &Answer,
+    answer: &Answer,
+    [undamaged, before, after]: [&[(PathBuf, Vec<u8>)]; 3],
+) -> Option<String> {
+    let said = format!("{}{}", answer.stdout, answer.stderr);
+    let file_name = Path::new(name).file_name().unwrap().to_str().unwrap();
+    let names_it = said.contains(file_name);
+    if ![0, 1].contains(&answer.status) || said.contains("panicked") {
+        return Some(format!("status {}", answer.status));
+    }
+    if answer.status == 1 && !names_it {
+        return Some("fails without naming the file".into());
+    }
+    let get = |files: &[(PathBuf, Vec<u8>)], name: &Path| {
+        files.iter().find(|(path, _)| path == name).map(|(_, bytes)| bytes.clone())
+    };
+    let model = Path::new("model.safetensors");
+    let same = match command {
+        "resume" => get(after, model) == get(undamaged, model),
+        _ => answer.stdout == whole.stdout,
+    };
+    if answer.status == 0 && !same && !names_it {
+        return Some("another result without a word".into());
+    }
+    // Nothing is lost: every file is there as it was before the command, or as it was before the damage, or
+    // under another name. The lock file names the last process.
+    let lost = before.iter().find(|(path, bytes)| {
+        let whole = get(undamaged, path).map(|bytes| without_timings(&bytes));
+        let is_whole = whole.is_some() && get(after, path).map(|b| without_timings(&b)) == whole;
+        let kept = after.iter().any(|(_, b)| without_timings(b) == without_timings(bytes));
+        path != Path::new(".lock") && !is_whole && !kept
+    });
+    if let Some((path, _)) = lost {
+        return Some(format!("`{}` is lost", path.display()));
+    }
+    (command != "resume" && before != after).then(|| "changes a file".into())
+}
+
+#[test]
+fn no_damage_of_a_file_is_silent_or_costs_the_run() {
+    let place = Place::new();
+    place
+        .pretrain(
+            "--input text.txt --vocab-size 120 --save-checkpoints-steps 2 --eval-fraction 0.2 \
+             --log-every 1 --output-dir run",
+        )
+        .ok();
+    let undamaged = files_of(&place);
+    let names: Vec<&str> = undamaged.iter().map(|(name, _)| name.to_str().unwrap()).collect();
+    let mut expected = FILES;
+    expected.sort_by_key(|name| PathBuf::from(name));
+    assert_eq!(names, expected, "every file of a run directory is in the table");
+    let whole = COMMANDS.map(|command| run(&place, command).ok());
+    assert!(
+        files_of(&place).iter().zip(&undamaged).all(|(a, b)| a.0 == Path::new(".lock") || a == b)
+    );
+
+    let mut table =
+        format!("| file | damage | {} |\n|---|---|---|---|---|---|\n", COMMANDS.join(" | "));
+    let mut violations = Vec::new();
+    for name in FILES {
+        let bytes = place.read(&format!("run/{name}"));
+        for (damage, damaged) in damages(&bytes) {
+            table += &format!("| {name} | {damage} |");
+            for (command, whole) in COMMANDS.iter().zip(&whole) {
+                restore(&place, &undamaged);
+                match &damaged {
+                    None => fs::remove_file(place.path("run").join(name)).unwrap(),
+                    Some(damaged) => place.write(&format!("run/{name}"), damaged),
+                }
+                let before = files_of(&place);
+                let answer = run(&place, command);
+                let states = [&undamaged[..], &before, &files_of(&place)];
+                let found = violation(command, name, whole, &answer, states);
+                let said = answer.stderr.lines().chain(answer.stdout.lines());
+                let name_of = Path::new(name).file_name().unwrap().to_str().unwrap();
+                let mut about =
+                    said.filter(|line| line.contains(name_of) || line.contains("error"));
+                let cell = match (answer.status, about.next()) {
+                    (0, _) if found.is_none() && answer.stderr == whole.stderr => {
+                        "as undamaged".into()
+                    }
+                    (status, line) => format!("{status}: {}", line.unwrap_or_default()),
+                };
+                table += &format!(" {cell} |");
+                if let Some(what) = found {
+                    violations.push(format!("{name} {damage}, {command}: {what}: {cell}"));
+                }
+            }
+            table += "\n";
+            restore(&place, &undamaged);
+        }
+    }
+    println!("{table}");
+    assert!(violations.is_empty(), "{}:\n{}", violations.len(), violations.join("\n"));
+}
