@@ -139,7 +139,7 @@ fn an_evaluation_uses_each_of_its_settings_and_counts_exactly() {
     let mut losses = Vec::new();
     for (name, settings) in all {
         let corpus = Corpus::from_text("test", text());
-        let evaluation =
+        let (evaluation, _) =
             cloze::tasks::evaluate(&model, &corpus, &settings, &mut |_, _| {}).unwrap();
         let (instances, masked, means) = by_definition(&model, &settings);
         assert_eq!(evaluation.instances, instances, "{name}");

@@ -16,7 +16,7 @@ pub struct Args {
     /// The directory of a BERT model, ours or from Hugging Face
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Text: .txt and .jsonl files, directories, patterns in quotes
+    /// Text: .txt and .jsonl files (also .gz), directories, patterns in quotes, - for standard input
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     input: Vec<String>,
     #[command(flatten)]
@@ -78,7 +78,9 @@ fn measure(args: &Args) -> cloze::Result<Evaluation> {
         .seed(args.seed);
     let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
-    Ok(evaluate(&model, &corpus, &settings, progress)?)
+    let (answer, read) = evaluate(&model, &corpus, &settings, progress)?;
+    print_line(read);
+    Ok(answer)
 }
 
 /// Both tasks of pretraining, `null` where there is nothing to measure.

@@ -1,8 +1,7 @@
 //! `cloze vocab`: text ─► vocab.txt: learns a WordPiece vocabulary.
 
 use super::output::{self, print};
-use cloze::data::Corpus;
-use cloze::data::count_words;
+use cloze::data::{Corpus, Words, count_words};
 use cloze::report::{Terminal, print_line};
 use cloze::tokenizer::{TokenizerOptions, TrainerOptions, learn};
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The options of `cloze vocab`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Text: .txt and .jsonl files, directories, patterns in quotes
+    /// Text: .txt and .jsonl files (also .gz), directories, patterns in quotes, - for standard input
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     input: Vec<String>,
     #[command(flatten)]
@@ -50,7 +49,9 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
     let (total, mut terminal) = (corpus.bytes(), Terminal::new(None));
     let progress = &mut |done| terminal.progress("counting words", done, total);
-    let words = args.threads.run(|| Ok(count_words(&corpus, normalizer, progress)?))?;
+    let Words { counts: words, read, .. } =
+        args.threads.run(|| Ok(count_words(&corpus, normalizer, progress)?))?;
+    print_line(read);
     print_line(format_args!(
         "counted {} words, {} of them distinct",
         words.total(),

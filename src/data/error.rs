@@ -26,7 +26,7 @@ pub enum DataError {
     },
     /// An input that matches no file.
     #[error(
-        "`{0}` matches no file; give a .txt or .jsonl file, a directory that holds some, or a pattern in quotes"
+        "`{0}` matches no file; give a .txt or .jsonl file (or .gz), a directory that holds some, or a pattern in quotes"
     )]
     NoFile(String),
     /// A path or pattern that matches only files and directories that `cloze` writes.
@@ -53,6 +53,33 @@ pub enum DataError {
         /// What is wrong, and what to do.
         message: String,
     },
+    /// A `.json` file that is not JSON Lines.
+    #[error(
+        "`{}` is JSON, not text: write each document as one line, an object with a field \"text\", into a \
+         .jsonl file",
+        .0.display()
+    )]
+    Json(PathBuf),
+    /// A damaged gzip file.
+    #[error(
+        "`{}` is not a whole gzip file: {message}; compress the text again, or give it uncompressed",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// Standard input that holds nothing.
+    #[error(
+        "standard input is empty; pipe the text into the command (a run that read standard input is resumed \
+         and verified with the same text on standard input)"
+    )]
+    StandardInputEmpty,
+    /// Standard input that was read before.
+    #[error("standard input can be read once; give `-` once, and other text as files")]
+    StandardInputAgain,
     /// A text without any sentence that has a token.
     #[error("{0} holds no usable sentence: it is empty, or the tokenizer finds no word in it")]
     NoSentence(String),
@@ -91,7 +118,8 @@ pub enum DataError {
     },
     /// A pipe, a device or the like, which cannot be read twice.
     #[error(
-        "`{}` is not a regular file: text is read more than once; write it to a file first",
+        "`{}` is not a regular file, but it is read more than once; write it to a file first, or pipe text into \
+         the command and name it `-`",
         .0.display()
     )]
     NotAFile(PathBuf),

@@ -74,7 +74,7 @@ impl InstanceFile {
     /// `seed`; otherwise every pass has the order of the file.
     ///
     /// # Errors
-    /// [`DataError::File`] when the file cannot be read; [`DataError::Line`] for an invalid line;
+    /// [`DataError::NotAFile`] for a pipe or device; [`DataError::File`] when the file cannot be read; [`DataError::Line`] for an invalid line;
     /// [`DataError::NoInstance`] when the file has no instance.
     pub fn open(
         path: &Path,
@@ -84,7 +84,7 @@ impl InstanceFile {
         shuffle: bool,
         seed: u64,
     ) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|error| FileError::io("open", path, error))?;
+        let file = Self::open_file(path)?;
         let mut source = Self {
             path: path.to_path_buf(),
             reader: BufReader::new(file),
@@ -118,6 +118,21 @@ impl InstanceFile {
         }
         source.start_pass(0);
         Ok(source)
+    }
+
+    /// Opens a file that can be read more than once, for [`InstanceFile::open`] or a digest of its bytes.
+    ///
+    /// # Errors
+    /// [`DataError::NotAFile`] for a pipe or device, without waiting for it; [`DataError::File`] when it
+    /// cannot be opened.
+    pub fn open_file(path: &Path) -> Result<File, DataError> {
+        let failed = |error| FileError::io("open", path, error);
+        // Opening a pipe would wait for its writer.
+        let metadata = path.metadata().map_err(failed)?;
+        if !metadata.is_file() && !metadata.is_dir() {
+            return Err(DataError::NotAFile(path.to_path_buf()));
+        }
+        Ok(File::open(path).map_err(failed)?)
     }
 
     /// The number of instances.

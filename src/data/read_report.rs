@@ -1,60 +1,142 @@
-//! What was read of a text, and what was passed over.
+//! What was read of a corpus, and what was passed over and why.
 
+use super::reader::Part;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 
-/// What was read of a text. As text, one line.
+/// The most paths that a line names for one reason.
+const NAMED: usize = 5;
+
+/// What was read of a corpus. It is displayed as one line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ReadReport {
-    /// Files; 0 for text in memory.
-    pub files: usize,
-    /// Documents with at least one sentence.
-    pub documents: usize,
-    /// Sentences with at least one token.
-    pub sentences: usize,
-    /// Bytes of text.
+    /// The name of the corpus in messages.
+    pub name: String,
+    /// Files, standard input among them; 0 for text in memory.
+    pub files: u64,
+    /// Documents that hold a sentence.
+    pub documents: u64,
+    /// Sentences.
+    pub sentences: u64,
+    /// The size of the files in bytes, compressed ones as they are.
     pub bytes: u64,
-    /// What the inputs hold besides, and was not read.
-    #[serde(default)]
+    /// What was found among the inputs and not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
 }
 
-/// A file or directory that was passed over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// Its path.
-    pub path: PathBuf,
-    /// Why, for example `neither .txt nor .jsonl`.
-    pub reason: String,
+impl fmt::Display for ReadReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, documents, sentences, bytes, .. } = self;
+        write!(out, "{name}: {documents} documents, {sentences} sentences, {bytes} bytes")
+    }
 }
 
-/// Paths that are named in the line, at most.
-const NAMED: usize = 3;
+/// A file or directory that was found among the inputs and not read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Skipped {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// Why it was not read.
+    pub reason: SkipReason,
+}
 
-impl fmt::Display for ReadReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |number: u64, thing: &str| match number {
-            1 => format!("1 {thing}"),
-            _ => format!("{number} {thing}s"),
-        };
-        if self.files > 0 {
-            write!(f, "{}: ", count(self.files as u64, "file"))?;
+/// Why a file or directory was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// A run directory, a model, or an output of the command.
+    Output,
+    /// Its name begins with a dot.
+    Hidden,
+    /// A file of a directory whose extension is not one of text.
+    Extension,
+    /// The same file or directory was read already, under this or another name.
+    SameFile,
+    /// A link to nothing.
+    BrokenLink,
+}
+
+impl SkipReason {
+    const ALL: [Self; 5] =
+        [Self::Output, Self::Hidden, Self::Extension, Self::SameFile, Self::BrokenLink];
+
+    fn phrase(self) -> &'static str {
+        match self {
+            Self::Output => "because cloze writes it",
+            Self::Hidden => "because it is hidden",
+            Self::Extension => "because of its extension",
+            Self::SameFile => "because it was read already",
+            Self::BrokenLink => "because the link leads nowhere",
         }
-        let [documents, sentences] = [self.documents, self.sentences].map(|number| number as u64);
-        let (documents, sentences) = (count(documents, "document"), count(sentences, "sentence"));
-        write!(f, "{documents}, {sentences}, {}", count(self.bytes, "byte"))?;
-        if !self.skipped.is_empty() {
-            let named = self
-                .skipped
-                .iter()
-                .take(NAMED)
-                .map(|skipped| format!("`{}` ({})", skipped.path.display(), skipped.reason));
-            let named = named.collect::<Vec<_>>().join(", ");
-            let more = if self.skipped.len() > NAMED { ", …" } else { "" };
-            write!(f, "; passed over {}: {named}{more}", self.skipped.len())?;
+    }
+}
+
+/// A line that names what was passed over, by reason; `None` when nothing was.
+pub(super) fn passed_over(skipped: &[Skipped]) -> Option<String> {
+    let mut parts = Vec::new();
+    for reason in SkipReason::ALL {
+        let mut paths = skipped.iter().filter(|skipped| skipped.reason == reason);
+        let named: Vec<String> =
+            paths.by_ref().take(NAMED).map(|s| format!("`{}`", s.path.display())).collect();
+        if !named.is_empty() {
+            let more = match paths.count() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            parts.push(format!("{}: {}{more}", reason.phrase(), named.join(", ")));
         }
-        Ok(())
+    }
+    (!parts.is_empty()).then(|| format!("not read as text, {}", parts.join("; ")))
+}
+
+/// Counts documents and sentences, chunk by chunk.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) documents: u64,
+    pub(super) sentences: u64,
+    /// Whether the last document may continue in the next chunk.
+    open: bool,
+}
+
+/// The counts of one chunk.
+#[derive(Default)]
+pub(super) struct ChunkTally {
+    sentences: u64,
+    /// Documents that begin in the chunk, after a boundary.
+    begun: u64,
+    /// Whether there is a sentence before the first boundary.
+    continues: bool,
+    has_boundary: bool,
+    /// Whether a sentence follows the last boundary, or there is no boundary.
+    ends_open: bool,
+}
+
+impl ChunkTally {
+    /// Counts the next part of the chunk.
+    pub(super) fn add(&mut self, part: Part<'_>) {
+        match part {
+            Part::Boundary => (self.has_boundary, self.ends_open) = (true, false),
+            Part::Sentence(_) => {
+                self.sentences += 1;
+                self.begun += u64::from(self.has_boundary && !self.ends_open);
+                self.continues |= !self.has_boundary;
+                self.ends_open = true;
+            }
+        }
+    }
+}
+
+impl Tally {
+    /// Adds the next chunk.
+    pub(super) fn add(&mut self, chunk: &ChunkTally) {
+        self.sentences += chunk.sentences;
+        self.documents += chunk.begun + u64::from(chunk.continues && !self.open);
+        self.open = if chunk.has_boundary { chunk.ends_open } else { self.open || chunk.ends_open };
     }
 }
 
@@ -63,16 +145,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_one_line() {
-        let mut read =
-            ReadReport { files: 1, documents: 2, sentences: 30, bytes: 400, ..Default::default() };
-        assert_eq!(read.to_string(), "1 file: 2 documents, 30 sentences, 400 bytes");
-        read.files = 0;
-        read.skipped = ["a", "b", "c", "d"]
-            .map(|path| Skipped { path: path.into(), reason: "hidden".into() })
-            .into();
-        let expected = "2 documents, 30 sentences, 400 bytes; passed over 4: `a` (hidden), `b` (hidden), \
-                        `c` (hidden), …";
-        assert_eq!(read.to_string(), expected);
+    fn the_count_does_not_depend_on_chunks() {
+        // A boundary is a space, a sentence a letter.
+        let text = " ab  c d   ef g ";
+        for bounds in 0..1_u32 << (text.len() - 1) {
+            let (mut tally, mut chunk) = (Tally::default(), ChunkTally::default());
+            for (at, c) in text.char_indices() {
+                chunk.add(if c == ' ' { Part::Boundary } else { Part::Sentence("x") });
+                if bounds >> at & 1 == 1 {
+                    tally.add(&std::mem::take(&mut chunk));
+                }
+            }
+            tally.add(&chunk);
+            assert_eq!((tally.documents, tally.sentences), (5, 7), "{bounds:b}");
+        }
+    }
+
+    #[test]
+    fn a_line_names_what_was_passed_over() {
+        let skipped = |path: String, reason| Skipped { path: path.into(), reason };
+        let mut all: Vec<Skipped> =
+            (0..7).map(|n| skipped(format!("{n}.csv"), SkipReason::Extension)).collect();
+        all.push(skipped(".git".into(), SkipReason::Hidden));
+        let line = "not read as text, because it is hidden: `.git`; because of its extension: \
+                    `0.csv`, `1.csv`, `2.csv`, `3.csv`, `4.csv` and 2 more";
+        assert_eq!(passed_over(&all).as_deref(), Some(line));
+        assert_eq!(passed_over(&[]), None);
     }
 }

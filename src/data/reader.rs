@@ -4,23 +4,25 @@
 //! sentences do not depend on the number of threads. Memory holds two groups of chunks: one being
 //! processed, the next being read. A chunk is at least as long as its longest line.
 
-use super::corpus::{Corpus, InvalidUtf8, TextReader, is_json_lines};
+use super::corpus::{Corpus, InvalidUtf8};
 use super::error::DataError;
 use super::sentences::{Lines, SAMPLE_BYTES};
+use super::text_field::{decode, text_field};
+use super::text_file::{OpenText, TextFile, TextFormat};
 use crate::system::digest::{Digest, Sha256};
-use crate::system::files::FileError;
 use crate::system::threads;
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
-use std::path::Path;
 
 /// A chunk ends with the first line at which it has this many bytes.
 pub(super) const CHUNK_BYTES: usize = 1 << 17;
 
 /// A number of whole lines of one file, not decoded yet.
 pub struct Chunk<'c> {
-    path: &'c Path,
+    file: &'c TextFile,
     bytes: Vec<u8>,
+    /// Bytes of the file read for this chunk: fewer than its text has when the file is compressed.
+    file_bytes: u64,
     /// Bytes of the file before this chunk.
     offset: usize,
     /// Lines of the file before this chunk.
@@ -60,7 +62,7 @@ impl Corpus {
         while !group.is_empty() {
             let (mapped, next) = threads::join(|| threads::map(&group, &map), || reader.group());
             mapped.into_iter().try_for_each(|result| each(result?))?;
-            done += group.iter().map(|chunk| chunk.bytes.len() as u64).sum::<u64>();
+            done += group.iter().map(|chunk| chunk.file_bytes).sum::<u64>();
             progress(done);
             group = next?;
         }
@@ -81,8 +83,8 @@ impl Chunk<'_> {
                 text = Cow::Owned(text.trim_start_matches('\u{feff}').to_owned());
             }
         }
-        let lines = self.lines.unwrap_or_else(|| judge(self.path, &self.bytes));
-        if !is_json_lines(self.path) {
+        let lines = self.lines.unwrap_or_else(|| judge(self.file, &self.bytes));
+        if self.file.format == TextFormat::Plain {
             lines.for_each_sentence(&text, |part| {
                 visit(part.map_or(Part::Boundary, Part::Sentence))
             });
@@ -92,8 +94,10 @@ impl Chunk<'_> {
             if line.trim().is_empty() {
                 continue;
             }
-            let document = text_field(line).map_err(|message| DataError::Line {
-                path: self.path.to_path_buf(),
+            let replace = self.invalid_utf8 == InvalidUtf8::Replace;
+            let document = text_field(line).and_then(|text| decode(text, replace));
+            let document = document.map_err(|message| DataError::Line {
+                path: self.file.name.clone(),
                 line: number,
                 message,
             })?;
@@ -112,7 +116,7 @@ impl Chunk<'_> {
             (Ok(text), _) => Ok(text.into()),
             (Err(_), InvalidUtf8::Replace) => Ok(String::from_utf8_lossy(&self.bytes)),
             (Err(error), InvalidUtf8::Error) => Err(DataError::NotUtf8 {
-                path: self.path.to_path_buf(),
+                path: self.file.name.clone(),
                 line: self.lines_before + 1 + line_ends(&self.bytes[..error.valid_up_to()]),
                 byte: self.offset + error.valid_up_to(),
             }),
@@ -131,9 +135,10 @@ struct Reader<'c> {
 
 /// A file being read; the fields are those of the next [`Chunk`].
 struct OpenFile<'c> {
-    path: &'c Path,
-    reader: TextReader<'c>,
+    text: OpenText<'c>,
     offset: usize,
+    /// [`OpenText::done`] before the chunk.
+    done: u64,
     lines_before: usize,
     lines: Option<Lines>,
 }
@@ -166,9 +171,9 @@ impl<'c> Reader<'c> {
                 },
             };
             let read = file.chunk(self.corpus.invalid_utf8());
-            let chunk = read.map_err(|error| FileError::io("read", file.path, error))?;
+            let chunk = read.map_err(|error| file.text.file.read_error(error))?;
             if chunk.bytes.is_empty() {
-                Corpus::end_file(&mut self.digest, file.path, file.offset as u64);
+                Corpus::end_file(&mut self.digest, file.text.file, file.offset as u64);
                 continue;
             }
             self.digest.update(&chunk.bytes);
@@ -178,32 +183,34 @@ impl<'c> Reader<'c> {
     }
 
     /// Opens the next file; `None` after the last.
-    fn open_next(&mut self) -> Result<Option<OpenFile<'c>>, FileError> {
-        let Some((path, reader)) = self.corpus.open(self.next_file)? else { return Ok(None) };
+    fn open_next(&mut self) -> Result<Option<OpenFile<'c>>, DataError> {
+        let Some(text) = self.corpus.open(self.next_file)? else { return Ok(None) };
         self.next_file += 1;
-        Ok(Some(OpenFile { path, reader, offset: 0, lines_before: 0, lines: None }))
+        Ok(Some(OpenFile { text, offset: 0, done: 0, lines_before: 0, lines: None }))
     }
 }
 
 impl<'c> OpenFile<'c> {
     /// The next chunk; an empty one at the end of the file.
     fn chunk(&mut self, invalid_utf8: InvalidUtf8) -> io::Result<Chunk<'c>> {
+        let file = self.text.file;
         let mut bytes = Vec::new();
-        self.reader.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut bytes)?;
-        self.reader.read_until(b'\n', &mut bytes)?;
-        let at_end = self.reader.fill_buf()?.is_empty();
+        self.text.reader.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut bytes)?;
+        self.text.reader.read_until(b'\n', &mut bytes)?;
+        let at_end = self.text.reader.fill_buf()?.is_empty();
         // A file of one chunk is judged by the thread that splits it.
         if self.lines.is_none() && !at_end {
-            self.lines = Some(judge(self.path, &bytes));
+            self.lines = Some(judge(file, &bytes));
         }
-        if self.lines == Some(Lines::Wrapped) && !is_json_lines(self.path) {
+        if self.lines == Some(Lines::Wrapped) && file.format == TextFormat::Plain {
             self.finish_paragraph(&mut bytes)?;
         }
-        let (offset, lines_before) = (self.offset, self.lines_before);
+        let (offset, lines_before, before) = (self.offset, self.lines_before, self.done);
         self.offset += bytes.len();
         self.lines_before += line_ends(&bytes);
-        let (path, lines) = (self.path, self.lines);
-        Ok(Chunk { path, bytes, offset, lines_before, lines, invalid_utf8 })
+        self.done = self.text.done(self.offset as u64);
+        let (lines, file_bytes) = (self.lines, self.done - before);
+        Ok(Chunk { file, bytes, file_bytes, offset, lines_before, lines, invalid_utf8 })
     }
 
     /// Extends `bytes` to the next blank line, so that no sentence is cut. A paragraph of more than two
@@ -218,7 +225,7 @@ impl<'c> OpenFile<'c> {
                 break;
             }
             line.clear();
-            self.reader.read_until(b'\n', &mut line)?;
+            self.text.reader.read_until(b'\n', &mut line)?;
             bytes.extend_from_slice(&line);
         }
         Ok(())
@@ -238,8 +245,8 @@ fn line_ends(bytes: &[u8]) -> usize {
 }
 
 /// Decides from the beginning of a file what its lines are.
-fn judge(path: &Path, bytes: &[u8]) -> Lines {
-    if !is_json_lines(path) {
+fn judge(file: &TextFile, bytes: &[u8]) -> Lines {
+    if file.format == TextFormat::Plain {
         return Lines::judge(&sample(bytes));
     }
     // A line that cannot be parsed is reported when its chunk is split.
@@ -248,7 +255,8 @@ fn judge(path: &Path, bytes: &[u8]) -> Lines {
         if text.len() >= SAMPLE_BYTES {
             break;
         }
-        text += &text_field(&String::from_utf8_lossy(line)).unwrap_or_default();
+        let document = text_field(&String::from_utf8_lossy(line));
+        text += &document.and_then(|text| decode(text, true)).unwrap_or_default();
         text.push_str("\n\n");
     }
     Lines::judge(&sample(text.as_bytes()))
@@ -259,22 +267,6 @@ fn sample(bytes: &[u8]) -> Cow<'_, str> {
     let Some(sample) = bytes.get(..SAMPLE_BYTES) else { return String::from_utf8_lossy(bytes) };
     let end = sample.iter().rposition(|&byte| byte == b'\n').unwrap_or_default();
     String::from_utf8_lossy(if end > SAMPLE_BYTES / 2 { &sample[..end] } else { sample })
-}
-
-/// The field `text` of a line of JSON Lines; the error says what is wrong.
-fn text_field(line: &str) -> Result<String, String> {
-    let line = line.trim_start_matches('\u{feff}');
-    let value: serde_json::Value = serde_json::from_str(line).map_err(|error| {
-        format!("not JSON ({error}); each line must be an object with a field \"text\"")
-    })?;
-    match value {
-        serde_json::Value::Object(mut fields) => match fields.swap_remove("text") {
-            Some(serde_json::Value::String(text)) => Ok(text),
-            Some(_) => Err("the field \"text\" is not a string".into()),
-            None => Err("there is no field \"text\"".into()),
-        },
-        _ => Err("there is no field \"text\"".into()),
-    }
 }
 
 #[cfg(test)]

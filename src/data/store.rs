@@ -23,6 +23,7 @@ use super::builder;
 use super::check::check;
 use super::corpus::Corpus;
 use super::error::DataError;
+use super::read_report::ReadReport;
 use super::sentence_encoder::SentenceEncoder;
 use super::store_format::{HEADER_BYTES, StoreHeader};
 use crate::system::files::{self, FileError, UnnamedFile};
@@ -55,7 +56,7 @@ impl Storage {
     /// This storage, or [`Storage::Memory`] when `corpus` has at most 64 MiB of text.
     #[must_use]
     pub fn unless_small(self, corpus: &Corpus) -> Self {
-        if corpus.bytes() <= SMALL_TEXT_BYTES { Self::Memory } else { self }
+        if corpus.most_text_bytes() <= SMALL_TEXT_BYTES { Self::Memory } else { self }
     }
 }
 
@@ -170,6 +171,11 @@ impl TokenStore {
         let header = check(&mut file, path)?;
         let mapped = MappedFile::new(file).map_err(|error| FileError::io("read", path, error))?;
         Ok(Self { header, bytes: Bytes::Mapped(mapped), replaced: None, _temporary: None })
+    }
+
+    /// What was read of `corpus`, which the store was built of: documents and sentences that have a token.
+    pub fn read_report(&self, corpus: &Corpus) -> ReadReport {
+        corpus.read_report(self.documents() as u64, self.sentences() as u64)
     }
 
     /// Why the store found in the file could not be used, when this one replaced it.

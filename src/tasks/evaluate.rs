@@ -5,7 +5,8 @@ use super::error::TaskError;
 use super::model::Model;
 use crate::autodiff::Mode;
 use crate::data::{
-    Batch, Corpus, MaskSettings, PairSettings, Sampler, SentenceEncoder, Storage, TokenStore,
+    Batch, Corpus, MaskSettings, PairSettings, ReadReport, Sampler, SentenceEncoder, Storage,
+    TokenStore,
 };
 use crate::run::pretraining::PretrainingRecipe;
 use crate::train::pretraining::Pretraining;
@@ -70,7 +71,7 @@ impl EvalSettings {
     }
 }
 
-/// The metrics of `model` on one pass over `corpus`, with pairs and masks fixed by the seed. The tokens of a
+/// The metrics of `model` on one pass over `corpus`, and what was read, with pairs and masks fixed by the seed. The tokens of a
 /// large text go to a temporary file. `progress` receives the name of the work and the bytes done.
 ///
 /// # Errors
@@ -81,7 +82,7 @@ pub fn evaluate(
     corpus: &Corpus,
     settings: &EvalSettings,
     progress: &mut dyn FnMut(&'static str, u64),
-) -> Result<Evaluation, TaskError> {
+) -> Result<(Evaluation, ReadReport), TaskError> {
     let EvalSettings { pairs, masks, eval_batch_size, seed } = *settings;
     model.need_masked_lm()?;
     if !pairs.no_nsp {
@@ -101,6 +102,7 @@ pub fn evaluate(
     let storage = Storage::TemporaryFile(temp_dir()).unless_small(corpus);
     let store =
         TokenStore::build(corpus, &SentenceEncoder::of(model.tokenizer()), storage, progress)?;
+    let read = store.read_report(corpus);
     let documents = (0..store.documents() as u32).collect();
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, seed, &name)?;
@@ -120,5 +122,5 @@ pub fn evaluate(
     let objective = Pretraining::new(model.bert(), shape, Mode::Evaluation, !pairs.no_nsp)?;
     let mut evaluator = Evaluator::new(objective);
     let Ok(evaluation) = evaluator.evaluate(&model.bert().parameters, batches);
-    Ok(evaluation)
+    Ok((evaluation, read))
 }

@@ -8,7 +8,8 @@ use super::text::{add_store, sampler, store_path, tokenize};
 use crate::autodiff::{GraphError, Mode};
 use crate::data::stories::STORIES;
 use crate::data::{
-    Batch, Corpus, DataError, InstanceFile, InstanceStream, ReadReport, Sampler, split_documents,
+    Batch, Corpus, DataError, InstanceFile, InstanceStream, ReadReport, Sampler, TokenStore,
+    split_documents,
 };
 use crate::model::{BatchShape, Bert};
 use crate::run::error::RunError;
@@ -20,7 +21,6 @@ use crate::tokenizer::Tokenizer;
 use crate::train::evaluation::{Evaluation, Evaluator};
 use crate::train::pretraining::Pretraining;
 use serde_json::Value;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,9 +32,8 @@ pub struct PretrainingJob {
     /// Held-out instances, drawn once.
     held_out: Vec<Batch>,
     evaluator: Option<Evaluator<Pretraining>>,
-    /// What was read of the text to train on.
-    read: Option<ReadReport>,
     data: Digest,
+    read: Vec<ReadReport>,
 }
 
 impl Job for PretrainingJob {
@@ -54,21 +53,29 @@ impl Job for PretrainingJob {
         for note in corpus.iter().chain(&eval_corpus).filter_map(Corpus::passed_over) {
             observer.observe(Event::Note(&note));
         }
+        if [options.text_inputs(), &options.eval_input].concat().iter().any(|input| input == "-") {
+            observer.observe(Event::Note(
+                "to resume or verify this run, give the same text on standard input again",
+            ));
+        }
         let (bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
         let mut data = Sha256::new();
         tokenizer.vocabulary().write(&mut data).expect("a digest takes every byte");
         let holds_out = eval_corpus.is_none();
-        let mut read = None;
+        let mut read = Vec::new();
         let (stream, mut held_out) = match corpus {
             Some(corpus) => {
-                let read = read.insert(ReadReport::default());
-                from_text(options, &corpus, holds_out, &tokenizer, &mut data, read, observer)?
+                let store = tokenize(&corpus, &tokenizer, store_path(options, "train"), observer)?;
+                add_store(&store, &mut data);
+                read.push(store.read_report(&corpus));
+                from_text(options, store, &corpus.name(), holds_out, &tokenizer, observer)?
             }
             None => (from_instances(options, &tokenizer, &mut data, observer)?, None),
         };
         if let Some(corpus) = eval_corpus {
-            let (store, _) = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
+            let store = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
             add_store(&store, &mut data);
+            read.push(store.read_report(&corpus));
             let all = (0..store.documents() as u32).collect();
             held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
         }
@@ -81,7 +88,7 @@ impl Job for PretrainingJob {
             _ => Some(Pretraining::evaluator(&bert, recipe.evaluation_shape())?),
         };
         let data = data.finish();
-        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, read, data }, bert))
+        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data, read }, bert))
     }
 
     fn objective(&self, bert: &Bert) -> Result<Pretraining, GraphError> {
@@ -95,10 +102,6 @@ impl Job for PretrainingJob {
 
     fn into_tokenizer(self) -> Tokenizer {
         self.tokenizer
-    }
-
-    fn read(&self) -> Option<&ReadReport> {
-        self.read.as_ref()
     }
 
     fn data(&self) -> Digest {
@@ -144,6 +147,10 @@ impl Job for PretrainingJob {
         evaluator.evaluate(&bert.parameters, self.held_out.iter().map(go_on)).map(Some)
     }
 
+    fn read(&self) -> &[ReadReport] {
+        &self.read
+    }
+
     fn sample(&self) -> Option<(String, String)> {
         sample(&self.held_out, &self.tokenizer)
     }
@@ -185,7 +192,7 @@ fn from_instances(
         unreachable!("everything else is text")
     };
     let recipe = &options.recipe;
-    let mut bytes = File::open(file).map_err(|error| FileError::io("open", file, error))?;
+    let mut bytes = InstanceFile::open_file(file)?;
     std::io::copy(&mut bytes, data).map_err(|error| FileError::io("read", file, error))?;
     let instances = InstanceFile::open(
         file,
@@ -206,23 +213,19 @@ fn from_instances(
     Ok(InstanceStream::File(Box::new(instances)))
 }
 
-/// The stream drawn from text, and a sampler over the documents that are held out, if any.
+/// The stream drawn from the text in `store`, called `name` in errors, and a sampler over the documents that are held out, if any.
 fn from_text(
     options: &PretrainingOptions,
-    corpus: &Corpus,
+    store: Arc<TokenStore>,
+    name: &str,
     holds_out: bool,
     tokenizer: &Tokenizer,
-    data: &mut Sha256,
-    read: &mut ReadReport,
     observer: &mut dyn Observer,
 ) -> Result<(InstanceStream, Option<Sampler>), RunError> {
-    let (recipe, name) = (&options.recipe, corpus.name());
-    let store;
-    (store, *read) = tokenize(corpus, tokenizer, store_path(options, "train"), observer)?;
-    add_store(&store, data);
+    let recipe = &options.recipe;
     let (training, evaluation) = if holds_out && options.eval_fraction > 0.0 {
         let (documents, fraction) = (store.documents(), options.eval_fraction);
-        split_documents(documents, fraction, recipe.no_nsp, recipe.training.seed, &name)?
+        split_documents(documents, fraction, recipe.no_nsp, recipe.training.seed, name)?
     } else {
         ((0..store.documents() as u32).collect(), Vec::new())
     };
@@ -230,9 +233,9 @@ fn from_text(
     if !evaluation.is_empty() {
         let note = format!("{} of its documents are held out", evaluation.len());
         observer.observe(Event::Note(&note));
-        held_out = Some(sampler(options, Arc::clone(&store), evaluation, tokenizer, &name)?);
+        held_out = Some(sampler(options, Arc::clone(&store), evaluation, tokenizer, name)?);
     }
-    let sampler = sampler(options, store, training, tokenizer, &name)?;
+    let sampler = sampler(options, store, training, tokenizer, name)?;
     if let Some(warning) = sampler.warning() {
         observer.observe(Event::Warning(&warning));
     }

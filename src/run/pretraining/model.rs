@@ -97,7 +97,7 @@ fn learn_vocabulary(
     let progress = &mut |done| {
         observer.observe(Event::Progress { work: "counting words", done, total });
     };
-    let words = count_words(corpus, tokenizer_options.normalizer(), progress)?;
+    let words = count_words(corpus, tokenizer_options.normalizer(), progress)?.counts;
     let vocabulary = learn(&words, options)?;
     observer.observe(Event::Note(&format!(
         "learned a vocabulary of {} word pieces from {} words ({} different)",

@@ -216,6 +216,16 @@ impl PretrainingOptions {
     }
 }
 
+impl PretrainingOptions {
+    /// The files, directories and patterns of the text to train on; empty when it comes from elsewhere.
+    pub(super) fn text_inputs(&self) -> &[String] {
+        match &self.input {
+            InstanceSource::Text(inputs) => inputs,
+            _ => &[],
+        }
+    }
+}
+
 impl RunOptions for PretrainingOptions {
     const PATHS: &'static [&'static str] = &["input", "eval_input", "vocab", "init", "instances"];
 
