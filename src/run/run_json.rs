@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// `run.json` of a run with the settings `O`.
+// A damaged name of a field must not pass for a field that is missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RunJson<O> {
     /// The version of this crate that began the run.

@@ -121,6 +121,7 @@ impl ModelSource {
 /// Every setting of a pretraining run; `run.json` holds it. The default is Google's recipe on the built-in
 /// stories, in memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PretrainingOptions {
     /// Where the instances come from.
