@@ -80,7 +80,7 @@ fn measure(args: &Args) -> cloze::Result<Evaluation> {
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
     let (answer, read) = evaluate(&model, &corpus, &settings, progress)?;
     if !args.json {
-        print_line(read);
+        print_line(format_args!("{}: read {}", corpus.name(), read));
     }
     Ok(answer)
 }

@@ -2,7 +2,7 @@
 //!
 //! Each command file has `Args` (the options, with Google's and Hugging Face's names) and `run`.
 //! Answers go to standard output, talk to standard error. Exit status: 0 done, 1 failed, 2 wrong
-//! usage; 130 or 143 when a run was stopped by Ctrl-C or SIGTERM.
+//! usage; 129, 130 or 143 when a run was stopped by SIGHUP, Ctrl-C or SIGTERM.
 
 mod bench;
 mod bench_tokenizer;
@@ -20,7 +20,7 @@ mod tokenize;
 mod verify;
 mod vocab;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cloze::data::InvalidUtf8;
 use cloze::report::print_line;
@@ -41,7 +41,11 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// text ─► run directory: pretrains a BERT
-    #[command(allow_negative_numbers = true)]
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "These are the options that matter most; `cloze pretrain --help` shows all.",
+        after_long_help = ""
+    )]
     Pretrain(Box<pretrain::Args>),
     /// run directory ─► whether the same bits come out again
     #[command(allow_negative_numbers = true)]
@@ -70,7 +74,7 @@ enum Command {
 
 /// Parses the command line, runs the command and turns its result into an exit status.
 pub fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
+    let matches = command().try_get_matches().unwrap_or_else(|error| suggest(error).exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // Paths go into messages, JSON and run.json.
     if let Some(argument) = std::env::args_os().find(|argument| argument.to_str().is_none()) {
@@ -101,6 +105,38 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The command line. Options that several commands share are not among those of `cloze pretrain -h`.
+fn command() -> clap::Command {
+    let shared = ["invalid_utf8", "masked_lm_prob", "short_seq_prob", "whole_word_mask", "no_nsp"];
+    Cli::command().mut_subcommand("pretrain", |pretrain| {
+        pretrain.mut_args(|option| match shared.contains(&option.get_id().as_str()) {
+            true => option.hide_short_help(true),
+            false => option,
+        })
+    })
+}
+
+/// An unknown option is part of the name of a known one, such as `--batch-size` of `--train-batch-size`: says so.
+fn suggest(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let name = unknown.trim_start_matches('-').to_string();
+    if error.kind() != ErrorKind::UnknownArgument || name.len() < 3 {
+        return error;
+    }
+    let asked = std::env::args().nth(1).unwrap_or_default();
+    let command = Cli::command();
+    let options = command.find_subcommand(asked).into_iter().flat_map(clap::Command::get_arguments);
+    let mut long = options.filter_map(clap::Arg::get_long);
+    if let Some(option) = long.find(|long| format!("-{long}-").contains(&format!("-{name}-"))) {
+        error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{option}")));
+        // It shows clap's own suggestion.
+        error.remove(ContextKind::Usage);
+    }
+    error
 }
 
 fn done(_: ()) -> ExitCode {

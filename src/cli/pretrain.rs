@@ -5,7 +5,9 @@ pub use super::pretrain_options::Args;
 use super::option_names::with_option_names;
 use super::output::print;
 use super::signals::StopOnSignal;
-use clap::ArgMatches;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory};
 use cloze::report::{Terminal, print_line, quote, summary};
 use cloze::run::checkpoint_directory::CheckpointDirectory;
 use cloze::run::metrics::MetricsLine;
@@ -65,8 +67,26 @@ fn settings(
     Ok((args.options(matches), false))
 }
 
+/// Refuses options that say how text becomes instances when there is no text.
+fn check_conflicts(args: &Args, matches: &ArgMatches) {
+    if args.instances.is_none() || !args.eval_input.is_empty() {
+        return;
+    }
+    for option in ["masked_lm_prob", "short_seq_prob", "whole_word_mask"] {
+        if matches.value_source(option) == Some(ValueSource::CommandLine) {
+            let option = option.replace('_', "-");
+            let message = format!(
+                "the argument '--instances <FILE>' cannot be used with '--{option}': the instances are made \
+                 already, and there is no --eval-input to make others of\n"
+            );
+            super::Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
+        }
+    }
+}
+
 /// Runs `cloze pretrain`; `matches` are its options as typed.
 pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
+    check_conflicts(&args, matches);
     let say = |text: &str| {
         if !args.quiet {
             print_line(text);
@@ -76,17 +96,18 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
         super::warn_without_fma();
     }
     let (options, resumes) = settings(&args, matches, |text| say(&text))?;
-    let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     let stories = options.input == InstanceSource::Stories;
     let fox = "The quick brown fox [MASK] over the lazy dog.";
-    let sample = args.sample.clone().or_else(|| stories.then(|| fox.to_string()));
+    let sample = options.sample.clone().or_else(|| stories.then(|| fox.to_string()));
+    let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     if args.quiet {
-        let outcome = train(&args, &options, resumes, &pool, StopOnSignal::new(()));
+        let outcome = train(&args, &options, resumes, &pool, StopOnSignal::quiet(()));
         return outcome.map(|(status, _)| status);
     }
     let watcher = StopOnSignal::new(Terminal::new(sample));
     let (status, finished) = train(&args, &options, resumes, &pool, watcher)?;
     if let Some((finished, watcher)) = finished {
+        // On the threads of the run: the machine may not give any more.
         let sample = watcher.inner.sample();
         say(&pool.run(|| summary(&options, &finished, sample, &program())));
         say(&format!("SHA-256 of model.safetensors: {}", finished.model_sha256));

@@ -32,130 +32,139 @@ macro_rules! options {
     };
 }
 
+// The headings of `--help`. `-h` shows the options that are not `hide_short_help`.
+const READ: &str = "What to read";
+const MODEL: &str = "The model";
+const RECIPE: &str = "The recipe";
+const OPTIMIZER: &str = "The optimizer";
+const SAVING: &str = "Saving";
+const WATCHING: &str = "Watching";
+
 options! {
     /// Text: .txt and .jsonl files (also .gz), directories, patterns in quotes, - for standard input [default: the built-in stories]
-    #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with = "instances")]
+    #[arg(long, help_heading = READ, num_args = 1.., value_name = "PATH", conflicts_with = "instances")]
     input: Vec<String> => |o, inputs| o.input = InstanceSource::Text(inputs);
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = READ)]
     encoding: TextOptions;
     /// Held-out text for evaluation
-    #[arg(long, num_args = 1.., value_name = "PATH")]
+    #[arg(long, help_heading = READ, hide_short_help = true, num_args = 1.., value_name = "PATH")]
     eval_input: Vec<String> => |o, inputs| o.eval_input = inputs;
     /// Share of the documents held out when there is no --eval-input; 0 for none
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = share, conflicts_with_all = ["eval_input", "instances"])]
+    #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 0.05, value_name = "SHARE", value_parser = share, conflicts_with_all = ["eval_input", "instances"])]
     eval_fraction: f64 => |o, share| o.eval_fraction = share;
     /// Batches, of --train-batch-size sequences, of one evaluation, at most
-    #[arg(long, default_value_t = 100, value_name = "N")]
+    #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 100, value_name = "N")]
     max_eval_steps: usize => |o, steps| o.max_eval_steps = steps;
     /// Train on exactly these instances, as `cloze instances` writes them
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = READ, hide_short_help = true, value_name = "FILE")]
     instances: Option<PathBuf> => |o, file| if let Some(file) = file {
         o.input = InstanceSource::Instances { file, shuffle: true };
     };
     /// Take the instances in the file's order
-    #[arg(long, requires = "instances", conflicts_with = "input")]
+    #[arg(long, help_heading = READ, hide_short_help = true, requires = "instances", conflicts_with = "input")]
     no_shuffle: bool => |o, no_shuffle| if let InstanceSource::Instances { shuffle, .. } = &mut o.input {
         *shuffle = !no_shuffle;
     };
-    /// The run directory
-    #[arg(long, default_value = "run", value_name = "DIR")]
-    output_dir: PathBuf => |o, directory| o.output_dir = Some(directory);
-    /// Resume the run in --output-dir from its newest checkpoint; its options need not be given again, and
-    /// only --num-train-steps may be another: a larger one
-    #[arg(long)]
-    resume: bool;
-    /// Steps between checkpoints; 0 for none but at the end, or when stopped
-    #[arg(long, default_value_t = 1000, value_name = "N")]
-    save_checkpoints_steps: u64 => |o, steps| o.save_checkpoints_steps = steps;
 
     /// Size of the model (tiny, mini, small, medium, base, or layers/width such as 2/128) or the path of a
     /// config.json
-    #[arg(long, default_value = "tiny", value_name = "SIZE|FILE")]
+    #[arg(long, help_heading = MODEL, default_value = "tiny", value_name = "SIZE|FILE")]
     model: String => |o, model| *o.model.as_new().0 = model;
     /// The vocabulary, a vocab.txt [default: learned from the text]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "FILE")]
     vocab: Option<PathBuf> => |o, file| if let Some(file) = file {
         *o.model.as_new().1 = VocabularySource::File(file);
     };
     /// Word pieces to learn, special tokens included [default: 30522; built-in stories: 1024]
-    #[arg(long, default_value_t = 30_522, hide_default_value = true, value_name = "N", conflicts_with = "vocab")]
+    #[arg(long, help_heading = MODEL, default_value_t = 30_522, hide_default_value = true, value_name = "N", conflicts_with = "vocab")]
     vocab_size: usize => |o, size| *o.model.as_learned().0 = size;
     /// Characters of the alphabet to learn, at most, the most frequent ones first
-    #[arg(long, default_value_t = 1000, value_name = "N", conflicts_with = "vocab", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, default_value_t = 1000, value_name = "N", conflicts_with = "vocab", value_parser = clap::value_parser!(u32).range(1..))]
     limit_alphabet: u32 => |o, limit| *o.model.as_learned().1 = limit as usize;
     /// Keep case and accents
-    #[arg(long)]
+    #[arg(long, help_heading = MODEL, hide_short_help = true)]
     cased: bool => |o, cased| *o.model.as_new().2 = cased;
     /// Start from a Hugging Face BERT directory: its config, vocabulary and weights
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased"])]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased"])]
     init: Option<PathBuf> => |o, directory| if let Some(directory) = directory {
         o.model = ModelSource::Init(directory);
     };
 
     /// Tokens of a sequence [default: 128; built-in stories: 48]
-    #[arg(long, default_value_t = 128, hide_default_value = true, value_name = "N")]
+    #[arg(long, help_heading = RECIPE, default_value_t = 128, hide_default_value = true, value_name = "N")]
     max_seq_length: usize => |o, length| o.recipe.training.max_seq_length = length;
     /// Masked positions of a sequence, at most [default: 20, or fewer in shorter sequences; built-in
     /// stories: 10]
-    #[arg(long, default_value_t = 20, hide_default_value = true, value_name = "N")]
+    #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value_t = 20, hide_default_value = true, value_name = "N")]
     max_predictions_per_seq: usize => |o, most| o.recipe.max_predictions_per_seq = most;
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = READ)]
     instance_options: InstanceOptions;
 
     /// Sequences of one step
-    #[arg(long, default_value_t = 32, value_name = "N")]
+    #[arg(long, help_heading = RECIPE, default_value_t = 32, value_name = "N")]
     train_batch_size: usize => |o, size| o.recipe.training.train_batch_size = size;
     /// A step sees train-batch-size times this many sequences; only the product matters
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value_t = 1, value_name = "N")]
     gradient_accumulation_steps: usize => |o, n| o.recipe.training.gradient_accumulation_steps = n;
     /// Highest learning rate [default: 5e-5; built-in stories: 2e-3]
-    #[arg(long, default_value_t = 5e-5, hide_default_value = true, value_name = "RATE")]
+    #[arg(long, help_heading = OPTIMIZER, default_value_t = 5e-5, hide_default_value = true, value_name = "RATE")]
     learning_rate: f64 => |o, rate| o.recipe.training.schedule.learning_rate = rate;
     /// Steps [default: 100000; built-in stories: 3600]
-    #[arg(long, default_value_t = 100_000, hide_default_value = true, value_name = "N")]
+    #[arg(long, help_heading = RECIPE, default_value_t = 100_000, hide_default_value = true, value_name = "N")]
     num_train_steps: u64 => |o, steps| o.recipe.training.schedule.num_train_steps = steps;
     /// Steps of warm-up [default: a tenth of the steps]
-    #[arg(long, default_value_t = 10_000, hide_default_value = true, value_name = "N")]
+    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 10_000, hide_default_value = true, value_name = "N")]
     num_warmup_steps: u64 => |o, steps| o.recipe.training.schedule.num_warmup_steps = steps;
     /// Decay of weights; not of biases and LayerNorm
-    #[arg(long, default_value_t = 0.01, value_name = "D")]
+    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 0.01, value_name = "D")]
     weight_decay: f32 => |o, decay| o.recipe.training.optimizer.weight_decay = decay;
     /// Correct Adam's moments for their start at zero; BERT's optimizer does not [built-in stories: on]
-    #[arg(long)]
+    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true)]
     adam_bias_correction: bool => |o, on| o.recipe.training.optimizer.bias_correction = on;
     /// Scale gradients down to this norm
-    #[arg(long, default_value_t = 1.0, value_name = "N")]
+    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 1.0, value_name = "N")]
     max_grad_norm: f32 => |o, norm| o.recipe.training.max_grad_norm = norm;
     /// Dropout of hidden states [default: the model's, 0.1; built-in stories: 0]
-    #[arg(long, value_name = "P")]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "P")]
     hidden_dropout_prob: Option<f32> => |o, rate| o.hidden_dropout_prob = rate;
     /// Dropout of attention probabilities [default: the model's, 0.1; built-in stories: 0]
-    #[arg(long, value_name = "P")]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "P")]
     attention_probs_dropout_prob: Option<f32> => |o, rate| o.attention_probs_dropout_prob = rate;
 
+    /// The run directory
+    #[arg(long, help_heading = SAVING, default_value = "run", value_name = "DIR")]
+    output_dir: PathBuf => |o, directory| o.output_dir = Some(directory);
+    /// Resume the run in --output-dir from its newest checkpoint; its options need not be given again.
+    /// --num-train-steps may be larger, and the same data may lie elsewhere
+    #[arg(long, help_heading = SAVING)]
+    resume: bool;
+    /// Steps between checkpoints; 0 for none but at the end, or when stopped
+    #[arg(long, help_heading = SAVING, hide_short_help = true, default_value_t = 1000, value_name = "N")]
+    save_checkpoints_steps: u64 => |o, steps| o.save_checkpoints_steps = steps;
+
     /// Steps between log lines
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, help_heading = WATCHING, hide_short_help = true, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     log_every: u64 => |o, steps| o.log_every = steps;
     /// Steps between evaluations; 0 for the end only [default: a tenth of the steps]
-    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N")]
+    #[arg(long, help_heading = WATCHING, hide_short_help = true, default_value_t = 0, hide_default_value = true, value_name = "N")]
     eval_every: u64 => |o, steps| o.eval_every = steps;
     /// A text with [MASK] to fill in at every evaluation [default: a held-out sentence]
-    #[arg(long, value_name = "TEXT", value_parser = sample)]
+    #[arg(long, help_heading = WATCHING, hide_short_help = true, value_name = "TEXT", value_parser = sample)]
     sample: Option<String> => |o, sample| o.sample = sample;
     /// The seed of all randomness
-    #[arg(long, default_value_t = 12345, value_name = "N")]
+    #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value_t = 12345, value_name = "N")]
     seed: u64 => |o, seed| o.recipe.training.seed = seed;
     /// Threads; never changes the result [default: one a core]
-    #[arg(long, value_name = "N", value_parser = super::threads())]
+    #[arg(long, help_heading = WATCHING, value_name = "N", value_parser = super::threads())]
     threads: Option<u16>;
     /// Exit with status 1 unless the model.safetensors of the finished run has this SHA-256
-    #[arg(long, value_name = "HEX", value_parser = super::sha256)]
+    #[arg(long, help_heading = WATCHING, hide_short_help = true, value_name = "HEX", value_parser = super::sha256)]
     expect_sha256: Option<String>;
     /// Print one JSON object on standard output at the end: paths, SHA-256, last metrics
-    #[arg(long)]
+    #[arg(long, help_heading = WATCHING, hide_short_help = true)]
     json: bool;
     /// Print nothing but errors on standard error
-    #[arg(long)]
+    #[arg(long, help_heading = WATCHING, hide_short_help = true)]
     quiet: bool;
 }
 

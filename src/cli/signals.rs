@@ -1,53 +1,85 @@
-//! Ctrl-C and SIGTERM during training: the step is finished and the run saved. A second signal ends the process
-//! at once.
+//! Signals during training: Ctrl-C, SIGTERM and SIGHUP (a terminal that is closed) finish the piece of work at
+//! hand and save the run. A second signal ends the process at once.
+//!
+//! Before training, signals have their usual effect: there is nothing to save.
 
 use super::option_names::with_option_names;
 use cloze::run::{Event, Observer};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a run is doing: it decides what a signal has to wait for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+enum Moment {
+    Training,
+    Evaluating,
+    Saving,
+    /// Everything is saved: nothing to wait for.
+    Finished,
+}
+
+/// What the thread of signals shares with the run.
+#[derive(Default)]
+struct Shared {
+    /// The signal that has come; 0 for none.
+    signal: AtomicUsize,
+    /// A [`Moment`].
+    moment: AtomicUsize,
+}
+
+impl Shared {
+    fn set(&self, moment: Moment) {
+        self.moment.store(moment as usize, Ordering::Relaxed);
+    }
+
+    fn is(&self, moment: Moment) -> bool {
+        self.moment.load(Ordering::Relaxed) == moment as usize
+    }
+}
 
 /// An observer that stops the run when a signal has come, and forwards every event.
 pub(super) struct StopOnSignal<O> {
     /// Who is told what happens.
     pub(super) inner: O,
-    /// The signal that has come; 0 for none.
-    signal: Arc<AtomicUsize>,
+    /// Whether a signal is acknowledged on standard error.
+    acknowledges: bool,
+    shared: Arc<Shared>,
     /// Whether training has begun.
     pub(super) started: bool,
 }
 
 impl<O> StopOnSignal<O> {
+    /// An observer that acknowledges signals.
     pub(super) fn new(inner: O) -> Self {
-        Self { inner, signal: Arc::default(), started: false }
+        Self { inner, acknowledges: true, shared: Arc::default(), started: false }
     }
 
-    /// What a shell reports for a process that the signal ended: 130 or 143.
+    /// An observer that says nothing about signals.
+    pub(super) fn quiet(inner: O) -> Self {
+        Self { acknowledges: false, ..Self::new(inner) }
+    }
+
+    /// What a shell reports for a process that the signal ended: 129, 130 or 143.
     pub(super) fn exit_status(&self) -> u8 {
-        128 + self.signal.load(Ordering::Relaxed) as u8
-    }
-
-    /// From here on, signals wait until the step is done. Before, there is nothing to save.
-    fn listen(&self) {
-        let again = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // In this order: the first signal finds `again` unset, and sets it. Without handlers a
-            // signal still ends the process, and the last checkpoint is there.
-            let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))
-                .and_then(|_| flag::register(signal, Arc::clone(&again)))
-                .and_then(|_| {
-                    flag::register_usize(signal, Arc::clone(&self.signal), signal as usize)
-                });
-        }
+        128 + self.shared.signal.load(Ordering::Relaxed) as u8
     }
 }
 
 impl<O: Observer> Observer for StopOnSignal<O> {
     fn observe(&mut self, event: Event<'_>) {
-        if let Event::Started { .. } = event {
-            self.started = true;
-            self.listen();
+        match event {
+            Event::Started { .. } => {
+                self.started = true;
+                listen(&self.shared, self.acknowledges);
+            }
+            Event::Evaluating => self.shared.set(Moment::Evaluating),
+            Event::Saving => self.shared.set(Moment::Saving),
+            Event::Step(_) | Event::Evaluated { .. } | Event::Saved => {
+                self.shared.set(Moment::Training);
+            }
+            Event::Finished => self.shared.set(Moment::Finished),
+            _ => {}
         }
         match event {
             Event::Note(text) => self.inner.observe(Event::Note(&with_option_names(text))),
@@ -57,6 +89,91 @@ impl<O: Observer> Observer for StopOnSignal<O> {
     }
 
     fn should_stop(&mut self) -> bool {
-        self.signal.load(Ordering::Relaxed) != 0
+        self.shared.signal.load(Ordering::Relaxed) != 0
     }
+}
+
+/// From here on, signals wait until the piece of work at hand is done. Where no thread can be started, a
+/// signal ends the process as usual, and the last checkpoint is there.
+#[cfg(unix)]
+fn listen(shared: &Arc<Shared>, acknowledges: bool) {
+    use cloze::report::print_line;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    /// `timeout` sends its signal to the process and then to its group: a second signal within this time is
+    /// the same request.
+    const SAME_REQUEST: Duration = Duration::from_secs(1);
+
+    let mut handled = vec![SIGINT, SIGTERM];
+    // `nohup` has the process ignore SIGHUP; it stays ignored.
+    if !is_ignored(SIGHUP) {
+        handled.push(SIGHUP);
+    }
+    let shared = Arc::clone(shared);
+    let (registered, wait) = mpsc::channel();
+    let answer = move || {
+        let Ok(mut signals) = Signals::new(handled) else { return };
+        let _ = registered.send(());
+        let mut first: Option<Instant> = None;
+        for signal in signals.forever() {
+            let again = first.is_some_and(|first| first.elapsed() > SAME_REQUEST);
+            if again || shared.is(Moment::Finished) {
+                std::process::exit(128 + signal);
+            }
+            if first.is_some() {
+                continue;
+            }
+            first = Some(Instant::now());
+            shared.signal.store(signal as usize, Ordering::Relaxed);
+            if acknowledges {
+                let work = match () {
+                    () if shared.is(Moment::Evaluating) => "this batch of the evaluation",
+                    () if shared.is(Moment::Saving) => "this checkpoint",
+                    () => "this step",
+                };
+                let how = if signal == SIGINT { "press Ctrl-C again" } else { "signal again" };
+                print_line(format_args!("stopping after {work}; {how} to stop at once"));
+            }
+        }
+    };
+    if thread::Builder::new().name("signals".into()).spawn(answer).is_ok() {
+        let _ = wait.recv();
+    }
+}
+
+/// Whether this process ignores a signal. Known on Linux only.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+/// As on Unix, without a line that acknowledges the signal: a second one ends the process.
+#[cfg(not(unix))]
+fn listen(shared: &Arc<Shared>, _: bool) {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::flag;
+    use std::sync::atomic::AtomicBool;
+
+    let again = Arc::new(AtomicBool::new(false));
+    let come = Arc::new(AtomicUsize::new(0));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first signal finds `again` unset, and sets it.
+        let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))
+            .and_then(|_| flag::register(signal, Arc::clone(&again)))
+            .and_then(|_| flag::register_usize(signal, Arc::clone(&come), signal as usize));
+    }
+    let shared = Arc::clone(shared);
+    let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
+        loop {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            shared.signal.store(come.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    });
 }

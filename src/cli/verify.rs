@@ -32,7 +32,7 @@ pub struct Args {
 /// Runs `cloze verify`: exit status 0 when the bits agree, 1 when they do not.
 pub fn run(args: Args) -> cloze::Result<ExitCode> {
     let verified = if args.quiet {
-        again(&args, StopOnSignal::new(()))?
+        again(&args, StopOnSignal::quiet(()))?
     } else {
         super::warn_without_fma();
         again(&args, StopOnSignal::new(Terminal::new(None)))?

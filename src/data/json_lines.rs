@@ -57,6 +57,8 @@ pub struct InstanceFile {
     max_predictions_per_seq: usize,
     /// Byte offset and line number of each instance.
     lines: Vec<(u64, u64)>,
+    /// Instances with a next sentence.
+    pairs: usize,
     /// The order of this pass, as indices into `lines`; empty without `shuffle`.
     order: Vec<u32>,
     shuffle: bool,
@@ -90,6 +92,7 @@ impl InstanceFile {
             max_seq_length,
             max_predictions_per_seq,
             lines: Vec::new(),
+            pairs: 0,
             order: Vec::new(),
             shuffle,
             seed,
@@ -104,7 +107,8 @@ impl InstanceFile {
                 break;
             }
             if !text.trim().is_empty() {
-                source.parse(&text, number)?;
+                let instance = source.parse(&text, number)?;
+                source.pairs += usize::from(instance.is_random_next.is_some());
                 source.lines.push((at, number));
             }
             at += bytes;
@@ -134,6 +138,11 @@ impl InstanceFile {
     /// The number of instances.
     pub fn len(&self) -> usize {
         self.lines.len()
+    }
+
+    /// The number of instances with a second sentence: `is_random_next` is not null.
+    pub fn pairs(&self) -> usize {
+        self.pairs
     }
 
     /// Always false: an empty file is an error of [`InstanceFile::open`].

@@ -1,11 +1,71 @@
 //! What is said on standard error.
 
+use indicatif::ProgressBar;
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use terminal_size::{Width, terminal_size_of};
+use textwrap::{Options, WordSeparator, WordSplitter};
 
-/// Says `text` on standard error, as a line. That nobody can hear it (a closed pipe, a log on a full disk)
-/// is no reason to end a run.
+/// The bar that lines must not mix with.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Says `text` on standard error, as lines that fit the terminal, if it is one. That nobody can hear it (a closed
+/// pipe, a log on a full disk) is no reason to end a run.
 pub fn print_line(text: impl Display) {
+    let text = text.to_string();
+    let text = width().map_or(text.clone(), |width| wrap(&text, width)) + "\n";
     // In one write, so that lines of several processes do not mix.
-    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
+    let write = || {
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    };
+    let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match bar {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
+/// Sets the bar that [`print_line`] takes away while it writes.
+pub(super) fn set_bar(bar: Option<ProgressBar>) {
+    *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+}
+
+/// Columns of the terminal on standard error; `None` when it is none.
+pub(super) fn width() -> Option<usize> {
+    let stderr = std::io::stderr();
+    let (Width(columns), _) = terminal_size_of(&stderr).filter(|_| stderr.is_terminal())?;
+    (columns > 0).then_some(columns.into())
+}
+
+/// `text` in lines of at most `width` columns, broken between words. The rest of a line is indented by two more
+/// than its beginning. A longer word stays whole, so that a path can be copied.
+pub(super) fn wrap(text: &str, width: usize) -> String {
+    let lines = text.lines().map(|line| {
+        let words = line.trim_start();
+        let indent = &line[..line.len() - words.len()];
+        let rest = format!("{indent}  ");
+        let options = Options::new(width)
+            .initial_indent(indent)
+            .subsequent_indent(&rest)
+            .break_words(false)
+            .word_separator(WordSeparator::AsciiSpace)
+            .word_splitter(WordSplitter::NoHyphenation);
+        textwrap::fill(words, options)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words() {
+        let text = "a warning: --num-train-steps is 5\n\n    /a/long/path/stays whole";
+        let expected =
+            "a warning:\n  --num-train-steps\n  is 5\n\n    /a/long/path/stays\n      whole";
+        assert_eq!(wrap(text, 19), expected);
+        assert_eq!(wrap(text, 80), text);
+    }
 }

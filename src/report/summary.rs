@@ -1,7 +1,8 @@
 //! The words at the end of a run: what the model now fills in, how well it tells true next sentences
 //! from false ones, where the files are and what to try next.
 
-use super::shell::quote;
+use super::print_line::width;
+use super::shell::{fold, quote};
 use super::terminal::show;
 use crate::run::pretraining::InstanceSource;
 use crate::run::{Finished, PretrainingOptions};
@@ -75,17 +76,25 @@ pub fn summary(
     let directory = directory.display().to_string();
     line(&format!("\nThe model is in `{directory}`; transformers loads it as it is. Try:"));
     let directory = quote([directory]);
-    let mut commands =
-        vec![format!("fill-mask --model {directory} \"The cat sat on the [MASK].\"")];
+    let blank = match (stories, sample) {
+        (true, _) => "The cat sat on the [MASK].",
+        (false, Some(sample)) => sample,
+        (false, None) => "A sentence of your text with a [MASK] in it.",
+    };
+    let blank = quote([blank.to_string()]);
+    let mut commands = vec![format!("fill-mask --model {directory} {blank}")];
     if !options.recipe.no_nsp {
-        let pair = "\"The fox was hungry.\" \"It ate some bread.\"";
+        let pair = match stories {
+            true => "\"The fox was hungry.\" \"It ate some bread.\"",
+            false => "\"A sentence of your text.\" \"The one after it.\"",
+        };
         commands.push(format!("next-sentence --model {directory} {pair}"));
     }
     let no_nsp = if options.recipe.no_nsp { " --no-nsp" } else { "" };
     commands.push(format!("eval --model {directory} --input your-text.txt{no_nsp}"));
     commands.push("pretrain --input your-text.txt --model tiny --output-dir yours".into());
     for command in commands {
-        line(&format!("    {program} {command}"));
+        line(&fold(&format!("    {program} {command}"), width()));
     }
     text
 }

@@ -1,15 +1,16 @@
 //! Progress of a run on standard error: a bar where a person watches, plain lines elsewhere.
 
 use super::duration::duration;
-use super::print_line::print_line;
+use super::print_line::{print_line, set_bar};
 use super::work::Work;
 use crate::run::metrics::{EvaluationMetrics, TrainingMetrics};
 use crate::run::{Event, Observer};
 use crate::tasks::{FilledText, Model};
+use crate::train::objective::{TermMean, find, total_loss};
 use crate::train::pretraining::{MASKED_LM, NEXT_SENTENCE};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Shows the progress of a run.
 pub struct Terminal {
@@ -20,25 +21,34 @@ pub struct Terminal {
     work: Option<Work>,
     num_train_steps: u64,
     first_step: u64,
+    /// When this part of the run began.
+    start: Option<Instant>,
+    /// Losses and accuracies as the bar shows them.
+    numbers: String,
+    /// Whether a log line was written: until then, the bar shows single steps.
+    logged: bool,
 }
 
 impl Terminal {
     /// `sample` is a text with `[MASK]` that the model fills in at every evaluation; without one, a
     /// sentence of the held-out text is taken.
     pub fn new(sample: Option<String>) -> Self {
-        Self { sample, answer: None, bar: None, work: None, num_train_steps: 0, first_step: 0 }
+        Self {
+            sample,
+            answer: None,
+            bar: None,
+            work: None,
+            num_train_steps: 0,
+            first_step: 0,
+            start: None,
+            numbers: String::new(),
+            logged: false,
+        }
     }
 
     /// The text that is filled in.
     pub fn sample(&self) -> Option<&str> {
         self.sample.as_deref()
-    }
-
-    fn line(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| print_line(text)),
-            None => print_line(text),
-        }
     }
 
     /// Shows that `done` of `total` bytes of a piece of work are done.
@@ -56,33 +66,47 @@ impl Terminal {
 
     fn start(&mut self, step: u64, num_train_steps: u64) {
         (self.first_step, self.num_train_steps) = (step, num_train_steps);
+        (self.start, self.logged) = (Some(Instant::now()), false);
         if std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(num_train_steps).with_position(step);
             // The bar takes what the numbers leave of the line; they fit 80 columns.
-            let style = "{wide_bar} {pos}/{len}  {msg}  {eta} left";
+            let style = "{wide_bar} {pos}/{len}  {msg}";
             bar.set_style(ProgressStyle::with_template(style).expect("a fixed template"));
             bar.enable_steady_tick(Duration::from_millis(250));
+            set_bar(Some(bar.clone()));
             self.bar = Some(bar);
         }
     }
 
-    fn logged(&self, metrics: &TrainingMetrics) {
-        let message = |masked: &str, next: &str| {
-            let named = [(MASKED_LM, masked), (NEXT_SENTENCE, next)];
-            let terms = named.into_iter().filter_map(|(term, words)| {
-                Some(format!("{words} {}", percent(metrics.term(term)?.accuracy)))
-            });
-            let terms = terms.collect::<Vec<_>>().join("  ");
-            let (loss, rate) = (metrics.loss(), metrics.tokens_per_second);
-            format!("loss {loss:.3}  {terms}  {rate:.0} tokens/s")
-        };
-        if let Some(bar) = &self.bar {
-            bar.set_message(message("masked", "next"));
+    /// Moves the bar to `step` steps, counted from 1.
+    fn stepped(&mut self, step: u64, terms: &[TermMean]) {
+        let Some(bar) = &self.bar else { return };
+        bar.set_position(step);
+        let seconds = self.start.map_or(0.0, |start| start.elapsed().as_secs_f64());
+        let left = duration(self.seconds_left(step, seconds));
+        if !self.logged {
+            self.numbers = numbers(terms, "masked", "next");
+        }
+        bar.set_message(format!("{}  {left} left", self.numbers));
+    }
+
+    /// How long the rest takes at the speed of this part of the run, which took `seconds` up to `step`.
+    fn seconds_left(&self, step: u64, seconds: f64) -> f64 {
+        let done = step.saturating_sub(self.first_step).max(1) as f64;
+        seconds / done * self.num_train_steps.saturating_sub(step) as f64
+    }
+
+    fn logged(&mut self, metrics: &TrainingMetrics) {
+        let rate = metrics.tokens_per_second;
+        self.logged = true;
+        if self.bar.is_some() {
+            let numbers = numbers(&metrics.terms, "masked", "next");
+            self.numbers = format!("{numbers}  {rate:.0} tokens/s");
             return;
         }
-        let message = message("masked words", "next sentence");
-        let done = (metrics.step - self.first_step).max(1) as f64;
-        let left = metrics.seconds / done * (self.num_train_steps - metrics.step) as f64;
+        let message = numbers(&metrics.terms, "masked words", "next sentence");
+        let message = format!("{message}  {rate:.0} tokens/s");
+        let left = self.seconds_left(metrics.step, metrics.seconds);
         let width = self.num_train_steps.to_string().len();
         print_line(format_args!(
             "step {:>width$}/{}  {message}  {} left",
@@ -100,22 +124,29 @@ impl Terminal {
             Some(format!("   {words}: loss {loss:.3}, {right:.1} % right"))
         });
         let terms: String = terms.collect();
-        self.line(&format!("held out, step {}{terms}", metrics.step));
+        print_line(format_args!("held out, step {}{terms}", metrics.step));
         if let Some(sample) = &self.sample
             && let Ok(filled) = model.fill_mask(&[sample], 3)
         {
             let answer =
                 self.answer.as_ref().map_or(String::new(), |word| format!("   (it was: {word})"));
-            self.line(&format!("    {}{answer}", show(&filled[0])));
+            print_line(format_args!("    {}{answer}", show(&filled[0])));
         }
+    }
+}
+
+/// A run that stops leaves no bar behind.
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        set_bar(None);
     }
 }
 
 impl Observer for Terminal {
     fn observe(&mut self, event: Event<'_>) {
         match event {
-            Event::Note(message) => self.line(message),
-            Event::Warning(message) => self.line(&format!("warning: {message}")),
+            Event::Note(message) => print_line(message),
+            Event::Warning(message) => print_line(format_args!("warning: {message}")),
             Event::Progress { work, done, total } => self.progress(work, done, total),
             Event::Sample { text, word } => {
                 if self.sample.is_none() {
@@ -123,22 +154,30 @@ impl Observer for Terminal {
                 }
             }
             Event::Started { step, num_train_steps } => self.start(step, num_train_steps),
-            Event::Step(report) => {
-                if let Some(bar) = &self.bar {
-                    bar.set_position(report.step + 1);
-                }
-            }
+            Event::Step(report) => self.stepped(report.step + 1, &report.terms),
             Event::Logged(metrics) => self.logged(metrics),
             Event::Evaluated { metrics, bert, tokenizer } => {
                 self.evaluated(metrics, &Model::borrowed(bert, tokenizer));
             }
+            Event::Evaluating | Event::Saving | Event::Saved => {}
             Event::Finished => {
+                set_bar(None);
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();
                 }
             }
         }
     }
+}
+
+/// `loss 6.123  masked 12.1 %  next 50.0 %`.
+fn numbers(terms: &[TermMean], masked: &str, next: &str) -> String {
+    let named = [(MASKED_LM, masked), (NEXT_SENTENCE, next)];
+    let accuracies = named.into_iter().filter_map(|(term, words)| {
+        Some(format!("{words} {}", percent(find(terms, term)?.accuracy)))
+    });
+    let accuracies = accuracies.collect::<Vec<_>>().join("  ");
+    format!("loss {:.3}  {accuracies}", total_loss(terms))
 }
 
 /// `82.1 %`.
@@ -169,6 +208,14 @@ pub(super) fn show(filled: &FilledText) -> String {
 mod tests {
     use super::*;
     use crate::tasks::{FilledMask, Prediction};
+
+    #[test]
+    fn the_time_left_counts_the_steps_since_the_run_was_resumed() {
+        let mut terminal = Terminal::new(None);
+        terminal.start(90, 100);
+        assert_eq!(terminal.seconds_left(95, 10.0), 10.0);
+        assert_eq!(terminal.seconds_left(100, 20.0), 0.0);
+    }
 
     #[test]
     fn a_filled_text_is_shown_in_its_place() {

@@ -2,7 +2,7 @@
 //! bar where a person watches, and a line every ten seconds elsewhere.
 
 use super::duration::duration;
-use super::print_line::print_line;
+use super::print_line::{print_line, set_bar};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -43,6 +43,7 @@ impl Work {
                 let style = "{bar:24} {msg} {bytes}/{total_bytes} {eta} left";
                 bar.set_style(ProgressStyle::with_template(style).expect("a fixed template"));
                 bar.reset_eta();
+                set_bar(Some(bar.clone()));
                 self.bar = Some(bar);
             }
         } else if self.last_line.elapsed() >= BETWEEN_LINES {
@@ -55,6 +56,7 @@ impl Work {
 impl Drop for Work {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
+            set_bar(None);
             bar.finish_and_clear();
         }
     }

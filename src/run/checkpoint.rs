@@ -40,6 +40,9 @@ pub struct Progress {
     pub interval: Interval,
     /// The last evaluation.
     pub evaluation: Option<Evaluation>,
+    /// Whether the evaluation after this step was stopped, and has to be done again.
+    #[serde(default)]
+    pub evaluation_due: bool,
     /// The length of `metrics.jsonl`.
     pub metrics_bytes: u64,
 }
@@ -290,8 +293,15 @@ pub(super) mod tests {
     pub(crate) fn header(step: u64, parameters: usize) -> CheckpointHeader {
         let position = serde_json::json!({"epoch": 1, "offset": 2});
         let interval = Interval::default();
-        let progress =
-            Progress { step, tokens: 5, position, interval, evaluation: None, metrics_bytes: 7 };
+        let progress = Progress {
+            step,
+            tokens: 5,
+            position,
+            interval,
+            evaluation: None,
+            evaluation_due: false,
+            metrics_bytes: 7,
+        };
         CheckpointHeader::new("a".into(), "b".into(), parameters, step, progress)
     }
 

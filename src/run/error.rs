@@ -105,6 +105,13 @@ pub enum RunError {
         "'instances' holds ids: say of which vocabulary with 'vocab' FILE (or start from a model with 'init' DIR)"
     )]
     InstancesNeedVocabulary,
+    /// Instances without next sentences cannot train next-sentence prediction.
+    #[error(
+        "`{}`: no instance has a next sentence (`is_random_next` is null in all of them), so there is nothing \
+         for next-sentence prediction to learn from; leave it out with 'no_nsp', or make the instances \
+         without 'no_nsp'", .0.display()
+    )]
+    InstancesWithoutPairs(PathBuf),
     /// The vocabulary does not fit the model to start from.
     #[error(
         "`{directory}`: the vocabulary has {tokens} tokens, but config.json's vocab_size is \
@@ -140,8 +147,8 @@ pub enum VerifyError {
     },
     /// The files that the run was made from have changed.
     #[error(
-        "the file that 'model' or 'init' names gives another configuration than the run in `{}` had: \
-         there is nothing to compare", .0.display()
+        "the file that 'model' or 'init' names gives another configuration than `{}` records: there is \
+         nothing to compare", .0.join("run.json").display()
     )]
     OtherConfig(PathBuf),
 }

@@ -11,6 +11,10 @@ use crate::tokenizer::Tokenizer;
 use crate::train::{Evaluation, Objective};
 use serde_json::Value;
 
+/// An evaluation that was stopped before its end. It leaves nothing behind.
+#[derive(Clone, Copy, Debug)]
+pub struct Interrupted;
+
 /// Something that can be trained in a run: [`Pretraining`](super::Pretraining) is one.
 pub trait Job: Sized {
     /// Its settings.
@@ -42,6 +46,9 @@ pub trait Job: Sized {
     /// The same, when nothing else of the job is needed any more.
     fn into_tokenizer(self) -> Tokenizer;
 
+    /// What was read of text to train on; `None` when no text was read.
+    fn read(&self) -> Option<&ReadReport>;
+
     /// Digest of vocabulary and data: a run that is resumed must find the same.
     fn data(&self) -> Digest;
 
@@ -66,11 +73,16 @@ pub trait Job: Sized {
     /// Bytes of the buffers that evaluation needs, and of the batches.
     fn bytes(&self) -> usize;
 
-    /// Evaluates the model on the held-out data; `None` when there is none.
-    fn evaluate(&mut self, bert: &Bert) -> Option<Evaluation>;
-
-    /// What was read, for `run.json`; empty when there was no text.
-    fn read(&self) -> &[ReadReport];
+    /// Evaluates the model on the held-out data; `None` when there is none. `should_stop` is asked before each
+    /// batch.
+    ///
+    /// # Errors
+    /// [`Interrupted`] when `should_stop` said so.
+    fn evaluate(
+        &mut self,
+        bert: &Bert,
+        should_stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Evaluation>, Interrupted>;
 
     /// A held-out sentence with one word replaced by `[MASK]`, and that word.
     fn sample(&self) -> Option<(String, String)>;

@@ -11,6 +11,7 @@
 
 pub mod checkpoint;
 pub mod checkpoint_directory;
+mod clock;
 pub mod damage;
 mod error;
 mod job;
@@ -25,7 +26,7 @@ mod training_run;
 pub mod verify;
 
 pub use error::{RunError, VerifyError};
-pub use job::Job;
+pub use job::{Interrupted, Job};
 pub use observer::{Event, Observer};
 pub use pretraining::{Pretraining, PretrainingJob, PretrainingOptions, pretrain};
 pub use run_options::RunOptions;

@@ -41,6 +41,8 @@ pub enum Event<'a> {
     Step(&'a StepReport),
     /// A log line was written.
     Logged(&'a TrainingMetrics),
+    /// An evaluation begins. [`Observer::should_stop`] is asked before each of its batches.
+    Evaluating,
     /// The model was evaluated.
     Evaluated {
         /// What was measured.
@@ -50,7 +52,11 @@ pub enum Event<'a> {
         /// Its tokenizer.
         tokenizer: &'a Tokenizer,
     },
-    /// The last step was taken.
+    /// A checkpoint is being written.
+    Saving,
+    /// The checkpoint is on disk.
+    Saved,
+    /// The last step was taken, and the run is saved.
     Finished,
 }
 
@@ -74,7 +80,8 @@ pub trait Observer {
     /// one.
     fn observe(&mut self, event: Event<'_>);
 
-    /// Asked before each step: whether to save and stop here.
+    /// Asked before each step and before each batch of an evaluation: whether to save and stop here. An
+    /// evaluation that is stopped begins again when the run is resumed.
     fn should_stop(&mut self) -> bool {
         false
     }

@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Checkpoint, CheckpointError, CheckpointHeader, Progress};
 use super::checkpoint_directory::CheckpointDirectory;
+use super::clock::Clock;
 use super::damage;
 use super::error::RunError;
 use super::job::Job;
@@ -77,7 +78,6 @@ pub fn resume<J: Job>(
     options: &J::Options,
     observer: &mut dyn Observer,
 ) -> Result<Finished, RunError> {
-    options.validate()?;
     let path = options.output_dir().expect("a run in memory cannot be resumed");
     let directory = RunDirectory::existing(path)?;
     let before = RunJson::<J::Options>::read(path)?;
@@ -85,9 +85,14 @@ pub fn resume<J: Job>(
     let longer = options.recipe().schedule.num_train_steps > num_train_steps;
     let mut differ = differences(&before.options, options);
     differ.retain(|difference| !(longer && difference.setting == "num_train_steps"));
-    if !differ.iter().all(Difference::is_of_paths::<J::Options>) {
+    // A value that no run can use is told as such, not as another value than before.
+    let invalid = options.validate();
+    let is_other = |setting: &str| differ.iter().any(|difference| difference.setting == setting);
+    let told = invalid.as_ref().is_err_and(|invalid| is_other(invalid.setting));
+    if !told && !differ.iter().all(Difference::is_of_paths::<J::Options>) {
         return Err(RunError::Settings { path: path.to_path_buf(), differ });
     }
+    invalid?;
     if let Some(elsewhere) = before.elsewhere() {
         observer.observe(Event::Note(&elsewhere));
     }
@@ -160,33 +165,6 @@ impl RunFiles {
     }
 }
 
-/// The time of this part of a run.
-struct Clock {
-    start: Instant,
-    /// The last log line, or the start; moved by the time of evaluations, which do not count as training.
-    last_log: Instant,
-    /// Tokens since then.
-    tokens: u64,
-}
-
-impl Clock {
-    fn start() -> Self {
-        let now = Instant::now();
-        Self { start: now, last_log: now, tokens: 0 }
-    }
-
-    /// The timing of a log line; the next one counts from here.
-    fn lap(&mut self) -> Timing {
-        let now = Instant::now();
-        let since = |then: Instant| now.saturating_duration_since(then).as_secs_f64();
-        let elapsed = since(self.last_log);
-        let tokens = std::mem::take(&mut self.tokens);
-        let tokens_per_second = if elapsed > 0.0 { tokens as f64 / elapsed } else { 0.0 };
-        self.last_log = now;
-        Timing { seconds: since(self.start), tokens_per_second }
-    }
-}
-
 /// A run between its steps.
 struct Run<'o, J: Job> {
     options: &'o J::Options,
@@ -226,10 +204,11 @@ impl<'o, J: Job> Run<'o, J> {
             position: job.position(),
             interval: Interval::default(),
             evaluation: None,
+            evaluation_due: false,
             metrics_bytes: 0,
         };
         let mut json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
-        json.read = job.read().to_vec();
+        json.read = job.read().cloned();
         Ok(Self { options, job, json, trainer, progress, lines: Vec::new() })
     }
 
@@ -281,11 +260,15 @@ impl<'o, J: Job> Run<'o, J> {
         }
         observer.observe(Event::Started { step: self.trainer.steps(), num_train_steps });
         let mut saved = (self.progress.step > 0).then_some(self.progress.step);
+        if self.progress.evaluation_due {
+            clock.last_log += self.evaluate(files.as_mut(), observer)?;
+            self.save_checkpoint(files.as_ref(), observer)?;
+        }
         while self.trainer.steps() < num_train_steps {
             let step = self.trainer.steps();
             if observer.should_stop() {
                 if saved != Some(step) && self.trainer.is_finite() {
-                    self.save_checkpoint(files.as_ref())?;
+                    self.save_checkpoint(files.as_ref(), observer)?;
                 }
                 return Err(RunError::Stopped { step, num_train_steps });
             }
@@ -310,7 +293,7 @@ impl<'o, J: Job> Run<'o, J> {
                 clock.last_log += self.evaluate(files.as_mut(), observer)?;
             }
             if saves {
-                self.save_checkpoint(files.as_ref())?;
+                self.save_checkpoint(files.as_ref(), observer)?;
                 saved = Some(step);
             }
         }
@@ -336,17 +319,27 @@ impl<'o, J: Job> Run<'o, J> {
     }
 
     /// Evaluates the model, if there is held-out data, and writes it. Returns the time of the evaluation, which
-    /// does not count as training.
+    /// does not count as training. When the observer stops it, a checkpoint of this step is saved, and the
+    /// evaluation is done again when the run is resumed.
     fn evaluate(
         &mut self,
         files: Option<&mut RunFiles>,
         observer: &mut dyn Observer,
     ) -> Result<Duration, RunError> {
         let mut files = files;
-        let bert = &self.trainer.bert;
+        observer.observe(Event::Evaluating);
         let before = Instant::now();
         let mut duration = Duration::ZERO;
-        if let Some(evaluation) = self.job.evaluate(bert) {
+        let evaluation = self.job.evaluate(&self.trainer.bert, &mut || observer.should_stop());
+        let Ok(evaluation) = evaluation else {
+            self.progress.evaluation_due = true;
+            self.save_checkpoint(files.as_deref(), observer)?;
+            let num_train_steps = self.options.recipe().schedule.num_train_steps;
+            return Err(RunError::Stopped { step: self.trainer.steps(), num_train_steps });
+        };
+        self.progress.evaluation_due = false;
+        let bert = &self.trainer.bert;
+        if let Some(evaluation) = evaluation {
             duration = before.elapsed();
             let step = self.trainer.steps();
             let seconds = duration.as_secs_f64();
@@ -366,8 +359,13 @@ impl<'o, J: Job> Run<'o, J> {
     }
 
     /// Saves the run as it is now, metrics first. Does nothing for a run in memory.
-    fn save_checkpoint(&mut self, files: Option<&RunFiles>) -> Result<(), RunError> {
+    fn save_checkpoint(
+        &mut self,
+        files: Option<&RunFiles>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
         let Some(RunFiles { directory, metrics, checkpoints }) = files else { return Ok(()) };
+        observer.observe(Event::Saving);
         self.progress.step = self.trainer.steps();
         self.progress.position = self.job.position();
         self.progress.metrics_bytes = metrics.sync()?;
@@ -385,6 +383,7 @@ impl<'o, J: Job> Run<'o, J> {
             self.json.has_checkpoint = true;
             self.json.write(directory)?;
         }
+        observer.observe(Event::Saved);
         Ok(())
     }
 

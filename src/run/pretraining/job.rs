@@ -13,7 +13,7 @@ use crate::data::{
 };
 use crate::model::{BatchShape, Bert};
 use crate::run::error::RunError;
-use crate::run::job::Job;
+use crate::run::job::{Interrupted, Job};
 use crate::run::observer::{Event, Observer};
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::FileError;
@@ -21,7 +21,6 @@ use crate::tokenizer::Tokenizer;
 use crate::train::evaluation::{Evaluation, Evaluator};
 use crate::train::pretraining::Pretraining;
 use serde_json::Value;
-use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,8 +32,9 @@ pub struct PretrainingJob {
     /// Held-out instances, drawn once.
     held_out: Vec<Batch>,
     evaluator: Option<Evaluator<Pretraining>>,
+    /// What was read of the text to train on.
+    read: Option<ReadReport>,
     data: Digest,
-    read: Vec<ReadReport>,
 }
 
 impl Job for PretrainingJob {
@@ -63,20 +63,20 @@ impl Job for PretrainingJob {
         let mut data = Sha256::new();
         tokenizer.vocabulary().write(&mut data).expect("a digest takes every byte");
         let holds_out = eval_corpus.is_none();
-        let mut read = Vec::new();
+        let mut read = None;
         let (stream, mut held_out) = match corpus {
             Some(corpus) => {
-                let store = tokenize(&corpus, &tokenizer, store_path(options, "train"), observer)?;
+                let (store, report) =
+                    tokenize(&corpus, &tokenizer, store_path(options, "train"), observer)?;
                 add_store(&store, &mut data);
-                read.push(store.read_report(&corpus));
+                read = Some(report);
                 from_text(options, store, &corpus.name(), holds_out, &tokenizer, observer)?
             }
             None => (from_instances(options, &tokenizer, &mut data, observer)?, None),
         };
         if let Some(corpus) = eval_corpus {
-            let store = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
+            let (store, _) = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
             add_store(&store, &mut data);
-            read.push(store.read_report(&corpus));
             let all = (0..store.documents() as u32).collect();
             held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
         }
@@ -89,7 +89,7 @@ impl Job for PretrainingJob {
             _ => Some(Pretraining::evaluator(&bert, recipe.evaluation_shape())?),
         };
         let data = data.finish();
-        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data, read }, bert))
+        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, read, data }, bert))
     }
 
     fn objective(&self, bert: &Bert) -> Result<Pretraining, GraphError> {
@@ -103,6 +103,10 @@ impl Job for PretrainingJob {
 
     fn into_tokenizer(self) -> Tokenizer {
         self.tokenizer
+    }
+
+    fn read(&self) -> Option<&ReadReport> {
+        self.read.as_ref()
     }
 
     fn data(&self) -> Digest {
@@ -138,14 +142,14 @@ impl Job for PretrainingJob {
         self.evaluator.as_ref().map_or(0, Evaluator::bytes).saturating_add(batches)
     }
 
-    fn evaluate(&mut self, bert: &Bert) -> Option<Evaluation> {
-        let batches = self.held_out.iter().map(Ok::<_, Infallible>);
-        let Ok(evaluation) = self.evaluator.as_mut()?.evaluate(&bert.parameters, batches);
-        Some(evaluation)
-    }
-
-    fn read(&self) -> &[ReadReport] {
-        &self.read
+    fn evaluate(
+        &mut self,
+        bert: &Bert,
+        should_stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Evaluation>, Interrupted> {
+        let Some(evaluator) = &mut self.evaluator else { return Ok(None) };
+        let go_on = |batch| if should_stop() { Err(Interrupted) } else { Ok(batch) };
+        evaluator.evaluate(&bert.parameters, self.held_out.iter().map(go_on)).map(Some)
     }
 
     fn sample(&self) -> Option<(String, String)> {
@@ -200,10 +204,18 @@ fn from_instances(
         recipe.training.seed,
     )?;
     observer.observe(Event::Note(&format!("{} instances", instances.len())));
+    match (instances.pairs(), recipe.no_nsp) {
+        (0, false) => return Err(RunError::InstancesWithoutPairs(file.clone())),
+        (1.., true) => observer.observe(Event::Note(
+            "the next-sentence labels of the instances stay unused, because of 'no_nsp'",
+        )),
+        _ => {}
+    }
     Ok(InstanceStream::File(Box::new(instances)))
 }
 
-/// The stream drawn from the text in `store`, called `name` in errors, and a sampler over the documents that are held out, if any.
+/// The stream drawn from the text in `store`, called `name` in errors, and a sampler over the
+/// documents that are held out, if any.
 fn from_text(
     options: &PretrainingOptions,
     store: Arc<TokenStore>,

@@ -1,0 +1,222 @@
+//! What each signal does at each moment of a run: reading, training, evaluating, saving. The README has the table.
+#![cfg(unix)]
+
+#[allow(dead_code)]
+#[path = "command_line/place.rs"]
+mod place;
+
+use place::Place;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+const SIGNALS: [(&str, i32); 3] = [("HUP", 1), ("INT", 2), ("TERM", 15)];
+
+/// A process that is killed when the test ends, even by a panic.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    /// `cloze pretrain` with these arguments; standard error goes to the file `said`.
+    fn start(place: &Place, arguments: &str) -> Self {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let mut command = place.command(&[&["pretrain"], &*arguments].concat());
+        let said = fs::File::create(place.path("said")).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
+        Self(command.spawn().unwrap())
+    }
+
+    /// Waits until `come` is true.
+    #[track_caller]
+    fn wait_until(&mut self, mut come: impl FnMut() -> bool) {
+        while !come() {
+            assert!(self.0.try_wait().unwrap().is_none(), "the run ended before");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    fn ends(&mut self) -> ExitStatus {
+        self.0.wait().unwrap()
+    }
+}
+
+/// Settings of a small run.
+const RUN: &str = "--input text.txt --vocab vocab.txt --model tiny.json --max-seq-length 32 \
+    --train-batch-size 4 --learning-rate 1e-2";
+
+fn is_there(place: &Place, name: &str) -> bool {
+    fs::metadata(place.path(name)).is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// Checks that a run stopped and saved after a step, and acknowledged the signal.
+#[track_caller]
+fn stopped(place: &Place, status: ExitStatus, number: i32, work: &str) {
+    let said = place.read_text("said");
+    assert_eq!(status.code(), Some(128 + number), "{said}");
+    assert!(said.contains(&format!("stopping after {work}; ")), "{said}");
+    assert!(said.contains("stopped after step "), "{said}");
+    let step = said.split("stopped after step ").nth(1).unwrap().split(' ').next().unwrap();
+    let step: u64 = step.parse().unwrap();
+    assert!(place.path("run").join(format!("checkpoint/step-{step:06}.ckpt")).exists(), "{said}");
+}
+
+#[test]
+fn while_reading_the_process_ends_at_once_and_leaves_nothing() {
+    let place = Place::new();
+    place.write("long.txt", place::TEXT.repeat(50_000));
+    let reading = "--input long.txt --model tiny.json --max-seq-length 32 --output-dir run";
+    for (name, number) in SIGNALS {
+        let mut run = Running::start(&place, reading);
+        std::thread::sleep(Duration::from_millis(50));
+        run.signal(name);
+        assert_eq!(run.ends().signal(), Some(number), "{}", place.read_text("said"));
+        assert!(!place.path("run").exists(), "{name}");
+    }
+}
+
+#[test]
+fn while_training_the_step_is_finished_and_saved() {
+    let place = Place::with_vocab();
+    for (name, number) in SIGNALS {
+        let endless = format!("{RUN} --num-train-steps 100000000 --eval-every 0 --log-every 1");
+        let mut run = Running::start(&place, &format!("{endless} --output-dir run"));
+        run.wait_until(|| is_there(&place, "run/metrics.jsonl"));
+        run.signal(name);
+        stopped(&place, run.ends(), number, "this step");
+        fs::remove_dir_all(place.path("run")).unwrap();
+    }
+}
+
+#[test]
+fn while_evaluating_the_evaluation_is_left_and_done_again() {
+    let place = Place::with_vocab();
+    place.write("long.txt", place::TEXT.repeat(3000));
+    let options = format!(
+        "{RUN} --num-train-steps 2 --eval-every 1 --log-every 1 --eval-input long.txt \
+         --max-eval-steps 100000"
+    );
+    place.cloze(&format!("pretrain {options} --output-dir whole")).ok();
+    for (name, number) in SIGNALS {
+        let mut run = Running::start(&place, &format!("{options} --output-dir run"));
+        // The log line of step 1 is there: its evaluation has begun.
+        run.wait_until(|| is_there(&place, "run/metrics.jsonl"));
+        std::thread::sleep(Duration::from_millis(20));
+        run.signal(name);
+        stopped(&place, run.ends(), number, "this batch of the evaluation");
+        assert_eq!(place.metrics("run").len(), 1, "no line of the evaluation");
+        place.cloze("pretrain --resume --output-dir run").ok();
+        assert!(place.metrics("run") == place.metrics("whole"), "{name}");
+        assert!(place.weights("run") == place.weights("whole"), "{name}");
+        fs::remove_dir_all(place.path("run")).unwrap();
+    }
+}
+
+#[test]
+fn while_saving_the_checkpoint_is_finished() {
+    let place = Place::with_vocab();
+    // Large enough that writing a checkpoint takes a while.
+    place.write("wide.json", place::CONFIG.replace("16", "512").replace("32,", "2048,"));
+    let options = RUN.replace("tiny.json", "wide.json");
+    let directory = place.path("run/checkpoint");
+    for (name, number) in SIGNALS {
+        // A signal may come a moment late.
+        for attempt in 0.. {
+            let more = "--num-train-steps 1000 --save-checkpoints-steps 1 --eval-every 0";
+            let mut run = Running::start(&place, &format!("{options} {more} --output-dir run"));
+            run.wait_until(|| {
+                let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+                let mut names = entries.map(|entry| entry.file_name().into_string().unwrap());
+                names.any(|name| name.starts_with('.'))
+            });
+            run.signal(name);
+            let status = run.ends();
+            if attempt == 20 || place.read_text("said").contains("after this checkpoint") {
+                stopped(&place, status, number, "this checkpoint");
+                break;
+            }
+            fs::remove_dir_all(place.path("run")).unwrap();
+        }
+        // The checkpoint that was being written is whole.
+        let answer =
+            place.cloze("pretrain --resume --output-dir run --seed 1").refused(1, &["--seed"]);
+        assert!(!answer.stderr.contains("damaged"), "{}", answer.stderr);
+        let left = fs::read_dir(&directory).unwrap();
+        let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert!(left.into_iter().all(|name| !name.starts_with('.')));
+        fs::remove_dir_all(place.path("run")).unwrap();
+    }
+}
+
+/// A step of a quarter of a million sequences, which no test waits for.
+fn long_step(place: &Place) -> Running {
+    let options = RUN.replace("--train-batch-size 4", "--train-batch-size 262144");
+    let mut run = Running::start(place, &format!("{options} --num-train-steps 2 --output-dir run"));
+    run.wait_until(|| is_there(place, "run/vocab.txt"));
+    let status = format!("/proc/{}/status", run.0.id());
+    if fs::exists(&status).unwrap() {
+        // Until training begins, a signal ends the process.
+        run.wait_until(|| {
+            let status = fs::read_to_string(&status).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+            caught.is_some_and(|mask| mask >> 1 & 1 == 1 && mask >> 14 & 1 == 1)
+        });
+    } else {
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    run
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    let place = Place::with_vocab();
+    let mut run = long_step(&place);
+    run.signal("INT");
+    run.wait_until(|| place.read_text("said").contains("press Ctrl-C again to stop at once"));
+    std::thread::sleep(Duration::from_millis(1100));
+    run.signal("INT");
+    assert_eq!(run.ends().code(), Some(130));
+    assert!(!place.read_text("said").contains("stopped after step"));
+    assert!(!place.path("run/checkpoint").exists());
+}
+
+#[test]
+fn two_signals_within_a_second_are_one_request() {
+    let place = Place::with_vocab();
+    let mut run = long_step(&place);
+    run.signal("TERM");
+    run.wait_until(|| place.read_text("said").contains("signal again to stop at once"));
+    run.signal("TERM");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(run.0.try_wait().unwrap().is_none(), "{}", place.read_text("said"));
+}
+
+/// `nohup` has its command ignore SIGHUP.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_signal_that_is_ignored_stays_ignored() {
+    let place = Place::with_vocab();
+    let options = format!("{RUN} --num-train-steps 100000000 --eval-every 0 --log-every 1");
+    let script = format!("trap '' HUP; exec \"$0\" pretrain {options} --output-dir run");
+    let mut shell = Command::new("sh");
+    let shell = shell.args(["-c", &script, env!("CARGO_BIN_EXE_cloze")]);
+    let shell = shell.current_dir(place.path("")).stdin(Stdio::null()).stderr(Stdio::null());
+    let mut run = Running(shell.spawn().unwrap());
+    run.wait_until(|| is_there(&place, "run/metrics.jsonl"));
+    run.signal("HUP");
+    let length = || fs::metadata(place.path("run/metrics.jsonl")).unwrap().len();
+    let before = length();
+    run.wait_until(|| length() > before + 1000);
+}
