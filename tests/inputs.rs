@@ -58,7 +58,7 @@ fn a_pattern_reads_each_file_once() {
     for pattern in ["nest/**/*", "nest/**", "**/nest/**/*.txt", "nest nest/**/*"] {
         let (count, answer) = words(&place, pattern);
         assert_eq!(count, once, "{pattern}");
-        says(&answer, "the text of 2 files: read 2 files: 13 documents, 37 sentences, ");
+        says(&answer, "the text of 2 files: 13 documents, 37 sentences, ");
     }
     let (_, answer) = words(&place, "nest/**/*");
     assert!(!answer.stderr.contains("not read"), "{}", answer.stderr);
@@ -112,7 +112,7 @@ fn a_directory_holds_text_in_any_case_and_nothing_hidden() {
     let all: u64 = words_of_text(&place).parse().unwrap();
     let (count, answer) = words(&place, "texts");
     assert_eq!(count, (all + 3 + 2).to_string());
-    says(&answer, "the text of 3 files: read 3 files: 14 documents, 38 sentences, ");
+    says(&answer, "the text of 3 files: 14 documents, 38 sentences, ");
     let line = "not read as text, because it is hidden: `texts/.git`, `texts/.hidden.txt`; because of its \
                 extension: `texts/d.csv`";
     says(&answer, line);
@@ -325,7 +325,7 @@ fn a_carriage_return_ends_a_line_where_there_is_no_line_feed() {
     assert!(instances("mixed.txt") == expected);
     // A separator of Unicode ends no line: the command says that it read one document.
     place.write("unicode.txt", TEXT.replace('\n', "\u{2028}"));
-    says(&words(&place, "unicode.txt").1, "`unicode.txt`: read 1 file: 1 document, ");
+    says(&words(&place, "unicode.txt").1, "`unicode.txt`: 1 documents, ");
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn every_command_says_what_it_read() {
     let bytes = TEXT.len();
     place.write("texts/text.txt", TEXT);
     place.write("texts/d.csv", "");
-    let read = format!("`texts/text.txt`: read 1 file: 12 documents, 36 sentences, {bytes} bytes");
+    let read = format!("`texts/text.txt`: 12 documents, 36 sentences, {bytes} bytes");
     for command in [
         "vocab --input texts",
         "instances --vocab vocab.txt --input texts",
@@ -346,9 +346,9 @@ fn every_command_says_what_it_read() {
         says(&answer, &read);
         says(&answer, "not read as text, because of its extension: `texts/d.csv`");
     }
-    let expected = serde_json::json!({
-        "files": 1, "documents": 12, "sentences": 36, "bytes": bytes,
+    let expected = serde_json::json!([{
+        "name": "`texts/text.txt`", "files": 1, "documents": 12, "sentences": 36, "bytes": bytes,
         "skipped": [{"path": "texts/d.csv", "reason": "extension"}],
-    });
+    }]);
     assert_eq!(place.read_json("new/run.json")["read"], expected);
 }

@@ -200,11 +200,11 @@ fn the_run_says_what_it_read() {
     let bytes = place.read("text.txt").len();
     let read = &place.read_json("run/run.json")["read"];
     let expected = serde_json::json!(
-        {"files": 1, "documents": 12, "sentences": 36, "bytes": bytes, "skipped": []}
+        [{"name": "`text.txt`", "files": 1, "documents": 12, "sentences": 36, "bytes": bytes}]
     );
     assert_eq!(*read, expected);
     let answer = place.cloze("pretrain --resume --output-dir run").ok();
-    let line = format!("read 1 file: 12 documents, 36 sentences, {bytes} bytes");
+    let line = format!("`text.txt`: 12 documents, 36 sentences, {bytes} bytes");
     assert!(answer.stderr.contains(&line), "{}", answer.stderr);
 }
 

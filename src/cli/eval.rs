@@ -79,9 +79,7 @@ fn measure(args: &Args) -> cloze::Result<Evaluation> {
     let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
     let (answer, read) = evaluate(&model, &corpus, &settings, progress)?;
-    if !args.json {
-        print_line(format_args!("{}: read {}", corpus.name(), read));
-    }
+    print_line(read);
     Ok(answer)
 }
 

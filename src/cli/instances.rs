@@ -72,7 +72,7 @@ fn make(args: &Args, output: Option<Output>) -> cloze::Result<()> {
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
     let storage = Storage::TemporaryFile(place).unless_small(&corpus);
     let store = TokenStore::build(&corpus, &SentenceEncoder::of(&tokenizer), storage, progress)?;
-    print_line(format_args!("{}: read {}", corpus.name(), store.read_report(&corpus)));
+    print_line(store.read_report(&corpus));
     let documents = (0..store.documents() as u32).collect();
     let pairs = args.instance_options.pairs(args.max_seq_length as usize);
     let masks = args.instance_options.masks(args.max_predictions_per_seq as usize);

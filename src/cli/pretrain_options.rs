@@ -41,7 +41,8 @@ const SAVING: &str = "Saving";
 const WATCHING: &str = "Watching";
 
 options! {
-    /// Text: .txt and .jsonl files (also .gz), directories, patterns in quotes, - for standard input [default: the built-in stories]
+    /// Text: .txt and .jsonl files (also .gz), directories, patterns in quotes, - for standard input
+    /// [default: the built-in stories]
     #[arg(long, help_heading = READ, num_args = 1.., value_name = "PATH", conflicts_with = "instances")]
     input: Vec<String> => |o, inputs| o.input = InstanceSource::Text(inputs);
     #[command(flatten, next_help_heading = READ)]

@@ -51,7 +51,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let progress = &mut |done| terminal.progress("counting words", done, total);
     let Words { counts: words, read, .. } =
         args.threads.run(|| Ok(count_words(&corpus, normalizer, progress)?))?;
-    print_line(format_args!("{}: read {}", corpus.name(), read));
+    print_line(read);
     print_line(format_args!(
         "counted {} words, {} of them distinct",
         words.total(),

@@ -96,9 +96,10 @@ impl Corpus {
     }
 
     /// What was read, once `documents` and `sentences` are counted.
-    pub fn read_report(&self, documents: usize, sentences: usize) -> ReadReport {
-        let (files, bytes, skipped) = (self.files(), self.bytes(), self.skipped.to_vec());
-        ReadReport { files, documents, sentences, bytes, skipped }
+    pub fn read_report(&self, documents: u64, sentences: u64) -> ReadReport {
+        let files = self.files.iter().filter(|file| file.is_file()).count() as u64;
+        let (name, bytes, skipped) = (self.name(), self.bytes(), self.skipped.to_vec());
+        ReadReport { name, files, documents, sentences, bytes, skipped }
     }
 
     /// The name of the corpus in messages.
@@ -108,11 +109,6 @@ impl Corpus {
             [file] => file.name.display().to_string(),
             files => format!("the text of {} files", files.len()),
         }
-    }
-
-    /// The number of files, standard input among them; 0 for text in memory.
-    pub fn files(&self) -> usize {
-        self.files.iter().filter(|file| file.is_file()).count()
     }
 
     /// The same text, read with `invalid_utf8`. Text in memory is always valid.

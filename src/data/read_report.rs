@@ -8,36 +8,29 @@ use std::path::PathBuf;
 /// The most paths that a line names for one reason.
 const NAMED: usize = 5;
 
-/// What was read of a corpus. It is displayed as one line, without what was passed over, which
-/// [`Corpus::passed_over`](super::Corpus::passed_over) names.
+/// What was read of a corpus. It is displayed as one line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReadReport {
+    /// The name of the corpus in messages.
+    pub name: String,
     /// Files, standard input among them; 0 for text in memory.
-    pub files: usize,
+    pub files: u64,
     /// Documents that hold a sentence.
-    pub documents: usize,
+    pub documents: u64,
     /// Sentences.
-    pub sentences: usize,
+    pub sentences: u64,
     /// The size of the files in bytes, compressed ones as they are.
     pub bytes: u64,
     /// What was found among the inputs and not read.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
 }
 
 impl fmt::Display for ReadReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |number: u64, thing: &str| match number {
-            1 => format!("1 {thing}"),
-            _ => format!("{number} {thing}s"),
-        };
-        if self.files > 0 {
-            write!(out, "{}: ", count(self.files as u64, "file"))?;
-        }
-        let [documents, sentences] = [self.documents, self.sentences].map(|number| number as u64);
-        let (documents, sentences) = (count(documents, "document"), count(sentences, "sentence"));
-        write!(out, "{documents}, {sentences}, {}", count(self.bytes, "byte"))
+        let Self { name, documents, sentences, bytes, .. } = self;
+        write!(out, "{name}: {documents} documents, {sentences} sentences, {bytes} bytes")
     }
 }
 
@@ -166,15 +159,6 @@ mod tests {
             tally.add(&chunk);
             assert_eq!((tally.documents, tally.sentences), (5, 7), "{bounds:b}");
         }
-    }
-
-    #[test]
-    fn it_is_one_line() {
-        let mut read =
-            ReadReport { files: 1, documents: 2, sentences: 30, bytes: 400, ..Default::default() };
-        assert_eq!(read.to_string(), "1 file: 2 documents, 30 sentences, 400 bytes");
-        (read.files, read.documents) = (0, 1);
-        assert_eq!(read.to_string(), "1 document, 30 sentences, 400 bytes");
     }
 
     #[test]

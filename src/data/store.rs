@@ -175,7 +175,7 @@ impl TokenStore {
 
     /// What was read of `corpus`, which the store was built of: documents and sentences that have a token.
     pub fn read_report(&self, corpus: &Corpus) -> ReadReport {
-        corpus.read_report(self.documents(), self.sentences())
+        corpus.read_report(self.documents() as u64, self.sentences() as u64)
     }
 
     /// Why the store found in the file could not be used, when this one replaced it.

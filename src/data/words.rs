@@ -54,8 +54,5 @@ pub fn count_words(
     if words.distinct() == 0 {
         return Err(DataError::NoSentence(corpus.name()));
     }
-    Ok(Words {
-        counts: words,
-        read: corpus.read_report(tally.documents as usize, tally.sentences as usize),
-    })
+    Ok(Words { counts: words, read: corpus.read_report(tally.documents, tally.sentences) })
 }

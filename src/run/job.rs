@@ -46,9 +46,6 @@ pub trait Job: Sized {
     /// The same, when nothing else of the job is needed any more.
     fn into_tokenizer(self) -> Tokenizer;
 
-    /// What was read of text to train on; `None` when no text was read.
-    fn read(&self) -> Option<&ReadReport>;
-
     /// Digest of vocabulary and data: a run that is resumed must find the same.
     fn data(&self) -> Digest;
 
@@ -83,6 +80,9 @@ pub trait Job: Sized {
         bert: &Bert,
         should_stop: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Evaluation>, Interrupted>;
+
+    /// What was read, for `run.json`; empty when there was no text.
+    fn read(&self) -> &[ReadReport];
 
     /// A held-out sentence with one word replaced by `[MASK]`, and that word.
     fn sample(&self) -> Option<(String, String)>;

@@ -28,11 +28,11 @@ pub struct RunJson<O> {
     pub directory: Option<PathBuf>,
     /// Every setting.
     pub options: O,
-    /// What was read of the text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub read: Option<ReadReport>,
     /// The model's configuration.
     pub config: Value,
+    /// What was read, text to train on before text to evaluate on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<ReadReport>,
     /// Where the run was made longer. The settings alone do not give such a run again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Extension>,
@@ -87,8 +87,8 @@ impl<O: RunOptions> RunJson<O> {
             command: command.into(),
             directory: std::env::current_dir().ok(),
             options: options.clone(),
-            read: None,
             config: as_written(config),
+            read: Vec::new(),
             extensions: Vec::new(),
             has_checkpoint: false,
             model_sha256: None,

@@ -208,7 +208,7 @@ impl<'o, J: Job> Run<'o, J> {
             metrics_bytes: 0,
         };
         let mut json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
-        json.read = job.read().cloned();
+        json.read = job.read().to_vec();
         Ok(Self { options, job, json, trainer, progress, lines: Vec::new() })
     }
 

@@ -32,9 +32,8 @@ pub struct PretrainingJob {
     /// Held-out instances, drawn once.
     held_out: Vec<Batch>,
     evaluator: Option<Evaluator<Pretraining>>,
-    /// What was read of the text to train on.
-    read: Option<ReadReport>,
     data: Digest,
+    read: Vec<ReadReport>,
 }
 
 impl Job for PretrainingJob {
@@ -63,20 +62,20 @@ impl Job for PretrainingJob {
         let mut data = Sha256::new();
         tokenizer.vocabulary().write(&mut data).expect("a digest takes every byte");
         let holds_out = eval_corpus.is_none();
-        let mut read = None;
+        let mut read = Vec::new();
         let (stream, mut held_out) = match corpus {
             Some(corpus) => {
-                let (store, report) =
-                    tokenize(&corpus, &tokenizer, store_path(options, "train"), observer)?;
+                let store = tokenize(&corpus, &tokenizer, store_path(options, "train"), observer)?;
                 add_store(&store, &mut data);
-                read = Some(report);
+                read.push(store.read_report(&corpus));
                 from_text(options, store, &corpus.name(), holds_out, &tokenizer, observer)?
             }
             None => (from_instances(options, &tokenizer, &mut data, observer)?, None),
         };
         if let Some(corpus) = eval_corpus {
-            let (store, _) = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
+            let store = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
             add_store(&store, &mut data);
+            read.push(store.read_report(&corpus));
             let all = (0..store.documents() as u32).collect();
             held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
         }
@@ -89,7 +88,7 @@ impl Job for PretrainingJob {
             _ => Some(Pretraining::evaluator(&bert, recipe.evaluation_shape())?),
         };
         let data = data.finish();
-        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, read, data }, bert))
+        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data, read }, bert))
     }
 
     fn objective(&self, bert: &Bert) -> Result<Pretraining, GraphError> {
@@ -103,10 +102,6 @@ impl Job for PretrainingJob {
 
     fn into_tokenizer(self) -> Tokenizer {
         self.tokenizer
-    }
-
-    fn read(&self) -> Option<&ReadReport> {
-        self.read.as_ref()
     }
 
     fn data(&self) -> Digest {
@@ -150,6 +145,10 @@ impl Job for PretrainingJob {
         let Some(evaluator) = &mut self.evaluator else { return Ok(None) };
         let go_on = |batch| if should_stop() { Err(Interrupted) } else { Ok(batch) };
         evaluator.evaluate(&bert.parameters, self.held_out.iter().map(go_on)).map(Some)
+    }
+
+    fn read(&self) -> &[ReadReport] {
+        &self.read
     }
 
     fn sample(&self) -> Option<(String, String)> {
@@ -214,8 +213,7 @@ fn from_instances(
     Ok(InstanceStream::File(Box::new(instances)))
 }
 
-/// The stream drawn from the text in `store`, called `name` in errors, and a sampler over the
-/// documents that are held out, if any.
+/// The stream drawn from the text in `store`, called `name` in errors, and a sampler over the documents that are held out, if any.
 fn from_text(
     options: &PretrainingOptions,
     store: Arc<TokenStore>,

@@ -1,7 +1,7 @@
 //! From text to token stores and samplers, with some documents held out.
 
 use super::options::PretrainingOptions;
-use crate::data::{Corpus, DataError, ReadReport, Sampler, SentenceEncoder, Storage, TokenStore};
+use crate::data::{Corpus, DataError, Sampler, SentenceEncoder, Storage, TokenStore};
 use crate::run::error::RunError;
 use crate::run::observer::{Event, Observer};
 use crate::system::digest::Sha256;
@@ -15,13 +15,13 @@ pub(super) fn store_path(options: &PretrainingOptions, name: &str) -> Option<Pat
 }
 
 /// The tokens of `corpus`: in memory when the text is small, else in the file `path`, which another run on the same
-/// text uses again. Without a path, a temporary file takes its place. Beside them, what was read.
+/// text uses again. Without a path, a temporary file takes its place.
 pub(super) fn tokenize(
     corpus: &Corpus,
     tokenizer: &Tokenizer,
     path: Option<PathBuf>,
     observer: &mut dyn Observer,
-) -> Result<(Arc<TokenStore>, ReadReport), RunError> {
+) -> Result<Arc<TokenStore>, RunError> {
     let total = corpus.bytes();
     let progress = &mut |work: &'static str, done| {
         observer.observe(Event::Progress { work, done, total });
@@ -39,10 +39,12 @@ pub(super) fn tokenize(
     if let Some(error) = store.replaced() {
         observer.observe(Event::Warning(&format!("{error}; it was made anew from the text")));
     }
-    let read = store.read_report(corpus);
-    let note = format!("{}: read {read}; {} tokens", corpus.name(), store.tokens());
-    observer.observe(Event::Note(&note));
-    Ok((Arc::new(store), read))
+    observer.observe(Event::Note(&format!(
+        "{}, {} tokens",
+        store.read_report(corpus),
+        store.tokens()
+    )));
+    Ok(Arc::new(store))
 }
 
 /// A sampler over `documents` of `store`. `origin` is named in errors.
