@@ -79,7 +79,9 @@ fn measure(args: &Args) -> cloze::Result<Evaluation> {
     let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
     let (answer, read) = evaluate(&model, &corpus, &settings, progress)?;
-    print_line(read);
+    if !args.json {
+        print_line(read);
+    }
     Ok(answer)
 }
 
