@@ -1,4 +1,4 @@
-//! Text, plain and as JSON Lines: no sentence is blank.
+//! Text, plain, as JSON Lines and compressed: no sentence is blank, and both readings give one digest.
 #![no_main]
 
 mod place;
@@ -7,7 +7,7 @@ use cloze::data::{Chunk, Corpus, DataError, Part};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    for name in ["text.txt", "text.jsonl"] {
+    for name in ["text.txt", "text.jsonl", "text.txt.gz", "text.jsonl.gz"] {
         let path = place::write(name, data).display().to_string();
         let corpus = Corpus::from_inputs(&[path]).expect("it is there");
         let check = |chunk: &Chunk<'_>| {
@@ -15,6 +15,9 @@ fuzz_target!(|data: &[u8]| {
                 assert!(!matches!(part, Part::Sentence(text) if text.trim().is_empty()));
             })
         };
-        let _ = corpus.map_chunks(check, |()| Ok::<_, DataError>(()), &mut |_| {});
+        let read = corpus.map_chunks(check, |()| Ok::<_, DataError>(()), &mut |_| {});
+        if let Ok(digest) = read {
+            assert_eq!(digest, corpus.digest(&mut |_| {}).expect("it was read before"));
+        }
     }
 });
