@@ -23,7 +23,7 @@ mod vocab;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cloze::data::InvalidUtf8;
-use cloze::report::print_line;
+use cloze::report::{print_line, wrap_help};
 use cloze::system::threads::Pool;
 use cloze::tasks::Model;
 use cloze::tensor::kernels::Simd;
@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 /// Plain text in, pretrained BERT out, on a CPU.
 #[derive(Parser)]
-#[command(name = "cloze", version, max_term_width = 100)]
+#[command(name = "cloze", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -110,12 +110,28 @@ pub fn main() -> ExitCode {
 /// The command line. Options that several commands share are not among those of `cloze pretrain -h`.
 fn command() -> clap::Command {
     let shared = ["invalid_utf8", "masked_lm_prob", "short_seq_prob", "whole_word_mask", "no_nsp"];
-    Cli::command().mut_subcommand("pretrain", |pretrain| {
-        pretrain.mut_args(|option| match shared.contains(&option.get_id().as_str()) {
-            true => option.hide_short_help(true),
-            false => option,
+    Cli::command()
+        .mut_subcommand("pretrain", |pretrain| {
+            pretrain.mut_args(|option| match shared.contains(&option.get_id().as_str()) {
+                true => option.hide_short_help(true),
+                false => option,
+            })
         })
-    })
+        .mut_subcommands(|command| command.next_line_help(true).mut_args(fit))
+}
+
+/// The option with its help, and its default, in lines that fit the terminal.
+fn fit(option: clap::Arg) -> clap::Arg {
+    /// Columns before the help of an option.
+    const INDENT: usize = 10;
+    let Some(help) = option.get_help() else { return option };
+    let mut text = help.to_string();
+    let defaults = option.get_default_values();
+    let shown = option.get_action().takes_values() && !option.is_hide_default_value_set();
+    if let (true, Some(default)) = (shown, defaults.first()) {
+        text += &format!(" [default: {}]", default.display());
+    }
+    option.help(wrap_help(&text, INDENT)).hide_default_value(true)
 }
 
 /// An unknown option is part of the name of a known one, such as `--batch-size` of `--train-batch-size`: says so.

@@ -7,7 +7,7 @@ mod summary;
 mod terminal;
 mod work;
 
-pub use print_line::print_line;
+pub use print_line::{print_line, wrap_help};
 pub use shell::quote;
 pub use summary::summary;
 pub use terminal::Terminal;

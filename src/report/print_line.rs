@@ -1,10 +1,10 @@
 //! What is said on standard error.
 
+use console::Term;
 use indicatif::ProgressBar;
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
-use terminal_size::{Width, terminal_size_of};
 use textwrap::{Options, WordSeparator, WordSplitter};
 
 /// The bar that lines must not mix with.
@@ -33,9 +33,23 @@ pub(super) fn set_bar(bar: Option<ProgressBar>) {
 
 /// Columns of the terminal on standard error; `None` when it is none.
 pub(super) fn width() -> Option<usize> {
-    let stderr = std::io::stderr();
-    let (Width(columns), _) = terminal_size_of(&stderr).filter(|_| stderr.is_terminal())?;
+    columns(&Term::stderr())
+}
+
+fn columns(term: &Term) -> Option<usize> {
+    let (_, columns) = term.size_checked().filter(|_| term.is_term())?;
     (columns > 0).then_some(columns.into())
+}
+
+/// A line of help: `text` broken between words, so that it fits the terminal on standard output (100 columns at
+/// most, and where there is no terminal) beside an indent of `indent` columns.
+pub fn wrap_help(text: &str, indent: usize) -> String {
+    let width = columns(&Term::stdout()).unwrap_or(100).min(100);
+    let options = Options::new(width.saturating_sub(indent).max(20))
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(text, options)
 }
 
 /// `text` in lines of at most `width` columns, broken between words. The rest of a line is indented by two more
