@@ -8,14 +8,12 @@ use crate::system::digest::Digest;
 use crate::system::files::{self, FileError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// `run.json` of a run with the settings `O`.
-// A damaged name of a field must not pass for a field that is missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RunJson<O> {
     /// The version of this crate that began the run.
@@ -47,6 +45,9 @@ pub struct RunJson<O> {
     /// SHA-256 of the other files that the model is read from, by name, once the run is finished.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
 /// The job of a `run.json` that names none: versions before 0.2 knew no other.
@@ -94,6 +95,7 @@ impl<O: RunOptions> RunJson<O> {
             extensions: Vec::new(),
             has_checkpoint: false,
             model_sha256: None,
+            unknown: Map::new(),
             files: BTreeMap::new(),
         }
     }
@@ -133,6 +135,20 @@ impl<O: RunOptions> RunJson<O> {
 }
 
 impl<O: DeserializeOwned> RunJson<O> {
+    /// Refuses fields that this version does not know: a damaged name must not pass for a field that is missing.
+    ///
+    /// # Errors
+    /// [`RunJsonError::Malformed`], naming the field.
+    pub fn check_fields(&self, run: &Path) -> Result<(), RunJsonError> {
+        match self.unknown.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(RunJsonError::Malformed {
+                path: run.join("run.json"),
+                message: format!("unknown field `{name}`"),
+            }),
+        }
+    }
+
     /// Reads the `run.json` of the run directory `run`.
     ///
     /// # Errors

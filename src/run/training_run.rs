@@ -81,6 +81,7 @@ pub fn resume<J: Job>(
     let path = options.output_dir().expect("a run in memory cannot be resumed");
     let directory = RunDirectory::existing(path)?;
     let before = RunJson::<J::Options>::read(path)?;
+    before.check_fields(path)?;
     let num_train_steps = before.options.recipe().schedule.num_train_steps;
     let longer = options.recipe().schedule.num_train_steps > num_train_steps;
     let mut differ = differences(&before.options, options);
