@@ -6,7 +6,8 @@
 
 use super::corpus::Corpus;
 use super::error::DataError;
-use super::reader::{Chunk, Part};
+use super::part::Part;
+use super::reader::Chunk;
 use super::sentence_encoder::SentenceEncoder;
 use super::store_format::{MAGIC, VERSION};
 use crate::system::digest::{Digest, Sha256};

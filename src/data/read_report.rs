@@ -1,6 +1,6 @@
 //! What was read of a corpus, and what was passed over and why.
 
-use super::reader::Part;
+use super::part::Part;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;

@@ -6,6 +6,7 @@
 
 use super::corpus::{Corpus, InvalidUtf8};
 use super::error::DataError;
+use super::part::Part;
 use super::sentences::{Lines, SAMPLE_BYTES};
 use super::text_field::{decode, text_field};
 use super::text_file::{OpenText, TextFile, TextFormat};
@@ -30,16 +31,6 @@ pub struct Chunk<'c> {
     /// What the lines are; `None` for a chunk that is a whole file, which is judged when it is split.
     lines: Option<Lines>,
     invalid_utf8: InvalidUtf8,
-}
-
-/// A part of a [`Chunk`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part<'t> {
-    /// The end of a document. Sentences between two boundaries belong to one document, also across
-    /// chunks.
-    Boundary,
-    /// A sentence, trimmed and not empty.
-    Sentence(&'t str),
 }
 
 impl Corpus {

@@ -2,8 +2,9 @@
 
 use super::corpus::Corpus;
 use super::error::DataError;
+use super::part::Part;
 use super::read_report::{ChunkTally, ReadReport, Tally};
-use super::reader::{Chunk, Part};
+use super::reader::Chunk;
 use crate::tokenizer::{Normalizer, WordCounts};
 use std::sync::Mutex;
 
