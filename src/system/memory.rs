@@ -48,7 +48,7 @@ fn available() -> Option<u64> {
 }
 
 /// Bytes that `ulimit -v` still allows; `None` without a limit.
-fn address_space() -> Option<u64> {
+pub(super) fn address_space() -> Option<u64> {
     let text = fs::read_to_string("/proc/self/limits").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Max address space"))?;
     let limit: u64 = line.split_whitespace().next()?.parse().ok()?;

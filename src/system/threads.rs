@@ -3,7 +3,12 @@
 //! Every helper gives each task its own part of the outputs and lets it fold its inputs in index
 //! order, so that how many tasks there are never reaches a result.
 
+use super::memory;
+use std::error::Error;
 use std::ops::Range;
+
+/// Bytes of the stack of a thread.
+const STACK: usize = 2 << 20;
 
 /// A pool of worker threads.
 pub struct Pool(rayon::ThreadPool);
@@ -13,7 +18,7 @@ pub struct Pool(rayon::ThreadPool);
 #[error("cannot start {threads} threads: {source}; try a smaller 'threads'")]
 pub struct PoolError {
     threads: usize,
-    source: rayon::ThreadPoolBuildError,
+    source: Box<dyn Error + Send + Sync>,
 }
 
 impl Pool {
@@ -22,11 +27,19 @@ impl Pool {
     /// # Errors
     /// [`PoolError`] when the threads cannot be started.
     pub fn new(threads: usize) -> Result<Self, PoolError> {
+        // Where stacks take all the memory that is allowed, the threads that have started cannot allocate and
+        // end the process. So what cannot fit is refused before the first thread starts.
+        let needed = threads.saturating_mul(STACK) as u64;
+        if memory::address_space().is_some_and(|left| needed > left / 2) {
+            let source = "their stacks need more memory than `ulimit -v` allows".into();
+            return Err(PoolError { threads, source });
+        }
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
+            .stack_size(STACK)
             .build()
             .map(Self)
-            .map_err(|source| PoolError { threads, source })
+            .map_err(|source| PoolError { threads, source: source.into() })
     }
 
     /// Runs `work` with this pool as the current one.
