@@ -13,6 +13,14 @@ use std::time::Duration;
 
 const SIGNALS: [(&str, i32); 3] = [("HUP", 1), ("INT", 2), ("TERM", 15)];
 
+/// The signals that this process does not ignore: under `nohup`, programs ignore SIGHUP, and so does what they start.
+fn signals() -> impl Iterator<Item = (&'static str, i32)> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    SIGNALS.into_iter().filter(move |(name, _)| *name != "HUP" || ignored & 1 == 0)
+}
+
 /// A process that is killed when the test ends, even by a panic.
 struct Running(Child);
 
@@ -77,7 +85,7 @@ fn while_reading_the_process_ends_at_once_and_leaves_nothing() {
     let place = Place::new();
     place.write("long.txt", place::TEXT.repeat(50_000));
     let reading = "--input long.txt --model tiny.json --max-seq-length 32 --output-dir run";
-    for (name, number) in SIGNALS {
+    for (name, number) in signals() {
         let mut run = Running::start(&place, reading);
         std::thread::sleep(Duration::from_millis(50));
         run.signal(name);
@@ -89,7 +97,7 @@ fn while_reading_the_process_ends_at_once_and_leaves_nothing() {
 #[test]
 fn while_training_the_step_is_finished_and_saved() {
     let place = Place::with_vocab();
-    for (name, number) in SIGNALS {
+    for (name, number) in signals() {
         let endless = format!("{RUN} --num-train-steps 100000000 --eval-every 0 --log-every 1");
         let mut run = Running::start(&place, &format!("{endless} --output-dir run"));
         run.wait_until(|| is_there(&place, "run/metrics.jsonl"));
@@ -108,11 +116,12 @@ fn while_evaluating_the_evaluation_is_left_and_done_again() {
          --max-eval-steps 100000"
     );
     place.cloze(&format!("pretrain {options} --output-dir whole")).ok();
-    for (name, number) in SIGNALS {
+    for (name, number) in signals() {
         let mut run = Running::start(&place, &format!("{options} --output-dir run"));
-        // The log line of step 1 is there: its evaluation has begun.
-        run.wait_until(|| is_there(&place, "run/metrics.jsonl"));
-        std::thread::sleep(Duration::from_millis(20));
+        // The log line of step 1 is written: its evaluation begins, and takes more than a second.
+        let metrics = place.path("run/metrics.jsonl");
+        run.wait_until(|| fs::metadata(&metrics).is_ok_and(|file| file.len() > 0));
+        std::thread::sleep(Duration::from_millis(100));
         run.signal(name);
         stopped(&place, run.ends(), number, "this batch of the evaluation");
         assert_eq!(place.metrics("run").len(), 1, "no line of the evaluation");
@@ -130,7 +139,7 @@ fn while_saving_the_checkpoint_is_finished() {
     place.write("wide.json", place::CONFIG.replace("16", "512").replace("32,", "2048,"));
     let options = RUN.replace("tiny.json", "wide.json");
     let directory = place.path("run/checkpoint");
-    for (name, number) in SIGNALS {
+    for (name, number) in signals() {
         // A signal may come a moment late.
         for attempt in 0.. {
             let more = "--num-train-steps 1000 --save-checkpoints-steps 1 --eval-every 0";

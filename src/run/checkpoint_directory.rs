@@ -92,7 +92,7 @@ impl CheckpointDirectory {
                 }
                 Err(error) => return Err(error),
             };
-            note(&format!("warning: {message}; it is set aside, and the one before is used"));
+            note(&format!("{message}; it is set aside, and the one before is used"));
             let aside = path.with_extension("ckpt.damaged");
             fs::rename(path, &aside).map_err(|error| FileError::io("rename", path, error))?;
         }
