@@ -8,6 +8,7 @@
 
 pub mod bert;
 pub mod config;
+mod config_defaults;
 mod config_error;
 mod element_type;
 pub mod embeddings;
