@@ -101,10 +101,11 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
     let sample = options.sample.clone().or_else(|| stories.then(|| fox.to_string()));
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     if args.quiet {
-        let outcome = train(&args, &options, resumes, &pool, StopOnSignal::quiet(()));
+        let watcher = watch(StopOnSignal::quiet(()), &args, resumes);
+        let outcome = train(&args, &options, resumes, &pool, watcher);
         return outcome.map(|(status, _)| status);
     }
-    let watcher = StopOnSignal::new(Terminal::new(sample));
+    let watcher = watch(StopOnSignal::new(Terminal::new(sample)), &args, resumes);
     let (status, finished) = train(&args, &options, resumes, &pool, watcher)?;
     if let Some((finished, watcher)) = finished {
         // On the threads of the run: the machine may not give any more.
@@ -113,6 +114,11 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
         say(&format!("SHA-256 of model.safetensors: {}", finished.model_sha256));
     }
     Ok(status)
+}
+
+/// Lets a signal that comes before a new run begins remove what was created for it.
+fn watch<O>(watcher: StopOnSignal<O>, args: &Args, resumes: bool) -> StopOnSignal<O> {
+    if resumes { watcher } else { watcher.of_new_run(&args.output_dir) }
 }
 
 /// The finished run with its observer, if it finished.
