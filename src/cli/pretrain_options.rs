@@ -56,7 +56,7 @@ options! {
     /// Batches, of --train-batch-size sequences, of one evaluation, at most
     #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 100, value_name = "N")]
     max_eval_steps: usize => |o, steps| o.max_eval_steps = steps;
-    /// Train on exactly these instances, as `cloze instances` writes them
+    /// Train on exactly these instances, as `cloze instances` writes them (also .gz; - for standard input)
     #[arg(long, help_heading = READ, hide_short_help = true, value_name = "FILE")]
     instances: Option<PathBuf> => |o, file| if let Some(file) = file {
         o.input = InstanceSource::Instances { file, shuffle: true };

@@ -1,7 +1,8 @@
 //! Errors of reading text and instances.
 
 use crate::system::files::FileError;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 /// An error of reading text or instances.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,12 @@ pub enum DataError {
         /// What is wrong.
         message: String,
     },
+    /// A gzip file that is not called one.
+    #[error(
+        "`{}` is compressed by gzip, but its name does not end in .gz; rename it, or decompress it",
+        .0.display()
+    )]
+    Misnamed(PathBuf),
     /// Standard input that holds nothing.
     #[error(
         "standard input is empty; pipe the text into the command (a run that read standard input is resumed \
@@ -126,4 +133,17 @@ pub enum DataError {
     /// A file of instances that holds none.
     #[error("`{}` holds no instance", .0.display())]
     NoInstance(PathBuf),
+}
+
+impl DataError {
+    /// The error of a read of `path` that failed.
+    pub(super) fn read(path: &Path, compressed: bool, error: io::Error) -> Self {
+        use ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        match error.kind() {
+            InvalidData | InvalidInput | UnexpectedEof if compressed => {
+                Self::Damaged { path: path.into(), message: error.to_string() }
+            }
+            _ => FileError::io("read", path, error).into(),
+        }
+    }
 }

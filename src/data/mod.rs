@@ -37,6 +37,7 @@ pub mod stories;
 mod stream;
 mod text_field;
 mod text_file;
+mod whole_text;
 mod words;
 
 pub use batch::Batch;
@@ -54,4 +55,5 @@ pub use sentence_encoder::SentenceEncoder;
 pub use sentences::Lines;
 pub use store::{Progress, Storage, TokenStore};
 pub use stream::{InstanceStream, StreamPosition};
+pub use whole_text::read_text;
 pub use words::{Words, count_words};

@@ -4,7 +4,7 @@ use super::model::model;
 use super::options::{InstanceSource, ModelSource, PretrainingOptions, VocabularySource};
 use super::recipe::PretrainingRecipe;
 use super::sample::sample;
-use super::text::{add_store, sampler, store_path, tokenize};
+use super::text::{add_store, remove_tokens, sampler, tokenize};
 use crate::autodiff::{GraphError, Mode};
 use crate::data::stories::STORIES;
 use crate::data::{
@@ -16,7 +16,6 @@ use crate::run::error::RunError;
 use crate::run::job::{Interrupted, Job};
 use crate::run::observer::{Event, Observer};
 use crate::system::digest::{Digest, Sha256};
-use crate::system::files::FileError;
 use crate::tokenizer::Tokenizer;
 use crate::train::evaluation::{Evaluation, Evaluator};
 use crate::train::pretraining::Pretraining;
@@ -53,10 +52,20 @@ impl Job for PretrainingJob {
         for note in corpus.iter().chain(&eval_corpus).filter_map(Corpus::passed_over) {
             observer.observe(Event::Note(&note));
         }
-        if [options.text_inputs(), &options.eval_input].concat().iter().any(|input| input == "-") {
+        let reads_instances = matches!(
+            &options.input,
+            InstanceSource::Instances { file, .. } if file.as_os_str() == "-"
+        );
+        let texts = [options.text_inputs(), &options.eval_input].concat();
+        if reads_instances || texts.iter().any(|input| input == "-") {
             observer.observe(Event::Note(
                 "to resume or verify this run, give the same text on standard input again",
             ));
+        }
+        for (name, corpus) in [("train", &corpus), ("eval", &eval_corpus)] {
+            if corpus.is_none() {
+                remove_tokens(options, name);
+            }
         }
         let (bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
         let mut data = Sha256::new();
@@ -65,7 +74,7 @@ impl Job for PretrainingJob {
         let mut read = Vec::new();
         let (stream, mut held_out) = match corpus {
             Some(corpus) => {
-                let store = tokenize(&corpus, &tokenizer, store_path(options, "train"), observer)?;
+                let store = tokenize(&corpus, &tokenizer, (options, "train"), observer)?;
                 add_store(&store, &mut data);
                 read.push(store.read_report(&corpus));
                 from_text(options, store, &corpus.name(), holds_out, &tokenizer, observer)?
@@ -73,7 +82,7 @@ impl Job for PretrainingJob {
             None => (from_instances(options, &tokenizer, &mut data, observer)?, None),
         };
         if let Some(corpus) = eval_corpus {
-            let store = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
+            let store = tokenize(&corpus, &tokenizer, (options, "eval"), observer)?;
             add_store(&store, &mut data);
             read.push(store.read_report(&corpus));
             let all = (0..store.documents() as u32).collect();
@@ -192,9 +201,7 @@ fn from_instances(
         unreachable!("everything else is text")
     };
     let recipe = &options.recipe;
-    let mut bytes = InstanceFile::open_file(file)?;
-    std::io::copy(&mut bytes, data).map_err(|error| FileError::io("read", file, error))?;
-    let instances = InstanceFile::open(
+    let mut instances = InstanceFile::open(
         file,
         tokenizer.vocabulary(),
         recipe.training.max_seq_length,
@@ -202,6 +209,7 @@ fn from_instances(
         *shuffle,
         recipe.training.seed,
     )?;
+    instances.copy_to(data)?;
     observer.observe(Event::Note(&format!("{} instances", instances.len())));
     match (instances.pairs(), recipe.no_nsp) {
         (0, false) => return Err(RunError::InstancesWithoutPairs(file.clone())),

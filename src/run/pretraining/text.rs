@@ -10,30 +10,41 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Where the tokens of a large text go: a file of the run directory called `name`.
-pub(super) fn store_path(options: &PretrainingOptions, name: &str) -> Option<PathBuf> {
+fn store_path(options: &PretrainingOptions, name: &str) -> Option<PathBuf> {
     Some(options.output_dir.as_ref()?.join("tokens").join(format!("{name}.tokens")))
 }
 
-/// The tokens of `corpus`: in memory when the text is small, else in the file `path`, which another run on the same
-/// text uses again. Without a path, a temporary file takes its place.
+/// Removes the tokens called `name` that another run left in the run directory, and their directory when it is
+/// empty. The caller holds the lock of the run directory.
+pub(super) fn remove_tokens(options: &PretrainingOptions, name: &str) {
+    let Some(path) = store_path(options, name) else { return };
+    // A file that cannot be removed costs room, not the run.
+    let _ = std::fs::remove_file(&path);
+    if let Some(directory) = path.parent() {
+        let _ = std::fs::remove_dir(directory);
+    }
+}
+
+/// The tokens of `corpus`: in memory when the text is small, else in a file of the run directory called `name`, which
+/// another run on the same text uses again. Without a run directory, a temporary file takes its place.
 pub(super) fn tokenize(
     corpus: &Corpus,
     tokenizer: &Tokenizer,
-    path: Option<PathBuf>,
+    (options, name): (&PretrainingOptions, &str),
     observer: &mut dyn Observer,
 ) -> Result<Arc<TokenStore>, RunError> {
     let total = corpus.bytes();
     let progress = &mut |work: &'static str, done| {
         observer.observe(Event::Progress { work, done, total });
     };
-    let storage = match &path {
-        Some(path) => Storage::File(path.clone()),
+    let storage = match store_path(options, name) {
+        Some(path) => Storage::File(path),
         None => Storage::TemporaryFile(std::env::temp_dir()),
     };
     let storage = storage.unless_small(corpus);
-    if let (Storage::Memory, Some(path)) = (&storage, path) {
+    if storage == Storage::Memory {
         // A killed run on a larger text may have left its tokens here.
-        let _ = std::fs::remove_file(path);
+        remove_tokens(options, name);
     }
     let store = TokenStore::build(corpus, &SentenceEncoder::of(tokenizer), storage, progress)?;
     if let Some(error) = store.replaced() {
