@@ -45,6 +45,9 @@ pub struct Progress {
     pub evaluation_due: bool,
     /// The length of `metrics.jsonl`.
     pub metrics_bytes: u64,
+    /// SHA-256 of these bytes in hexadecimal; `None` in checkpoints of older versions.
+    #[serde(default)]
+    pub metrics_sha256: Option<String>,
 }
 
 /// What comes before the numbers.
@@ -301,6 +304,7 @@ pub(super) mod tests {
             evaluation: None,
             evaluation_due: false,
             metrics_bytes: 7,
+            metrics_sha256: Some("ab".repeat(32)),
         };
         CheckpointHeader::new("a".into(), "b".into(), parameters, step, progress)
     }

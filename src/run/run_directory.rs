@@ -3,10 +3,11 @@
 //! `config.json`, `model.safetensors` and the tokenizer's files; `run.json` (every setting, the
 //! version, the command to reproduce it), `metrics.jsonl`, `checkpoint/`, and the lock file.
 
+use crate::system::digest::{Digest, Sha256};
 use crate::system::files::{self, FileError};
 use crate::system::lock::{Lock, LockError};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// The directory that a run writes into.
@@ -183,8 +184,12 @@ impl RunDirectory {
     /// [`FileError`].
     pub fn metrics(&self) -> Result<MetricsFile, FileError> {
         let path = self.path.join("metrics.jsonl");
-        let file = fs::OpenOptions::new().create(true).append(true).open(&path);
-        Ok(MetricsFile { file: file.map_err(|e| FileError::io("open", &path, e))?, path })
+        let file = fs::OpenOptions::new().create(true).append(true).read(true).open(&path);
+        let file = file.map_err(|error| FileError::io("open", &path, error))?;
+        let mut digest = Sha256::new();
+        let read = io::copy(&mut &file, &mut digest);
+        read.map_err(|error| FileError::io("read", &path, error))?;
+        Ok(MetricsFile { path, file, digest })
     }
 
     /// Opens `metrics.jsonl` for appending, cut back to its first `length` bytes. With fewer there,
@@ -193,15 +198,16 @@ impl RunDirectory {
     /// # Errors
     /// [`FileError`].
     pub fn metrics_cut_to(&self, length: u64) -> Result<(MetricsFile, bool), FileError> {
-        let metrics = self.metrics()?;
+        let path = self.path.join("metrics.jsonl");
         // Windows does not cut a file through a handle that may only append.
-        let cut = fs::OpenOptions::new().write(true).open(&metrics.path).and_then(|file| {
+        let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let cut = file.and_then(|file| {
             let there = file.metadata()?.len();
             file.set_len(length.min(there))?;
             Ok(there >= length)
         });
-        let whole = cut.map_err(|error| FileError::io("cut", &metrics.path, error))?;
-        Ok((metrics, whole))
+        let whole = cut.map_err(|error| FileError::io("cut", &path, error))?;
+        Ok((self.metrics()?, whole))
     }
 }
 
@@ -229,6 +235,8 @@ fn remove_temporary_files(run: &Path) -> Result<(), FileError> {
 pub struct MetricsFile {
     path: PathBuf,
     file: File,
+    /// Of all bytes of the file.
+    digest: Sha256,
 }
 
 impl MetricsFile {
@@ -241,7 +249,14 @@ impl MetricsFile {
         text.push('\n');
         // One write, so that a line is never seen in part.
         let written = self.file.write_all(text.as_bytes());
-        written.map_err(|error| FileError::io("append to", &self.path, error))
+        written.map_err(|error| FileError::io("append to", &self.path, error))?;
+        self.digest.update(text.as_bytes());
+        Ok(())
+    }
+
+    /// The digest of the bytes that were there when the file was opened, and of all lines since.
+    pub fn digest(&self) -> Digest {
+        self.digest.clone().finish()
     }
 
     /// Makes all lines durable; returns the length of the file.
@@ -308,7 +323,9 @@ mod tests {
         );
         let (mut metrics, whole) = run.metrics_cut_to(6).unwrap();
         assert!(whole && metrics.sync().unwrap() == 6);
+        assert_eq!(metrics.digest(), Digest::of(b"[1,2]\n"));
         metrics.append(&[4]).unwrap();
+        assert_eq!(metrics.digest(), Digest::of(b"[1,2]\n[4]\n"));
         assert_eq!(
             fs::read_to_string(directory.path().join("metrics.jsonl")).unwrap(),
             "[1,2]\n[4]\n"

@@ -148,6 +148,14 @@ pub fn resume<J: Job>(
     if !whole {
         let warning = "metrics.jsonl is shorter than it was; its lost lines stay lost";
         observer.observe(Event::Warning(warning));
+    } else if run
+        .progress
+        .metrics_sha256
+        .as_ref()
+        .is_some_and(|digest| *digest != metrics.digest().to_string())
+    {
+        let warning = "metrics.jsonl was changed after it was written; its lines stay as they are";
+        observer.observe(Event::Warning(warning));
     }
     run.train(Some(RunFiles::new(directory, metrics)), observer)
 }
@@ -207,6 +215,7 @@ impl<'o, J: Job> Run<'o, J> {
             evaluation: None,
             evaluation_due: false,
             metrics_bytes: 0,
+            metrics_sha256: None,
         };
         let mut json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
         json.read = job.read().to_vec();
@@ -370,6 +379,7 @@ impl<'o, J: Job> Run<'o, J> {
         self.progress.step = self.trainer.steps();
         self.progress.position = self.job.position();
         self.progress.metrics_bytes = metrics.sync()?;
+        self.progress.metrics_sha256 = Some(metrics.digest().to_string());
         let parameters = &self.trainer.bert.parameters;
         let moments = &self.trainer.moments;
         let header = CheckpointHeader::new(

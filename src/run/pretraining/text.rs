@@ -95,3 +95,23 @@ pub(super) fn add_store(store: &TokenStore, data: &mut Sha256) {
         data.update(&u32::MAX.to_le_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::digest::Digest;
+
+    #[test]
+    fn the_digest_of_tokens_is_that_of_lengths_ids_and_document_ends() {
+        let encode = |sentence: &str| sentence.split(' ').map(|id| id.parse().unwrap()).collect();
+        let encoder = SentenceEncoder::from_fn("numbers", 100, encode);
+        let corpus = Corpus::from_text("test", "10 11 12\n13 14\n\n15\n");
+        let store = TokenStore::build(&corpus, &encoder, Storage::Memory, &mut |_, _| {}).unwrap();
+        let mut data = Sha256::new();
+        add_store(&store, &mut data);
+        let end = u32::MAX;
+        let numbers = [3, 10, 11, 12, 2, 13, 14, end, 1, 15, end];
+        let bytes: Vec<u8> = numbers.into_iter().flat_map(u32::to_le_bytes).collect();
+        assert_eq!(data.finish(), Digest::of(&bytes));
+    }
+}
