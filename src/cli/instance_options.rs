@@ -1,6 +1,7 @@
 //! The options that say how text becomes instances: the same for every command that makes some.
 
-use cloze::data::{MaskSettings, PairSettings};
+use super::from_name;
+use cloze::data::{MaskSettings, PairSettings, RandomNext};
 use cloze::run::pretraining::check_shares;
 use cloze::tasks::TaskError;
 
@@ -19,6 +20,10 @@ pub(super) struct InstanceOptions {
     /// Leave next-sentence prediction out: one segment, no pairs
     #[arg(long)]
     pub(super) no_nsp: bool,
+    /// Where a random next sentence comes from: any other document, another document of the same file, or
+    /// one of the ten documents before and the ten after in the same file
+    #[arg(long, default_value = "any", value_name = "any|same-file|nearby", value_parser = from_name::<RandomNext>, conflicts_with = "no_nsp")]
+    pub(super) random_next: RandomNext,
 }
 
 impl InstanceOptions {
@@ -29,11 +34,12 @@ impl InstanceOptions {
 
     /// The settings of pairs of `max_seq_length` tokens.
     pub(super) fn pairs(&self, max_seq_length: usize) -> PairSettings {
-        let Self { short_seq_prob, no_nsp, .. } = *self;
+        let Self { short_seq_prob, no_nsp, random_next, .. } = *self;
         PairSettings::default()
             .with_max_seq_length(max_seq_length)
             .with_short_seq_prob(short_seq_prob)
             .with_no_nsp(no_nsp)
+            .with_random_next(random_next)
     }
 
     /// The settings of at most `max_predictions_per_seq` masks.

@@ -176,6 +176,7 @@ const SHARED_SETTERS: &[(&str, Setter)] = &[
     ("short_seq_prob", |args, o| o.recipe.short_seq_prob = args.instance_options.short_seq_prob),
     ("whole_word_mask", |args, o| o.recipe.whole_word_mask = args.instance_options.whole_word_mask),
     ("no_nsp", |args, o| o.recipe.no_nsp = args.instance_options.no_nsp),
+    ("random_next", |args, o| o.recipe.random_next = args.instance_options.random_next),
 ];
 
 fn typed(matches: &ArgMatches, name: &str) -> bool {

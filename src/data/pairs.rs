@@ -7,12 +7,13 @@
 //! 2. With probability 1/2, B is the rest of the chunk: the true next sentences.
 //! 3. Otherwise, and always if the chunk has one sentence, B is random: sentences of another document,
 //!    from a random one on, until A and B reach the target length. The sentences of the chunk that A
-//!    does not contain are used again in the next chunk.
+//!    does not contain are used again in the next chunk. [`RandomNext`] says which document.
 //! 4. While A and B together are too long, the longer one (B if they are equal) loses a token, at the
 //!    front or at the back with equal probability.
 //!
 //! A sequence is `[CLS] A [SEP] B [SEP]`; [`masking`](super::masking) makes it from the pair.
 
+use super::random_next::RandomNext;
 use super::store::TokenStore;
 use crate::tensor::random::Generator;
 use std::ops::Range;
@@ -27,11 +28,18 @@ pub struct PairSettings {
     pub short_seq_prob: f64,
     /// Whether sequences have one segment, without next-sentence prediction.
     pub no_nsp: bool,
+    /// Which document a random B comes from.
+    pub random_next: RandomNext,
 }
 
 impl Default for PairSettings {
     fn default() -> Self {
-        Self { max_seq_length: 128, short_seq_prob: 0.1, no_nsp: false }
+        Self {
+            max_seq_length: 128,
+            short_seq_prob: 0.1,
+            no_nsp: false,
+            random_next: RandomNext::default(),
+        }
     }
 }
 
@@ -53,6 +61,12 @@ impl PairSettings {
     pub fn with_no_nsp(self, no_nsp: bool) -> Self {
         Self { no_nsp, ..self }
     }
+
+    /// Sets [`random_next`](Self::random_next).
+    #[must_use]
+    pub fn with_random_next(self, random_next: RandomNext) -> Self {
+        Self { random_next, ..self }
+    }
 }
 
 /// A pair before masking: two ranges of token numbers of a [`TokenStore`].
@@ -67,7 +81,8 @@ pub struct Pair {
 }
 
 /// Appends the pairs of one pass over document `documents[index]` of `store` to `pairs`. Random
-/// sentences come from the other `documents`. All draws come from `generator`.
+/// sentences come from the other `documents`, which are in ascending order. All draws come from
+/// `generator`.
 ///
 /// # Panics
 /// When `documents` has one element and `settings.no_nsp` is false; when `settings.max_seq_length` is
@@ -87,6 +102,7 @@ pub fn create_pairs(
     } else {
         max_num_tokens
     } as u64;
+    let others = settings.random_next.among(store, documents, index);
     let document = store.document(documents[index] as usize);
     let mut chunk_start = document.start;
     let mut sentence = document.start;
@@ -111,7 +127,8 @@ pub fn create_pairs(
             let mut b = if is_random_next {
                 sentence = a_end;
                 let b_length = target_length.saturating_sub(a.end - a.start);
-                random_sentences(store, documents, index, b_length, generator)
+                let other = other_than(index, &others, generator);
+                random_sentences(store, documents[other], b_length, generator)
             } else {
                 sentence += 1;
                 tokens(store, a_end..chunk.end)
@@ -128,18 +145,21 @@ fn tokens(store: &TokenStore, sentences: Range<usize>) -> Range<u64> {
     store.sentence(sentences.start).start..store.sentence(sentences.end - 1).end
 }
 
-/// Sentences of another document than `documents[own]`, from a random sentence until they have
-/// `length` tokens or the document ends.
+/// A number drawn from `range` without `own`, which lies within it.
+fn other_than(own: usize, range: &Range<usize>, generator: &mut Generator) -> usize {
+    let other = range.start + generator.below(range.len() - 1);
+    if other >= own { other + 1 } else { other }
+}
+
+/// Sentences of `document`, from a random sentence until they have `length` tokens or the document
+/// ends.
 fn random_sentences(
     store: &TokenStore,
-    documents: &[u32],
-    own: usize,
+    document: u32,
     length: u64,
     generator: &mut Generator,
 ) -> Range<u64> {
-    let other = generator.below(documents.len() - 1);
-    let other = if other >= own { other + 1 } else { other };
-    let document = store.document(documents[other] as usize);
+    let document = store.document(document as usize);
     let start = document.start + generator.below(document.len());
     let first = store.sentence(start).start;
     let mut end = start;
@@ -203,7 +223,8 @@ mod tests {
     fn pairs_are_whole_and_come_from_where_they_say() {
         let store = store(TEXT);
         for max_seq_length in [5, 9, 12, 40] {
-            let settings = PairSettings { max_seq_length, short_seq_prob: 0.3, no_nsp: false };
+            let settings =
+                PairSettings { max_seq_length, short_seq_prob: 0.3, ..Default::default() };
             for (index, Pair { a, b, is_random_next }) in pairs(&settings, 200) {
                 assert!(a.start < a.end && b.start < b.end, "both sides have tokens");
                 assert!((a.end - a.start) + (b.end - b.start) <= max_seq_length as u64 - 3);
@@ -222,7 +243,8 @@ mod tests {
     #[test]
     fn a_pass_uses_every_sentence_as_a_or_true_next() {
         // Long enough that nothing is truncated: what goes back after a random pair comes again.
-        let settings = PairSettings { max_seq_length: 60, short_seq_prob: 0.0, no_nsp: false };
+        let settings =
+            PairSettings { max_seq_length: 60, short_seq_prob: 0.0, ..Default::default() };
         let store = store(TEXT);
         for seed in 0..100 {
             let mut generator = Generator::new(seed, Purpose::SentencePairs, 0, 0);
@@ -245,7 +267,9 @@ mod tests {
 
     #[test]
     fn without_pairs_a_segment_fills_the_length() {
-        let settings = PairSettings { max_seq_length: 8, short_seq_prob: 0.0, no_nsp: true };
+        let settings = PairSettings::default();
+        let settings =
+            PairSettings { max_seq_length: 8, short_seq_prob: 0.0, no_nsp: true, ..settings };
         for (_, pair) in pairs(&settings, 20) {
             assert!(pair.b.is_empty() && pair.is_random_next.is_none());
             assert!((1..=6).contains(&(pair.a.end - pair.a.start)));

@@ -47,15 +47,21 @@ pub struct Sampler {
     position: SamplerPosition,
     /// The index into `order` of the first document after the window.
     next_document: usize,
+    /// Documents without another of the same file, where random sentences are to come from one.
+    alone: usize,
 }
 
 impl Sampler {
     /// A sampler at the start of its first pass. `documents` are numbers of documents of `store`, each
-    /// below [`TokenStore::documents`]; `origin` names the text in errors.
+    /// below [`TokenStore::documents`], in ascending order; `origin` names the text in errors.
     ///
     /// # Errors
     /// [`DataError::NoSentence`] when `documents` is empty; [`DataError::TooFewDocuments`] when pairs
-    /// are wanted and there is only one document.
+    /// are wanted and there is only one document; [`DataError::OneDocumentPerFile`] when random sentences
+    /// are to come from the same file and no document has another there.
+    ///
+    /// # Panics
+    /// When `documents` are not in ascending order.
     pub fn new(
         store: Arc<TokenStore>,
         documents: Vec<u32>,
@@ -72,6 +78,11 @@ impl Sampler {
             let documents = documents.len();
             return Err(DataError::TooFewDocuments { origin: origin.into(), documents });
         }
+        assert!(documents.is_sorted(), "documents are in ascending order");
+        let alone = match pairs.no_nsp {
+            true => 0,
+            false => pairs.random_next.alone(&store, &documents, origin)?,
+        };
         let masking = Masking::new(masks, vocabulary);
         let mut sampler = Self {
             store,
@@ -83,6 +94,7 @@ impl Sampler {
             window: Vec::new(),
             position: SamplerPosition::default(),
             next_document: 0,
+            alone,
         };
         sampler.seek(SamplerPosition::default());
         Ok(sampler)
@@ -190,8 +202,22 @@ impl Sampler {
         random as f64 / self.window.len().max(1) as f64
     }
 
-    /// A warning for the user if more than 60 % of the pairs in the current window are random.
-    pub fn warning(&self) -> Option<String> {
+    /// Warnings for the user: if more than 60 % of the pairs in the current window are random; if random
+    /// sentences cannot come from the same file everywhere.
+    pub fn warnings(&self) -> Vec<String> {
+        let alone = (self.alone > 0).then(|| {
+            format!(
+                "{} of {} documents are the only one of their file: their random sentences come from any \
+                 other document",
+                self.alone,
+                self.documents.len()
+            )
+        });
+        self.mostly_random().into_iter().chain(alone).collect()
+    }
+
+    /// A warning if more than 60 % of the pairs in the current window are random.
+    fn mostly_random(&self) -> Option<String> {
         let share = self.random_share();
         (share > 0.6).then(|| {
             format!(
@@ -256,7 +282,7 @@ mod tests {
             ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from).to_vec();
         tokens.extend((5..40).map(|i| format!("w{i}")));
         let vocabulary = Vocabulary::from_tokens(tokens).unwrap();
-        let pairs = PairSettings { max_seq_length: 12, short_seq_prob: 0.1, no_nsp };
+        let pairs = PairSettings { max_seq_length: 12, no_nsp, ..Default::default() };
         let masks = MaskSettings {
             masked_lm_prob: 0.15,
             max_predictions_per_seq: 3,
@@ -303,12 +329,12 @@ mod tests {
 
     #[test]
     fn mostly_random_pairs_give_a_warning() {
-        let warning = |document: String| {
+        let warnings = |document: String| {
             let store = Arc::new(store(format!("{document}\n").repeat(40).leak()));
-            sampler_of(store, 1, false, &Vec::from_iter(0..40)).unwrap().warning()
+            sampler_of(store, 1, false, &Vec::from_iter(0..40)).unwrap().warnings()
         };
-        assert!(warning("a b c\n".into()).unwrap().contains("100 % of the pairs are random"));
-        assert_eq!(warning("a b\n".repeat(30)), None);
+        assert!(warnings("a b c\n".into())[0].contains("100 % of the pairs are random"));
+        assert!(warnings("a b\n".repeat(30)).is_empty());
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Job for PretrainingJob {
         let (stream, mut held_out) = match corpus {
             Some(corpus) => {
                 let store = tokenize(&corpus, &tokenizer, store_path(options, "train"), observer)?;
-                add_store(&store, &mut data);
+                add_store(&store, &options.recipe, &mut data);
                 read.push(store.read_report(&corpus));
                 from_text(options, store, &corpus.name(), holds_out, &tokenizer, observer)?
             }
@@ -74,7 +74,7 @@ impl Job for PretrainingJob {
         };
         if let Some(corpus) = eval_corpus {
             let store = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
-            add_store(&store, &mut data);
+            add_store(&store, &options.recipe, &mut data);
             read.push(store.read_report(&corpus));
             let all = (0..store.documents() as u32).collect();
             held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
@@ -236,7 +236,7 @@ fn from_text(
         held_out = Some(sampler(options, Arc::clone(&store), evaluation, tokenizer, name)?);
     }
     let sampler = sampler(options, store, training, tokenizer, name)?;
-    if let Some(warning) = sampler.warning() {
+    for warning in sampler.warnings() {
         observer.observe(Event::Warning(&warning));
     }
     Ok((InstanceStream::Sampler(Box::new(sampler)), held_out))

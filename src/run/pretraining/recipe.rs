@@ -1,6 +1,6 @@
 //! Every setting of pretraining that changes the weights.
 
-use crate::data::{MaskSettings, PairSettings};
+use crate::data::{MaskSettings, PairSettings, RandomNext};
 use crate::model::{BatchShape, Config};
 use crate::train::recipe::MICRO_BATCH_TOKENS;
 use crate::train::{Recipe, SettingError, check_number, check_setting};
@@ -24,6 +24,8 @@ pub struct PretrainingRecipe {
     pub whole_word_mask: bool,
     /// Whether next-sentence prediction is left out: one segment, no pairs.
     pub no_nsp: bool,
+    /// Which document a random next sentence comes from.
+    pub random_next: RandomNext,
 }
 
 impl Default for PretrainingRecipe {
@@ -35,6 +37,7 @@ impl Default for PretrainingRecipe {
             short_seq_prob: 0.1,
             whole_word_mask: false,
             no_nsp: false,
+            random_next: RandomNext::default(),
         }
     }
 }
@@ -65,6 +68,7 @@ impl PretrainingRecipe {
             max_seq_length: self.training.max_seq_length,
             short_seq_prob: self.short_seq_prob,
             no_nsp: self.no_nsp,
+            random_next: self.random_next,
         }
     }
 
