@@ -12,9 +12,20 @@ use std::path::Path;
 type Change = fn(&mut PretrainingRecipe);
 
 /// Every setting of this file.
-const SETTINGS: [(&str, Change); 2] = [
+const SETTINGS: [(&str, Change); 6] = [
     ("random_next same-file", |recipe| recipe.random_next = RandomNext::SameFile),
     ("random_next nearby", |recipe| recipe.random_next = RandomNext::Nearby),
+    ("masked_lm_prob_start 0.4", |recipe| recipe.masked_lm_prob_start = Some(0.4)),
+    ("short_phase_seq_length 16", |recipe| {
+        (recipe.short_phase_seq_length, recipe.short_phase_fraction) = (Some(16), 0.5);
+    }),
+    ("short_phase_batch_size 50", |recipe| {
+        (recipe.short_phase_seq_length, recipe.short_phase_batch_size) = (Some(12), Some(50));
+    }),
+    ("masked_lm_prob_start and lengths", |recipe| {
+        (recipe.short_phase_seq_length, recipe.short_phase_fraction) = (Some(9), 0.3);
+        recipe.masked_lm_prob_start = Some(0.5);
+    }),
 ];
 
 /// Three files of 30 short documents, in words of their own.
@@ -79,7 +90,11 @@ fn every_setting_changes_the_run_and_survives_stops_and_threads() {
         let threads = run(place.path(), change).threads(3).run().unwrap();
         assert_eq!(threads.model_sha256, whole.model_sha256, "{name}: three threads");
         let halves = run(place.path(), change).train_batch_size(48);
-        let halves = halves.options(|o| o.recipe.training.gradient_accumulation_steps = 2);
+        let halves = halves.options(|options| {
+            options.recipe.training.gradient_accumulation_steps = 2;
+            // A setting that counts sequences as well.
+            options.recipe.short_phase_batch_size.iter_mut().for_each(|size| *size /= 2);
+        });
         assert_eq!(halves.run().unwrap().model_sha256, whole.model_sha256, "{name}: 2 × 48");
 
         let path = place.path().join(name.replace(' ', "-"));

@@ -83,6 +83,11 @@ impl Masking {
         }
     }
 
+    /// Masks with `settings` from here on.
+    pub fn set_settings(&mut self, settings: MaskSettings) {
+        self.settings = settings;
+    }
+
     /// The sequence `[CLS] A [SEP] B [SEP]` of a pair, masked. All draws come from `generator`.
     ///
     /// # Panics

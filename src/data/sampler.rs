@@ -31,6 +31,8 @@ pub struct SamplerPosition {
     pub before: u64,
     /// The number of instances of the window already returned.
     pub offset: u64,
+    /// [`PairSettings::max_seq_length`] of the window.
+    pub max_seq_length: u64,
 }
 
 /// An endless stream of training instances from some documents of a token store.
@@ -96,8 +98,14 @@ impl Sampler {
             next_document: 0,
             alone,
         };
-        sampler.seek(SamplerPosition::default());
+        sampler.seek(sampler.start());
         Ok(sampler)
+    }
+
+    /// The position before the first instance.
+    fn start(&self) -> SamplerPosition {
+        let max_seq_length = self.pairs.max_seq_length as u64;
+        SamplerPosition { max_seq_length, ..SamplerPosition::default() }
     }
 
     /// The position of the next instance.
@@ -106,13 +114,37 @@ impl Sampler {
     }
 
     /// Continues from a position that [`Sampler::position`] returned. A position past the end of a pass
-    /// or window means its end.
+    /// or window means its end; a length outside of 5 … 2²⁰, which no window has, the present one.
     pub fn seek(&mut self, position: SamplerPosition) {
+        if (5..=1 << 20).contains(&position.max_seq_length) {
+            self.pairs.max_seq_length = position.max_seq_length as usize;
+        }
         self.start_pass(position.epoch);
-        self.position = position;
+        let max_seq_length = self.pairs.max_seq_length as u64;
+        self.position = SamplerPosition { max_seq_length, ..position };
         self.next_document = position.document.min(self.order.len() as u64) as usize;
         self.fill_window();
         self.position.offset = position.offset.min(self.window.len() as u64);
+    }
+
+    /// Makes the instances from here on with sequences of at most `max_seq_length` tokens, masked by `masks`.
+    /// With another length than before, what is left of the window is passed over: the next instance is of
+    /// the documents after it, or of the next pass.
+    ///
+    /// # Panics
+    /// When `max_seq_length` is below 5.
+    pub fn change(&mut self, max_seq_length: usize, masks: MaskSettings) {
+        self.masking.set_settings(masks);
+        if self.pairs.max_seq_length == max_seq_length {
+            return;
+        }
+        self.pairs.max_seq_length = max_seq_length;
+        if self.next_document == self.order.len() {
+            self.start_pass(self.position.epoch + 1);
+        } else {
+            self.position.before += self.window.len() as u64;
+        }
+        self.fill_window();
     }
 
     /// Shuffles the documents for pass `epoch`.
@@ -120,7 +152,7 @@ impl Sampler {
         self.order = (0..self.documents.len() as u32).collect();
         let mut generator = Generator::new(self.seed, Purpose::DocumentOrder, epoch, 0);
         generator.shuffle(&mut self.order);
-        self.position = SamplerPosition { epoch, ..SamplerPosition::default() };
+        self.position = SamplerPosition { epoch, ..self.start() };
         self.window.clear();
         self.next_document = 0;
     }
@@ -129,6 +161,7 @@ impl Sampler {
     fn fill_window(&mut self) {
         self.position.document = self.next_document as u64;
         self.position.offset = 0;
+        self.position.max_seq_length = self.pairs.max_seq_length as u64;
         self.window.clear();
         // Otherwise all pages of the file ever read would count as memory.
         self.store.release();
@@ -191,7 +224,7 @@ impl Sampler {
     /// Seeks to the start of the first pass and iterates over that pass. Every call gives the same
     /// instances.
     pub fn first_pass(&mut self) -> impl Iterator<Item = Instance> + '_ {
-        self.seek(SamplerPosition::default());
+        self.seek(self.start());
         std::iter::from_fn(|| self.next_in_pass())
     }
 
@@ -309,6 +342,58 @@ mod tests {
             }
         }
         assert_ne!(sampler(2, false, &[0, 1, 2, 3]).unwrap().next_instance(), instances[0]);
+    }
+
+    #[test]
+    fn a_stream_of_changing_lengths_goes_on_from_any_position() {
+        let masks = MaskSettings { max_predictions_per_seq: 3, ..MaskSettings::default() };
+        let length = |index: usize| [12, 7, 12][index / 20];
+        let documents = |instance: &Instance| instance.input_ids.len();
+        let (mut positions, mut instances) = (Vec::new(), Vec::new());
+        let mut stream = sampler(1, false, &[0, 1, 2, 3]).unwrap();
+        for index in 0..60 {
+            positions.push(stream.position());
+            stream.change(length(index), masks);
+            if index % 20 == 0 && index > 0 {
+                assert_eq!(stream.position().offset, 0, "a new window");
+                assert_ne!(
+                    stream.position().epoch,
+                    positions[index].epoch,
+                    "the text has one window"
+                );
+            }
+            instances.push(stream.next_instance());
+            assert!(documents(&instances[index]) <= length(index));
+        }
+        assert!(instances[20..40].iter().any(|instance| documents(instance) == 7));
+        assert!(instances[40..].iter().any(|instance| documents(instance) == 12));
+        for from in 0..60 {
+            let mut other = sampler(1, false, &[0, 1, 2, 3]).unwrap();
+            other.seek(positions[from]);
+            assert_eq!(other.position(), positions[from]);
+            for index in from..60 {
+                other.change(length(index), masks);
+                assert_eq!(other.next_instance(), instances[index], "{index} from {from}");
+            }
+        }
+    }
+
+    #[test]
+    fn another_share_of_masks_changes_nothing_but_masks() {
+        let [mut few, mut many] = [1, 1].map(|seed| sampler(seed, true, &[0, 1, 2, 3]).unwrap());
+        for index in 0..40 {
+            let masks = MaskSettings {
+                masked_lm_prob: 0.5,
+                max_predictions_per_seq: 6,
+                ..MaskSettings::default()
+            };
+            many.change(12, masks);
+            let (few, many) = (few.next_instance(), many.next_instance());
+            assert_eq!(few.input_ids.len(), many.input_ids.len(), "{index}");
+            let expected = (many.input_ids.len() as f64 * 0.5).round_ties_even() as usize;
+            // [CLS] and [SEP] are never masked.
+            assert_eq!(many.masked_lm_labels.len(), expected.min(many.input_ids.len() - 2));
+        }
     }
 
     #[test]

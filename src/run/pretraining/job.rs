@@ -77,7 +77,7 @@ impl Job for PretrainingJob {
             add_store(&store, &options.recipe, &mut data);
             read.push(store.read_report(&corpus));
             let all = (0..store.documents() as u32).collect();
-            held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
+            held_out = Some(sampler(&options.recipe, store, all, &tokenizer, &corpus.name())?);
         }
         let pad_id = tokenizer.vocabulary().pad_id();
         let held_out = held_out.map(|sampler| first_instances(options, sampler, pad_id));
@@ -91,9 +91,9 @@ impl Job for PretrainingJob {
         Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data, read }, bert))
     }
 
-    fn objective(&self, bert: &Bert) -> Result<Pretraining, GraphError> {
+    fn objective(&self, bert: &Bert, step: u64) -> Result<Pretraining, GraphError> {
         let next_sentence = !self.recipe.no_nsp;
-        Pretraining::new(bert, self.recipe.batch_shape(), Mode::Training, next_sentence)
+        Pretraining::new(bert, self.recipe.at(step).batch_shape(), Mode::Training, next_sentence)
     }
 
     fn tokenizer(&self) -> &Tokenizer {
@@ -108,14 +108,17 @@ impl Job for PretrainingJob {
         self.data
     }
 
-    fn batches(&self) -> Vec<Batch> {
-        let shape = self.recipe.batch_shape();
-        self.recipe.training.micro_batches().map(|_| empty_batch(shape)).collect()
+    fn batches(&self, step: u64) -> Vec<Batch> {
+        let recipe = self.recipe.at(step);
+        let shape = recipe.batch_shape();
+        recipe.training.micro_batches().map(|_| empty_batch(shape)).collect()
     }
 
-    fn fill(&mut self, batches: &mut [Batch]) -> Result<(), RunError> {
+    fn fill(&mut self, step: u64, batches: &mut [Batch]) -> Result<(), RunError> {
         let pad_id = self.tokenizer.vocabulary().pad_id();
-        for (batch, instances) in batches.iter_mut().zip(self.recipe.training.micro_batches()) {
+        let training = self.recipe.at(step).training;
+        self.stream.change(training.max_seq_length, self.recipe.masks_at(step));
+        for (batch, instances) in batches.iter_mut().zip(training.micro_batches()) {
             self.stream.fill(batch, instances, pad_id)?;
         }
         Ok(())
@@ -130,10 +133,13 @@ impl Job for PretrainingJob {
     }
 
     fn bytes(&self) -> usize {
-        let training = &self.recipe.training;
-        // Ids, segments and mask of each token; position, id and weight of each masked one.
-        let sequence = 3 * (training.max_seq_length + self.recipe.max_predictions_per_seq);
-        let batches = training.sequences_per_step().saturating_mul(4 * sequence);
+        let of_step = |step| {
+            let recipe = self.recipe.at(step);
+            // Ids, segments and mask of each token; position, id and weight of each masked one.
+            let sequence = 3 * (recipe.training.max_seq_length + recipe.max_predictions_per_seq);
+            recipe.training.sequences_per_step().saturating_mul(4 * sequence)
+        };
+        let batches = of_step(0).max(of_step(u64::MAX));
         self.evaluator.as_ref().map_or(0, Evaluator::bytes).saturating_add(batches)
     }
 
@@ -233,9 +239,9 @@ fn from_text(
     if !evaluation.is_empty() {
         let note = format!("{} of its documents are held out", evaluation.len());
         observer.observe(Event::Note(&note));
-        held_out = Some(sampler(options, Arc::clone(&store), evaluation, tokenizer, name)?);
+        held_out = Some(sampler(recipe, Arc::clone(&store), evaluation, tokenizer, name)?);
     }
-    let sampler = sampler(options, store, training, tokenizer, name)?;
+    let sampler = sampler(&recipe.at(0), store, training, tokenizer, name)?;
     for warning in sampler.warnings() {
         observer.observe(Event::Warning(&warning));
     }
@@ -317,9 +323,9 @@ mod tests {
             };
             let held_out = all_of(&job.held_out, &job.tokenizer);
             let mut trained = BTreeSet::new();
-            let mut batches = job.batches();
-            for _ in 0..20 {
-                job.fill(&mut batches).unwrap();
+            let mut batches = job.batches(0);
+            for step in 0..20 {
+                job.fill(step, &mut batches).unwrap();
                 trained.append(&mut all_of(&batches, &job.tokenizer));
             }
             assert_eq!((held_out.len(), trained.len()), (DOCUMENTS / 4, 3 * DOCUMENTS / 4));

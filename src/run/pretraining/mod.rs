@@ -5,6 +5,7 @@
 //! - [`PretrainingJob`]: what [`begin`](super::begin) and [`resume`](super::resume) work on.
 
 mod builder;
+mod curriculum;
 mod job;
 mod model;
 mod options;

@@ -18,6 +18,9 @@ pub struct PretrainingRecipe {
     pub max_predictions_per_seq: usize,
     /// Share of positions that are masked.
     pub masked_lm_prob: f64,
+    /// Share of positions that are masked in the first step; it changes linearly, and reaches `masked_lm_prob`
+    /// with the last step. `None` for `masked_lm_prob` in every step.
+    pub masked_lm_prob_start: Option<f64>,
     /// Share of instances whose target length is drawn at random.
     pub short_seq_prob: f64,
     /// Whether the pieces of a word are masked together.
@@ -26,6 +29,13 @@ pub struct PretrainingRecipe {
     pub no_nsp: bool,
     /// Which document a random next sentence comes from.
     pub random_next: RandomNext,
+    /// Tokens of a sequence in the first steps, the short phase; `None` for no such phase.
+    pub short_phase_seq_length: Option<usize>,
+    /// Share of the steps that are the short phase, when there is one.
+    pub short_phase_fraction: f64,
+    /// Sequences of a step of the short phase, in place of `train_batch_size`; `None` for as many as have the
+    /// tokens of any other step.
+    pub short_phase_batch_size: Option<usize>,
 }
 
 impl Default for PretrainingRecipe {
@@ -34,10 +44,14 @@ impl Default for PretrainingRecipe {
             training: Recipe::default(),
             max_predictions_per_seq: 20,
             masked_lm_prob: 0.15,
+            masked_lm_prob_start: None,
             short_seq_prob: 0.1,
             whole_word_mask: false,
             no_nsp: false,
             random_next: RandomNext::default(),
+            short_phase_seq_length: None,
+            short_phase_fraction: 0.9,
+            short_phase_batch_size: None,
         }
     }
 }
@@ -87,7 +101,8 @@ impl PretrainingRecipe {
     /// [`SettingError`], naming the setting and its value.
     pub fn validate(&self, config: &Config) -> Result<(), SettingError> {
         self.validate_values()?;
-        self.training.validate(config)
+        self.training.validate(config)?;
+        self.validate_short_phase()
     }
 
     /// Checks what can be checked without the model's configuration: the range of every setting.
@@ -100,7 +115,8 @@ impl PretrainingRecipe {
         let needed = "it must be from 1 to 'max_seq_length'";
         let fits = (1..=seq).contains(&predictions);
         check_setting(fits, "max_predictions_per_seq", predictions, needed)?;
-        check_shares(self.masked_lm_prob, self.short_seq_prob)
+        check_shares(self.masked_lm_prob, self.short_seq_prob)?;
+        self.validate_curricula()
     }
 }
 
@@ -127,12 +143,25 @@ mod tests {
         let good = PretrainingRecipe::default();
         good.validate(&config).unwrap();
         type Change = fn(&mut PretrainingRecipe);
-        let bad: [(&str, Change); 5] = [
+        let bad: [(&str, Change); 12] = [
             ("'max_seq_length' is 4", |r| r.training.max_seq_length = 4),
             ("'max_predictions_per_seq' is 0", |r| r.max_predictions_per_seq = 0),
             ("'masked_lm_prob' is 1.5", |r| r.masked_lm_prob = 1.5),
             ("'short_seq_prob' is NaN", |r| r.short_seq_prob = f64::NAN),
             ("'train_batch_size' is 0", |r| r.training.train_batch_size = 0),
+            ("'masked_lm_prob_start' is 1.5", |r| r.masked_lm_prob_start = Some(1.5)),
+            ("'masked_lm_prob' is 0", |r| {
+                (r.masked_lm_prob, r.masked_lm_prob_start) = (0.0, Some(0.3));
+            }),
+            ("'short_phase_seq_length' is 4", |r| r.short_phase_seq_length = Some(4)),
+            ("'short_phase_seq_length' is 129", |r| r.short_phase_seq_length = Some(129)),
+            ("'short_phase_fraction' is 1.5", |r| r.short_phase_fraction = 1.5),
+            ("'short_phase_batch_size' is 8", |r| r.short_phase_batch_size = Some(8)),
+            ("'short_phase_batch_size' is 1048576", |r| {
+                r.short_phase_seq_length = Some(64);
+                r.short_phase_batch_size = Some(1 << 20);
+                r.training.gradient_accumulation_steps = 1 << 10;
+            }),
         ];
         for (message, change) in bad {
             let mut recipe = good.clone();

@@ -50,13 +50,12 @@ pub(super) fn tokenize(
 
 /// A sampler over `documents` of `store`. `origin` is named in errors.
 pub(super) fn sampler(
-    options: &PretrainingOptions,
+    recipe: &PretrainingRecipe,
     store: Arc<TokenStore>,
     documents: Vec<u32>,
     tokenizer: &Tokenizer,
     origin: &str,
 ) -> Result<Sampler, DataError> {
-    let recipe = &options.recipe;
     let (pairs, masks) = (recipe.pairs(), recipe.masks());
     let vocabulary = tokenizer.vocabulary();
     Sampler::new(store, documents, pairs, masks, vocabulary, recipe.training.seed, origin)
