@@ -2,7 +2,7 @@
 //! resumed and verified to the same bits, on any number of threads.
 
 use cloze::Error;
-use cloze::data::RandomNext;
+use cloze::data::{MaskUnit, RandomNext, SentenceObjective};
 use cloze::run::pretraining::{PretrainingOptions, PretrainingRecipe};
 use cloze::run::verify::verify;
 use cloze::run::{Event, Observer, Pretraining, RunError};
@@ -12,9 +12,14 @@ use std::path::Path;
 type Change = fn(&mut PretrainingRecipe);
 
 /// Every setting of this file.
-const SETTINGS: [(&str, Change); 6] = [
+const SETTINGS: [(&str, Change); 9] = [
     ("random_next same-file", |recipe| recipe.random_next = RandomNext::SameFile),
     ("random_next nearby", |recipe| recipe.random_next = RandomNext::Nearby),
+    ("masking whole-word", |recipe| recipe.masking = MaskUnit::WholeWord),
+    ("masking span", |recipe| recipe.masking = MaskUnit::Span),
+    ("sentence_objective sentence-order", |recipe| {
+        recipe.sentence_objective = SentenceObjective::SentenceOrder;
+    }),
     ("masked_lm_prob_start 0.4", |recipe| recipe.masked_lm_prob_start = Some(0.4)),
     ("short_phase_seq_length 16", |recipe| {
         (recipe.short_phase_seq_length, recipe.short_phase_fraction) = (Some(16), 0.5);

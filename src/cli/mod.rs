@@ -113,7 +113,9 @@ fn command() -> clap::Command {
         "invalid_utf8",
         "masked_lm_prob",
         "short_seq_prob",
+        "masking",
         "whole_word_mask",
+        "sentence_objective",
         "no_nsp",
         "random_next",
     ];

@@ -187,8 +187,12 @@ const SHARED_SETTERS: &[(&str, Setter)] = &[
     ("invalid_utf8", |args, o| o.invalid_utf8 = args.encoding.invalid_utf8),
     ("masked_lm_prob", |args, o| o.recipe.masked_lm_prob = args.instance_options.masked_lm_prob),
     ("short_seq_prob", |args, o| o.recipe.short_seq_prob = args.instance_options.short_seq_prob),
-    ("whole_word_mask", |args, o| o.recipe.whole_word_mask = args.instance_options.whole_word_mask),
-    ("no_nsp", |args, o| o.recipe.no_nsp = args.instance_options.no_nsp),
+    ("masking", |args, o| o.recipe.masking = args.instance_options.masking()),
+    ("whole_word_mask", |args, o| o.recipe.masking = args.instance_options.masking()),
+    ("sentence_objective", |args, o| {
+        o.recipe.sentence_objective = args.instance_options.objective();
+    }),
+    ("no_nsp", |args, o| o.recipe.sentence_objective = args.instance_options.objective()),
     ("random_next", |args, o| o.recipe.random_next = args.instance_options.random_next),
 ];
 

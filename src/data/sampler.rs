@@ -10,6 +10,7 @@ use super::error::DataError;
 use super::instance::Instance;
 use super::masking::{MaskSettings, Masking};
 use super::pairs::{Pair, PairSettings, create_pairs};
+use super::sentence_objective::SentenceObjective;
 use super::store::TokenStore;
 use crate::tensor::random::{Generator, Purpose};
 use crate::tokenizer::Vocabulary;
@@ -58,8 +59,9 @@ impl Sampler {
     /// below [`TokenStore::documents`], in ascending order; `origin` names the text in errors.
     ///
     /// # Errors
-    /// [`DataError::NoSentence`] when `documents` is empty; [`DataError::TooFewDocuments`] when pairs
-    /// are wanted and there is only one document; [`DataError::OneDocumentPerFile`] when random sentences
+    /// [`DataError::NoSentence`] when `documents` is empty; [`DataError::TooFewDocuments`] when random
+    /// sentences are wanted and there is only one document; [`DataError::NoPair`] when the order of sentences
+    /// is wanted and every document is one sentence; [`DataError::OneDocumentPerFile`] when random sentences
     /// are to come from the same file and no document has another there.
     ///
     /// # Panics
@@ -76,14 +78,21 @@ impl Sampler {
         if documents.is_empty() {
             return Err(DataError::NoSentence(origin.into()));
         }
-        if documents.len() < 2 && !pairs.no_nsp {
+        let objective = pairs.sentence_objective;
+        if documents.len() < 2 && objective == SentenceObjective::NextSentence {
             let documents = documents.len();
             return Err(DataError::TooFewDocuments { origin: origin.into(), documents });
         }
         assert!(documents.is_sorted(), "documents are in ascending order");
-        let alone = match pairs.no_nsp {
-            true => 0,
-            false => pairs.random_next.alone(&store, &documents, origin)?,
+        let one_sentence = |&document: &u32| store.document(document as usize).len() < 2;
+        if objective == SentenceObjective::SentenceOrder && documents.iter().all(one_sentence) {
+            return Err(DataError::NoPair(origin.into()));
+        }
+        let alone = match objective {
+            SentenceObjective::NextSentence => {
+                pairs.random_next.alone(&store, &documents, origin)?
+            }
+            _ => 0,
         };
         let masking = Masking::new(masks, vocabulary);
         let mut sampler = Self {
@@ -252,7 +261,8 @@ impl Sampler {
     /// A warning if more than 60 % of the pairs in the current window are random.
     fn mostly_random(&self) -> Option<String> {
         let share = self.random_share();
-        (share > 0.6).then(|| {
+        let draws = self.pairs.sentence_objective == SentenceObjective::NextSentence;
+        (draws && share > 0.6).then(|| {
             format!(
                 "{:.0} % of the pairs are random: most sentences are as long as a whole \
                  sequence; a larger 'max_seq_length', or text with shorter sentences, gives more true \
@@ -264,8 +274,8 @@ impl Sampler {
 }
 
 /// Splits the documents `0 .. documents` into a training set and a held-out set, both sorted. The
-/// held-out set is `fraction` of the documents, drawn from `seed`. Each set has at least two documents,
-/// which pairs need, or one with `no_nsp`. `origin` names the text in errors.
+/// held-out set is `fraction` of the documents, drawn from `seed`. Each set has at least two documents where
+/// `objective` is next-sentence prediction, which needs them, else one. `origin` names the text in errors.
 ///
 /// # Errors
 /// [`DataError::TooFewDocuments`] when pairs are wanted and there are fewer than two documents;
@@ -273,15 +283,15 @@ impl Sampler {
 pub fn split_documents(
     documents: usize,
     fraction: f64,
-    no_nsp: bool,
+    objective: SentenceObjective,
     seed: u64,
     origin: &str,
 ) -> Result<(Vec<u32>, Vec<u32>), DataError> {
     let origin = origin.to_string();
-    if documents < 2 && !no_nsp {
+    let least = if objective == SentenceObjective::NextSentence { 2 } else { 1 };
+    if documents < least {
         return Err(DataError::TooFewDocuments { origin, documents });
     }
-    let least = if no_nsp { 1 } else { 2 };
     if documents < 2 * least {
         return Err(DataError::NothingToHoldOut { origin, documents, least: 2 * least });
     }
@@ -315,12 +325,8 @@ mod tests {
             ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from).to_vec();
         tokens.extend((5..40).map(|i| format!("w{i}")));
         let vocabulary = Vocabulary::from_tokens(tokens).unwrap();
-        let pairs = PairSettings { max_seq_length: 12, no_nsp, ..Default::default() };
-        let masks = MaskSettings {
-            masked_lm_prob: 0.15,
-            max_predictions_per_seq: 3,
-            whole_word_mask: false,
-        };
+        let pairs = PairSettings::default().with_max_seq_length(12).with_no_nsp(no_nsp);
+        let masks = MaskSettings { max_predictions_per_seq: 3, ..MaskSettings::default() };
         Sampler::new(store, documents.to_vec(), pairs, masks, &vocabulary, seed, "the text")
     }
 
@@ -413,6 +419,23 @@ mod tests {
     }
 
     #[test]
+    fn the_order_of_sentences_needs_two_of_one_document() {
+        let tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"].map(String::from);
+        let vocabulary = Vocabulary::from_tokens(tokens.to_vec()).unwrap();
+        let of = |text| {
+            let pairs =
+                PairSettings::default().with_sentence_objective(SentenceObjective::SentenceOrder);
+            let masks = MaskSettings::default();
+            let documents = (0..store(text).documents() as u32).collect();
+            Sampler::new(Arc::new(store(text)), documents, pairs, masks, &vocabulary, 1, "x")
+        };
+        let error = of("a\n\nb\n\nc").err().unwrap().to_string();
+        assert!(error.contains("every document of x is one sentence"), "{error}");
+        let mut one = of("a\nb").unwrap();
+        assert!((0..9).all(|_| one.next_instance().is_random_next.is_some()));
+    }
+
+    #[test]
     fn mostly_random_pairs_give_a_warning() {
         let warnings = |document: String| {
             let store = Arc::new(store(format!("{document}\n").repeat(40).leak()));
@@ -424,19 +447,22 @@ mod tests {
 
     #[test]
     fn splits_are_disjoint_and_whole() {
-        let (training, held_out) = split_documents(10, 0.2, false, 7, "x").unwrap();
+        use SentenceObjective::{NextSentence, None};
+        let (training, held_out) = split_documents(10, 0.2, NextSentence, 7, "x").unwrap();
         let mut all = [training.clone(), held_out.clone()].concat();
         all.sort_unstable();
         assert_eq!((held_out.len(), all), (2, (0..10).collect()));
-        assert_eq!(split_documents(4, 0.05, false, 7, "x").unwrap().1.len(), 2);
-        let error = |documents, no_nsp| {
-            split_documents(documents, 0.1, no_nsp, 7, "x").unwrap_err().to_string()
+        assert_eq!(split_documents(4, 0.05, NextSentence, 7, "x").unwrap().1.len(), 2);
+        let error = |documents, objective| {
+            split_documents(documents, 0.1, objective, 7, "x").unwrap_err().to_string()
         };
-        assert!(error(3, false).contains("4 are needed"), "{}", error(3, false));
-        assert!(error(1, false).contains("'no_nsp'") && !error(1, true).contains("'no_nsp'"));
+        assert!(error(3, NextSentence).contains("4 are needed"), "{}", error(3, NextSentence));
+        assert!(
+            error(1, NextSentence).contains("'no_nsp'") && !error(1, None).contains("'no_nsp'")
+        );
         assert_ne!(
-            split_documents(1000, 0.1, false, 8, "x").unwrap().1,
-            split_documents(1000, 0.1, false, 7, "x").unwrap().1
+            split_documents(1000, 0.1, NextSentence, 8, "x").unwrap().1,
+            split_documents(1000, 0.1, NextSentence, 7, "x").unwrap().1
         );
     }
 }

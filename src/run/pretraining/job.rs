@@ -85,15 +85,19 @@ impl Job for PretrainingJob {
         let recipe = options.recipe.clone();
         let evaluator = match held_out.as_slice() {
             [] => None,
-            _ => Some(Pretraining::evaluator(&bert, recipe.evaluation_shape())?),
+            _ => Some(Pretraining::evaluator(
+                &bert,
+                recipe.evaluation_shape(),
+                recipe.sentence_objective,
+            )?),
         };
         let data = data.finish();
         Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data, read }, bert))
     }
 
     fn objective(&self, bert: &Bert, step: u64) -> Result<Pretraining, GraphError> {
-        let next_sentence = !self.recipe.no_nsp;
-        Pretraining::new(bert, self.recipe.at(step).batch_shape(), Mode::Training, next_sentence)
+        let objective = self.recipe.sentence_objective;
+        Pretraining::new(bert, self.recipe.at(step).batch_shape(), Mode::Training, objective)
     }
 
     fn tokenizer(&self) -> &Tokenizer {
@@ -209,9 +213,9 @@ fn from_instances(
         recipe.training.seed,
     )?;
     observer.observe(Event::Note(&format!("{} instances", instances.len())));
-    match (instances.pairs(), recipe.no_nsp) {
-        (0, false) => return Err(RunError::InstancesWithoutPairs(file.clone())),
-        (1.., true) => observer.observe(Event::Note(
+    match (instances.pairs(), recipe.sentence_objective.has_pairs()) {
+        (0, true) => return Err(RunError::InstancesWithoutPairs(file.clone())),
+        (1.., false) => observer.observe(Event::Note(
             "the next-sentence labels of the instances stay unused, because of 'no_nsp'",
         )),
         _ => {}
@@ -231,7 +235,7 @@ fn from_text(
     let recipe = &options.recipe;
     let (training, evaluation) = if holds_out && options.eval_fraction > 0.0 {
         let (documents, fraction) = (store.documents(), options.eval_fraction);
-        split_documents(documents, fraction, recipe.no_nsp, recipe.training.seed, name)?
+        split_documents(documents, fraction, recipe.sentence_objective, recipe.training.seed, name)?
     } else {
         ((0..store.documents() as u32).collect(), Vec::new())
     };
@@ -272,6 +276,7 @@ fn empty_batch(shape: BatchShape) -> Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::SentenceObjective;
     use crate::run::pretraining::options::InMemoryText;
     use std::collections::BTreeSet;
 
@@ -313,7 +318,9 @@ mod tests {
             let mut options = options();
             (options.eval_fraction, options.max_eval_steps) = (0.25, 1000);
             *options.model.as_new().0 = "1/32".into();
-            options.recipe.no_nsp = no_nsp;
+            if no_nsp {
+                options.recipe.sentence_objective = SentenceObjective::None;
+            }
             (options.recipe.max_predictions_per_seq, options.recipe.training.max_seq_length) =
                 (5, 32);
             options.recipe.training.train_batch_size = 16;

@@ -18,4 +18,4 @@ pub use job::PretrainingJob;
 pub use options::{
     InMemoryText, InstanceSource, ModelSource, PretrainingOptions, VocabularySource,
 };
-pub use recipe::{PretrainingRecipe, check_shares};
+pub use recipe::{PretrainingRecipe, check_random_next, check_shares};

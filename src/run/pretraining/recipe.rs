@@ -1,6 +1,6 @@
 //! Every setting of pretraining that changes the weights.
 
-use crate::data::{MaskSettings, PairSettings, RandomNext};
+use crate::data::{MaskSettings, MaskUnit, PairSettings, RandomNext, SentenceObjective};
 use crate::model::{BatchShape, Config};
 use crate::train::recipe::MICRO_BATCH_TOKENS;
 use crate::train::{Recipe, SettingError, check_number, check_setting};
@@ -23,10 +23,10 @@ pub struct PretrainingRecipe {
     pub masked_lm_prob_start: Option<f64>,
     /// Share of instances whose target length is drawn at random.
     pub short_seq_prob: f64,
-    /// Whether the pieces of a word are masked together.
-    pub whole_word_mask: bool,
-    /// Whether next-sentence prediction is left out: one segment, no pairs.
-    pub no_nsp: bool,
+    /// What is masked at once.
+    pub masking: MaskUnit,
+    /// What is learned about pairs of segments.
+    pub sentence_objective: SentenceObjective,
     /// Which document a random next sentence comes from.
     pub random_next: RandomNext,
     /// Tokens of a sequence in the first steps, the short phase; `None` for no such phase.
@@ -46,8 +46,8 @@ impl Default for PretrainingRecipe {
             masked_lm_prob: 0.15,
             masked_lm_prob_start: None,
             short_seq_prob: 0.1,
-            whole_word_mask: false,
-            no_nsp: false,
+            masking: MaskUnit::default(),
+            sentence_objective: SentenceObjective::default(),
             random_next: RandomNext::default(),
             short_phase_seq_length: None,
             short_phase_fraction: 0.9,
@@ -81,7 +81,7 @@ impl PretrainingRecipe {
         PairSettings {
             max_seq_length: self.training.max_seq_length,
             short_seq_prob: self.short_seq_prob,
-            no_nsp: self.no_nsp,
+            sentence_objective: self.sentence_objective,
             random_next: self.random_next,
         }
     }
@@ -91,7 +91,7 @@ impl PretrainingRecipe {
         MaskSettings {
             masked_lm_prob: self.masked_lm_prob,
             max_predictions_per_seq: self.max_predictions_per_seq,
-            whole_word_mask: self.whole_word_mask,
+            masking: self.masking,
         }
     }
 
@@ -116,6 +116,7 @@ impl PretrainingRecipe {
         let fits = (1..=seq).contains(&predictions);
         check_setting(fits, "max_predictions_per_seq", predictions, needed)?;
         check_shares(self.masked_lm_prob, self.short_seq_prob)?;
+        check_random_next(&self.pairs())?;
         self.validate_curricula()
     }
 }
@@ -133,6 +134,18 @@ pub fn check_shares(masked_lm_prob: f64, short_seq_prob: f64) -> Result<(), Sett
     Ok(())
 }
 
+/// Checks that there are random sentences where `random_next` says which.
+///
+/// # Errors
+/// [`SettingError`], naming the setting and its value.
+pub fn check_random_next(pairs: &PairSettings) -> Result<(), SettingError> {
+    let fits = pairs.random_next == RandomNext::Any
+        || pairs.sentence_objective == SentenceObjective::NextSentence;
+    let value = serde_json::to_value(pairs.random_next).expect("a name");
+    let needed = "only next-sentence prediction has random sentences; leave it out";
+    check_setting(fits, "random_next", value.as_str().unwrap_or_default(), needed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,11 +156,15 @@ mod tests {
         let good = PretrainingRecipe::default();
         good.validate(&config).unwrap();
         type Change = fn(&mut PretrainingRecipe);
-        let bad: [(&str, Change); 12] = [
+        let bad: [(&str, Change); 13] = [
             ("'max_seq_length' is 4", |r| r.training.max_seq_length = 4),
             ("'max_predictions_per_seq' is 0", |r| r.max_predictions_per_seq = 0),
             ("'masked_lm_prob' is 1.5", |r| r.masked_lm_prob = 1.5),
             ("'short_seq_prob' is NaN", |r| r.short_seq_prob = f64::NAN),
+            ("'random_next' is nearby", |r| {
+                r.random_next = RandomNext::Nearby;
+                r.sentence_objective = SentenceObjective::SentenceOrder;
+            }),
             ("'train_batch_size' is 0", |r| r.training.train_batch_size = 0),
             ("'masked_lm_prob_start' is 1.5", |r| r.masked_lm_prob_start = Some(1.5)),
             ("'masked_lm_prob' is 0", |r| {
