@@ -12,7 +12,6 @@
 
 use super::recipe::PretrainingRecipe;
 use crate::data::MaskSettings;
-use crate::train::{SettingError, check_number, check_setting};
 
 impl PretrainingRecipe {
     /// The recipe of step `step`, counted from 0: `max_seq_length`, the sequences of a step, and the most
@@ -50,10 +49,12 @@ impl PretrainingRecipe {
             }
             _ => self.masked_lm_prob,
         };
-        let length = self.at(step).training.max_seq_length;
+        // No more than the buffers hold, however the share is rounded.
+        let now = self.at(step);
+        let most = self.predictions(now.training.max_seq_length, share);
         self.masks()
             .with_masked_lm_prob(share)
-            .with_max_predictions_per_seq(self.predictions(length, share))
+            .with_max_predictions_per_seq(most.min(now.max_predictions_per_seq))
     }
 
     /// The number of steps in the short phase; 0 without one.
@@ -74,45 +75,6 @@ impl PretrainingRecipe {
             None => 1.0,
         };
         ((most * more).ceil() as usize).clamp(1, length)
-    }
-
-    /// Checks the range of every setting of this page.
-    pub(super) fn validate_curricula(&self) -> Result<(), SettingError> {
-        let share = |share: f64| (0.0..=1.0).contains(&share);
-        if let Some(start) = self.masked_lm_prob_start {
-            check_number("masked_lm_prob_start", start, share, "it must be from 0 to 1")?;
-            let needed = "with 'masked_lm_prob_start' it must be above 0";
-            check_number("masked_lm_prob", self.masked_lm_prob, |prob| prob > 0.0, needed)?;
-        }
-        let fraction = self.short_phase_fraction;
-        check_number("short_phase_fraction", fraction, share, "it must be from 0 to 1")?;
-        if let Some(length) = self.short_phase_seq_length {
-            let fits = (5..=self.training.max_seq_length).contains(&length);
-            let needed = "it must be from 5 to 'max_seq_length'";
-            check_setting(fits, "short_phase_seq_length", length, needed)?;
-        }
-        if let Some(size) = self.short_phase_batch_size {
-            let setting = "short_phase_batch_size";
-            let needed = "it needs 'short_phase_seq_length'";
-            check_setting(self.short_phase_seq_length.is_some(), setting, size, needed)?;
-            let fits = (1..=1 << 20).contains(&size);
-            check_setting(fits, setting, size, "it must be from 1 to 1048576")?;
-        }
-        Ok(())
-    }
-
-    /// Checks that a step of the short phase can be counted.
-    pub(super) fn validate_short_phase(&self) -> Result<(), SettingError> {
-        let (Some(length), Some(size)) = (self.short_phase_seq_length, self.short_phase_batch_size)
-        else {
-            return Ok(());
-        };
-        let steps = self.training.gradient_accumulation_steps;
-        let most = (1 << 31) / length / steps;
-        let needed = format!(
-            "with {steps} 'gradient_accumulation_steps' and sequences of {length} tokens it must be at most {most}"
-        );
-        check_setting(size <= most, "short_phase_batch_size", size, needed)
     }
 }
 
