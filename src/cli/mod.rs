@@ -109,7 +109,16 @@ pub fn main() -> ExitCode {
 
 /// The command line. Options that several commands share are not among those of `cloze pretrain -h`.
 fn command() -> clap::Command {
-    let shared = ["invalid_utf8", "masked_lm_prob", "short_seq_prob", "whole_word_mask", "no_nsp"];
+    let shared = [
+        "invalid_utf8",
+        "masked_lm_prob",
+        "short_seq_prob",
+        "masking",
+        "whole_word_mask",
+        "sentence_objective",
+        "no_nsp",
+        "random_next",
+    ];
     Cli::command()
         .mut_subcommand("pretrain", |pretrain| {
             pretrain.mut_args(|option| match shared.contains(&option.get_id().as_str()) {
@@ -206,6 +215,11 @@ struct TextOptions {
     /// Text that is not UTF-8: an error, or U+FFFD in its place
     #[arg(long, default_value = "error", value_name = "error|replace", value_parser = invalid_utf8)]
     invalid_utf8: InvalidUtf8,
+}
+
+/// The value that is called `name` in `run.json`; the option's value name says which there are.
+fn from_name<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, &'static str> {
+    serde_json::from_value(name.into()).map_err(|_| "it is none of these")
 }
 
 fn invalid_utf8(text: &str) -> Result<InvalidUtf8, &'static str> {

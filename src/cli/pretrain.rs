@@ -72,7 +72,8 @@ fn check_conflicts(args: &Args, matches: &ArgMatches) {
     if args.instances.is_none() || !args.eval_input.is_empty() {
         return;
     }
-    for option in ["masked_lm_prob", "short_seq_prob", "whole_word_mask"] {
+    for option in ["masked_lm_prob", "short_seq_prob", "masking", "whole_word_mask", "random_next"]
+    {
         if matches.value_source(option) == Some(ValueSource::CommandLine) {
             let option = option.replace('_', "-");
             let message = format!(

@@ -100,6 +100,19 @@ options! {
     max_predictions_per_seq: usize => |o, most| o.recipe.max_predictions_per_seq = most;
     #[command(flatten, next_help_heading = READ)]
     instance_options: InstanceOptions;
+    /// Share of positions that are masked in the first step; it changes linearly to --masked-lm-prob, and
+    /// --max-predictions-per-seq with it [default: --masked-lm-prob]
+    #[arg(long, help_heading = RECIPE, hide_short_help = true, value_name = "P", conflicts_with = "instances")]
+    masked_lm_prob_start: Option<f64> => |o, share| o.recipe.masked_lm_prob_start = share;
+    /// Tokens of a sequence in the first steps, the short phase [default: no such phase]
+    #[arg(long, help_heading = RECIPE, hide_short_help = true, value_name = "N", conflicts_with = "instances")]
+    short_phase_seq_length: Option<usize> => |o, length| o.recipe.short_phase_seq_length = length;
+    /// Share of the steps that are the short phase
+    #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value_t = 0.9, value_name = "SHARE")]
+    short_phase_fraction: f64 => |o, share| o.recipe.short_phase_fraction = share;
+    /// Sequences of one step of the short phase [default: as many as have the tokens of any other step]
+    #[arg(long, help_heading = RECIPE, hide_short_help = true, value_name = "N")]
+    short_phase_batch_size: Option<usize> => |o, size| o.recipe.short_phase_batch_size = size;
 
     /// Sequences of one step
     #[arg(long, help_heading = RECIPE, default_value_t = 32, value_name = "N")]
@@ -174,8 +187,13 @@ const SHARED_SETTERS: &[(&str, Setter)] = &[
     ("invalid_utf8", |args, o| o.invalid_utf8 = args.encoding.invalid_utf8),
     ("masked_lm_prob", |args, o| o.recipe.masked_lm_prob = args.instance_options.masked_lm_prob),
     ("short_seq_prob", |args, o| o.recipe.short_seq_prob = args.instance_options.short_seq_prob),
-    ("whole_word_mask", |args, o| o.recipe.whole_word_mask = args.instance_options.whole_word_mask),
-    ("no_nsp", |args, o| o.recipe.no_nsp = args.instance_options.no_nsp),
+    ("masking", |args, o| o.recipe.masking = args.instance_options.masking()),
+    ("whole_word_mask", |args, o| o.recipe.masking = args.instance_options.masking()),
+    ("sentence_objective", |args, o| {
+        o.recipe.sentence_objective = args.instance_options.objective();
+    }),
+    ("no_nsp", |args, o| o.recipe.sentence_objective = args.instance_options.objective()),
+    ("random_next", |args, o| o.recipe.random_next = args.instance_options.random_next),
 ];
 
 fn typed(matches: &ArgMatches, name: &str) -> bool {

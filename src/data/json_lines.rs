@@ -1,7 +1,7 @@
 //! Instances as JSON Lines: for inspection, for other trainers, and to train on a fixed set.
 //!
 //! Each line is an object with the fields `tokens`, `input_ids`, `token_type_ids`, `is_random_next`
-//! (null without a second segment), `masked_lm_positions`, `masked_lm_labels` (tokens) and
+//! (null without a second segment; with sentence-order prediction, whether the segments were swapped), `masked_lm_positions`, `masked_lm_labels` (tokens) and
 //! `masked_lm_ids` (the ids of the labels). Apart from the ids, the names are those of
 //! `TrainingInstance` in Google's `create_pretraining_data.py`.
 

@@ -193,11 +193,18 @@ impl<'o, J: Job> Run<'o, J> {
     ) -> Result<Self, RunError> {
         Simd::check()?;
         let (job, bert) = J::prepare(options, observer)?;
-        let objective = job.objective(&bert)?;
-        let trainer = Trainer::new(bert, objective, options.recipe().clone());
+        let last = options.recipe().schedule.num_train_steps.saturating_sub(1);
+        let objective = job.objective(&bert, last)?;
+        let mut trainer = Trainer::new(bert, objective, options.recipe_at(last));
+        let mut bytes = trainer.bytes();
+        if trainer.recipe() != &options.recipe_at(0) {
+            let objective = job.objective(&trainer.bert, 0)?;
+            trainer.change(objective, options.recipe_at(0));
+            bytes = bytes.max(trainer.bytes());
+        }
         let parameters = trainer.bert.layout.len();
         // Only the parameters have been written so far: the rest is not resident yet.
-        let elements = ((trainer.bytes() + job.bytes()) / 4).saturating_sub(parameters);
+        let elements = ((bytes + job.bytes()) / 4).saturating_sub(parameters);
         memory::check(elements)?;
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
         let before = memory::resident().unwrap_or(4 * parameters as u64);
@@ -262,7 +269,7 @@ impl<'o, J: Job> Run<'o, J> {
         observer: &mut dyn Observer,
     ) -> Result<Finished, RunError> {
         let options = self.options;
-        let mut batches = self.job.batches();
+        let mut batches = self.job.batches(self.trainer.steps());
         let num_train_steps = options.recipe().schedule.num_train_steps;
         let mut clock = Clock::start();
         if let Some((text, word)) = self.job.sample() {
@@ -282,7 +289,8 @@ impl<'o, J: Job> Run<'o, J> {
                 }
                 return Err(RunError::Stopped { step, num_train_steps });
             }
-            self.job.fill(&mut batches)?;
+            self.change_shape(step, &mut batches)?;
+            self.job.fill(step, &mut batches)?;
             let report = self.trainer.step(&batches)?;
             let step = self.trainer.steps();
             self.progress.interval.add(&report);
@@ -309,6 +317,22 @@ impl<'o, J: Job> Run<'o, J> {
         }
         observer.observe(Event::Finished);
         self.finish(files)
+    }
+
+    /// Compiles the training step anew, and replaces `batches`, where step `step` has other shapes than the one
+    /// before.
+    fn change_shape(
+        &mut self,
+        step: u64,
+        batches: &mut Vec<<J::Objective as Objective>::Batch>,
+    ) -> Result<(), RunError> {
+        let recipe = self.options.recipe_at(step);
+        if *self.trainer.recipe() != recipe {
+            let objective = self.job.objective(&self.trainer.bert, step)?;
+            self.trainer.change(objective, recipe);
+            *batches = self.job.batches(step);
+        }
+        Ok(())
     }
 
     /// Writes a log line.

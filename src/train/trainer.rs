@@ -91,6 +91,21 @@ impl<O: Objective> Trainer<O> {
         self.steps
     }
 
+    /// The recipe of the next step.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Goes on with batches of another shape. `objective` must have the terms of the one before, compiled for
+    /// one micro-batch of `recipe`.
+    pub fn change(&mut self, objective: O, recipe: Recipe) {
+        let (length, micro_batches) = (self.bert.layout.len(), recipe.micro_batches().count());
+        if micro_batches != self.recipe.micro_batches().count() {
+            self.gradients = GradientTree::new(length, micro_batches);
+        }
+        (self.objective, self.recipe) = (objective, recipe);
+    }
+
     /// The objective.
     pub fn objective(&self) -> &O {
         &self.objective

@@ -75,7 +75,7 @@ impl Job for PretrainingJob {
         let (stream, mut held_out) = match corpus {
             Some(corpus) => {
                 let store = tokenize(&corpus, &tokenizer, (options, "train"), observer)?;
-                add_store(&store, &mut data);
+                add_store(&store, &options.recipe, &mut data);
                 read.push(store.read_report(&corpus));
                 from_text(options, store, &corpus.name(), holds_out, &tokenizer, observer)?
             }
@@ -83,10 +83,10 @@ impl Job for PretrainingJob {
         };
         if let Some(corpus) = eval_corpus {
             let store = tokenize(&corpus, &tokenizer, (options, "eval"), observer)?;
-            add_store(&store, &mut data);
+            add_store(&store, &options.recipe, &mut data);
             read.push(store.read_report(&corpus));
             let all = (0..store.documents() as u32).collect();
-            held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
+            held_out = Some(sampler(&options.recipe, store, all, &tokenizer, &corpus.name())?);
         }
         let pad_id = tokenizer.vocabulary().pad_id();
         let held_out = held_out.map(|sampler| first_instances(options, sampler, pad_id));
@@ -94,15 +94,19 @@ impl Job for PretrainingJob {
         let recipe = options.recipe.clone();
         let evaluator = match held_out.as_slice() {
             [] => None,
-            _ => Some(Pretraining::evaluator(&bert, recipe.evaluation_shape())?),
+            _ => Some(Pretraining::evaluator(
+                &bert,
+                recipe.evaluation_shape(),
+                recipe.sentence_objective,
+            )?),
         };
         let data = data.finish();
         Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data, read }, bert))
     }
 
-    fn objective(&self, bert: &Bert) -> Result<Pretraining, GraphError> {
-        let next_sentence = !self.recipe.no_nsp;
-        Pretraining::new(bert, self.recipe.batch_shape(), Mode::Training, next_sentence)
+    fn objective(&self, bert: &Bert, step: u64) -> Result<Pretraining, GraphError> {
+        let objective = self.recipe.sentence_objective;
+        Pretraining::new(bert, self.recipe.at(step).batch_shape(), Mode::Training, objective)
     }
 
     fn tokenizer(&self) -> &Tokenizer {
@@ -117,14 +121,17 @@ impl Job for PretrainingJob {
         self.data
     }
 
-    fn batches(&self) -> Vec<Batch> {
-        let shape = self.recipe.batch_shape();
-        self.recipe.training.micro_batches().map(|_| empty_batch(shape)).collect()
+    fn batches(&self, step: u64) -> Vec<Batch> {
+        let recipe = self.recipe.at(step);
+        let shape = recipe.batch_shape();
+        recipe.training.micro_batches().map(|_| empty_batch(shape)).collect()
     }
 
-    fn fill(&mut self, batches: &mut [Batch]) -> Result<(), RunError> {
+    fn fill(&mut self, step: u64, batches: &mut [Batch]) -> Result<(), RunError> {
         let pad_id = self.tokenizer.vocabulary().pad_id();
-        for (batch, instances) in batches.iter_mut().zip(self.recipe.training.micro_batches()) {
+        let training = self.recipe.at(step).training;
+        self.stream.change(training.max_seq_length, self.recipe.masks_at(step));
+        for (batch, instances) in batches.iter_mut().zip(training.micro_batches()) {
             self.stream.fill(batch, instances, pad_id)?;
         }
         Ok(())
@@ -139,10 +146,13 @@ impl Job for PretrainingJob {
     }
 
     fn bytes(&self) -> usize {
-        let training = &self.recipe.training;
-        // Ids, segments and mask of each token; position, id and weight of each masked one.
-        let sequence = 3 * (training.max_seq_length + self.recipe.max_predictions_per_seq);
-        let batches = training.sequences_per_step().saturating_mul(4 * sequence);
+        let of_step = |step| {
+            let recipe = self.recipe.at(step);
+            // Ids, segments and mask of each token; position, id and weight of each masked one.
+            let sequence = 3 * (recipe.training.max_seq_length + recipe.max_predictions_per_seq);
+            recipe.training.sequences_per_step().saturating_mul(4 * sequence)
+        };
+        let batches = of_step(0).max(of_step(u64::MAX));
         self.evaluator.as_ref().map_or(0, Evaluator::bytes).saturating_add(batches)
     }
 
@@ -211,9 +221,9 @@ fn from_instances(
     )?;
     instances.copy_to(data)?;
     observer.observe(Event::Note(&format!("{} instances", instances.len())));
-    match (instances.pairs(), recipe.no_nsp) {
-        (0, false) => return Err(RunError::InstancesWithoutPairs(file.clone())),
-        (1.., true) => observer.observe(Event::Note(
+    match (instances.pairs(), recipe.sentence_objective.has_pairs()) {
+        (0, true) => return Err(RunError::InstancesWithoutPairs(file.clone())),
+        (1.., false) => observer.observe(Event::Note(
             "the next-sentence labels of the instances stay unused, because of 'no_nsp'",
         )),
         _ => {}
@@ -233,7 +243,7 @@ fn from_text(
     let recipe = &options.recipe;
     let (training, evaluation) = if holds_out && options.eval_fraction > 0.0 {
         let (documents, fraction) = (store.documents(), options.eval_fraction);
-        split_documents(documents, fraction, recipe.no_nsp, recipe.training.seed, name)?
+        split_documents(documents, fraction, recipe.sentence_objective, recipe.training.seed, name)?
     } else {
         ((0..store.documents() as u32).collect(), Vec::new())
     };
@@ -241,10 +251,10 @@ fn from_text(
     if !evaluation.is_empty() {
         let note = format!("{} of its documents are held out", evaluation.len());
         observer.observe(Event::Note(&note));
-        held_out = Some(sampler(options, Arc::clone(&store), evaluation, tokenizer, name)?);
+        held_out = Some(sampler(recipe, Arc::clone(&store), evaluation, tokenizer, name)?);
     }
-    let sampler = sampler(options, store, training, tokenizer, name)?;
-    if let Some(warning) = sampler.warning() {
+    let sampler = sampler(&recipe.at(0), store, training, tokenizer, name)?;
+    for warning in sampler.warnings() {
         observer.observe(Event::Warning(&warning));
     }
     Ok((InstanceStream::Sampler(Box::new(sampler)), held_out))
@@ -274,6 +284,7 @@ fn empty_batch(shape: BatchShape) -> Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::SentenceObjective;
     use crate::run::pretraining::options::InMemoryText;
     use std::collections::BTreeSet;
 
@@ -315,7 +326,9 @@ mod tests {
             let mut options = options();
             (options.eval_fraction, options.max_eval_steps) = (0.25, 1000);
             *options.model.as_new().0 = "1/32".into();
-            options.recipe.no_nsp = no_nsp;
+            if no_nsp {
+                options.recipe.sentence_objective = SentenceObjective::None;
+            }
             (options.recipe.max_predictions_per_seq, options.recipe.training.max_seq_length) =
                 (5, 32);
             options.recipe.training.train_batch_size = 16;
@@ -325,9 +338,9 @@ mod tests {
             };
             let held_out = all_of(&job.held_out, &job.tokenizer);
             let mut trained = BTreeSet::new();
-            let mut batches = job.batches();
-            for _ in 0..20 {
-                job.fill(&mut batches).unwrap();
+            let mut batches = job.batches(0);
+            for step in 0..20 {
+                job.fill(step, &mut batches).unwrap();
                 trained.append(&mut all_of(&batches, &job.tokenizer));
             }
             assert_eq!((held_out.len(), trained.len()), (DOCUMENTS / 4, 3 * DOCUMENTS / 4));

@@ -5,6 +5,7 @@
 //! - [`PretrainingJob`]: what [`begin`](super::begin) and [`resume`](super::resume) work on.
 
 mod builder;
+mod curriculum;
 mod job;
 mod model;
 mod options;
@@ -17,4 +18,4 @@ pub use job::PretrainingJob;
 pub use options::{
     InMemoryText, InstanceSource, ModelSource, PretrainingOptions, VocabularySource,
 };
-pub use recipe::{PretrainingRecipe, check_shares};
+pub use recipe::{PretrainingRecipe, check_random_next, check_shares};

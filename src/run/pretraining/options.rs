@@ -5,7 +5,7 @@ use crate::data::InvalidUtf8;
 use crate::run::run_json::{as_written, leaves};
 use crate::run::run_options::RunOptions;
 use crate::system::digest::Digest;
-use crate::train::{Recipe, SettingError, check_number};
+use crate::train::{Recipe, SettingError, check_number, check_setting};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -234,6 +234,10 @@ impl RunOptions for PretrainingOptions {
         &self.recipe.training
     }
 
+    fn recipe_at(&self, step: u64) -> Recipe {
+        self.recipe.at(step).training
+    }
+
     fn log_every(&self) -> u64 {
         self.log_every.max(1)
     }
@@ -255,7 +259,16 @@ impl RunOptions for PretrainingOptions {
         let needed = "it must be at least 0 and below 1";
         let fits = |share: f64| (0.0..1.0).contains(&share);
         // The rates of dropout are checked with the model's configuration.
-        check_number("eval_fraction", self.eval_fraction, fits, needed)
+        check_number("eval_fraction", self.eval_fraction, fits, needed)?;
+        let made = matches!(self.input, InstanceSource::Instances { .. });
+        let needed = "the instances of a file are made already";
+        if let Some(share) = self.recipe.masked_lm_prob_start {
+            check_setting(!made, "masked_lm_prob_start", share, needed)?;
+        }
+        if let Some(length) = self.recipe.short_phase_seq_length {
+            check_setting(!made, "short_phase_seq_length", length, needed)?;
+        }
+        Ok(())
     }
 
     fn in_memory(self) -> Self {

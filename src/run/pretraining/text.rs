@@ -1,7 +1,8 @@
 //! From text to token stores and samplers, with some documents held out.
 
 use super::options::PretrainingOptions;
-use crate::data::{Corpus, DataError, Sampler, SentenceEncoder, Storage, TokenStore};
+use super::recipe::PretrainingRecipe;
+use crate::data::{Corpus, DataError, RandomNext, Sampler, SentenceEncoder, Storage, TokenStore};
 use crate::run::error::RunError;
 use crate::run::observer::{Event, Observer};
 use crate::system::digest::Sha256;
@@ -60,20 +61,20 @@ pub(super) fn tokenize(
 
 /// A sampler over `documents` of `store`. `origin` is named in errors.
 pub(super) fn sampler(
-    options: &PretrainingOptions,
+    recipe: &PretrainingRecipe,
     store: Arc<TokenStore>,
     documents: Vec<u32>,
     tokenizer: &Tokenizer,
     origin: &str,
 ) -> Result<Sampler, DataError> {
-    let recipe = &options.recipe;
     let (pairs, masks) = (recipe.pairs(), recipe.masks());
     let vocabulary = tokenizer.vocabulary();
     Sampler::new(store, documents, pairs, masks, vocabulary, recipe.training.seed, origin)
 }
 
-/// Adds all tokens of `store`, and the bounds of its sentences and documents, to a digest.
-pub(super) fn add_store(store: &TokenStore, data: &mut Sha256) {
+/// Adds all tokens of `store`, and the bounds of its sentences and documents, to a digest; also the bounds of
+/// its files where they decide where a random sentence of `recipe` comes from.
+pub(super) fn add_store(store: &TokenStore, recipe: &PretrainingRecipe, data: &mut Sha256) {
     const RELEASED_AT_ONCE: usize = 1 << 24;
     let (mut ids, mut bytes, mut read) = (Vec::new(), Vec::new(), 0);
     for document in 0..store.documents() {
@@ -93,6 +94,11 @@ pub(super) fn add_store(store: &TokenStore, data: &mut Sha256) {
         }
         // No id is this large, so that documents cannot run into each other.
         data.update(&u32::MAX.to_le_bytes());
+    }
+    if recipe.random_next != RandomNext::Any {
+        for file in 0..store.files() {
+            data.update(&(store.file(file).len() as u64).to_le_bytes());
+        }
     }
 }
 
