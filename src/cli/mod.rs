@@ -27,6 +27,7 @@ use cloze::report::{print_line, wrap_help};
 use cloze::system::threads::Pool;
 use cloze::tasks::Model;
 use cloze::tensor::kernels::Simd;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -206,6 +207,11 @@ struct TextOptions {
     /// Text that is not UTF-8: an error, or U+FFFD in its place
     #[arg(long, default_value = "error", value_name = "error|replace", value_parser = invalid_utf8)]
     invalid_utf8: InvalidUtf8,
+}
+
+/// A value of an option that takes one of several words. The error names them all.
+fn choice<T: DeserializeOwned>(text: &str) -> Result<T, serde::de::value::Error> {
+    T::deserialize(text.into_deserializer())
 }
 
 fn invalid_utf8(text: &str) -> Result<InvalidUtf8, &'static str> {

@@ -15,6 +15,6 @@ mod text;
 pub use builder::{Pretraining, pretrain};
 pub use job::PretrainingJob;
 pub use options::{
-    InMemoryText, InstanceSource, ModelSource, PretrainingOptions, VocabularySource,
+    InMemoryText, InstanceSource, ModelSource, NewModel, PretrainingOptions, VocabularySource,
 };
 pub use recipe::{PretrainingRecipe, check_shares};
