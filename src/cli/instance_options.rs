@@ -1,6 +1,6 @@
 //! The options that say how text becomes instances: the same for every command that makes some.
 
-use super::from_name;
+use super::choice;
 use cloze::data::{MaskSettings, MaskUnit, PairSettings, RandomNext, SentenceObjective};
 use cloze::run::pretraining::{check_random_next, check_shares};
 use cloze::tasks::TaskError;
@@ -15,21 +15,21 @@ pub(super) struct InstanceOptions {
     #[arg(long, default_value_t = 0.1, value_name = "P")]
     pub(super) short_seq_prob: f64,
     /// What is masked at once: a token, all pieces of a word, or a span of up to ten words (SpanBERT)
-    #[arg(long, default_value = "token", value_name = "token|whole-word|span", value_parser = from_name::<MaskUnit>)]
+    #[arg(long, default_value = "token", value_name = "token|whole-word|span", value_parser = choice::<MaskUnit>)]
     masking: MaskUnit,
     /// Mask all pieces of a word together: --masking whole-word
     #[arg(long, conflicts_with = "masking")]
     whole_word_mask: bool,
     /// What is learned about segments A and B: whether B follows or is random (BERT), whether B follows or
     /// comes before (ALBERT), or nothing
-    #[arg(long, default_value = "next-sentence", value_name = "next-sentence|sentence-order|none", value_parser = from_name::<SentenceObjective>)]
+    #[arg(long, default_value = "next-sentence", value_name = "next-sentence|sentence-order|none", value_parser = choice::<SentenceObjective>)]
     sentence_objective: SentenceObjective,
     /// Leave next-sentence prediction out, one segment, no pairs: --sentence-objective none
     #[arg(long, conflicts_with = "sentence_objective")]
     no_nsp: bool,
     /// Where a random next sentence comes from: any other document, another document of the same file, or
     /// one of the ten documents before and the ten after in the same file
-    #[arg(long, default_value = "any", value_name = "any|same-file|nearby", value_parser = from_name::<RandomNext>, conflicts_with = "no_nsp")]
+    #[arg(long, default_value = "any", value_name = "any|same-file|nearby", value_parser = choice::<RandomNext>, conflicts_with = "no_nsp")]
     pub(super) random_next: RandomNext,
 }
 

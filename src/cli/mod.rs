@@ -27,6 +27,7 @@ use cloze::report::{print_line, wrap_help};
 use cloze::system::threads::Pool;
 use cloze::tasks::Model;
 use cloze::tensor::kernels::Simd;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -217,9 +218,9 @@ struct TextOptions {
     invalid_utf8: InvalidUtf8,
 }
 
-/// The value that is called `name` in `run.json`; the option's value name says which there are.
-fn from_name<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, &'static str> {
-    serde_json::from_value(name.into()).map_err(|_| "it is none of these")
+/// A value of an option that takes one of several words. The error names them all.
+fn choice<T: DeserializeOwned>(text: &str) -> Result<T, serde::de::value::Error> {
+    T::deserialize(text.into_deserializer())
 }
 
 fn invalid_utf8(text: &str) -> Result<InvalidUtf8, &'static str> {

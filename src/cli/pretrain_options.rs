@@ -6,8 +6,10 @@ use super::TextOptions;
 use super::instance_options::InstanceOptions;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use cloze::model::Initialization;
 use cloze::run::PretrainingOptions;
 use cloze::run::pretraining::{InstanceSource, ModelSource, VocabularySource};
+use cloze::train::optimizer::MatrixOptimizer;
 use std::path::PathBuf;
 
 /// Sets one option.
@@ -70,11 +72,11 @@ options! {
     /// Size of the model (tiny, mini, small, medium, base, or layers/width such as 2/128) or the path of a
     /// config.json
     #[arg(long, help_heading = MODEL, default_value = "tiny", value_name = "SIZE|FILE")]
-    model: String => |o, model| *o.model.as_new().0 = model;
+    model: String => |o, model| o.model.as_new().model = model;
     /// The vocabulary, a vocab.txt [default: learned from the text]
     #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "FILE")]
     vocab: Option<PathBuf> => |o, file| if let Some(file) = file {
-        *o.model.as_new().1 = VocabularySource::File(file);
+        o.model.as_new().vocabulary = VocabularySource::File(file);
     };
     /// Word pieces to learn, special tokens included [default: 30522; built-in stories: 1024]
     #[arg(long, help_heading = MODEL, default_value_t = 30_522, hide_default_value = true, value_name = "N", conflicts_with = "vocab")]
@@ -84,9 +86,13 @@ options! {
     limit_alphabet: u32 => |o, limit| *o.model.as_learned().1 = limit as usize;
     /// Keep case and accents
     #[arg(long, help_heading = MODEL, hide_short_help = true)]
-    cased: bool => |o, cased| *o.model.as_new().2 = cased;
+    cased: bool => |o, cased| o.model.as_new().cased = cased;
+    /// First weights: normal, BERT's; mimetic, where the heads of the first layer begin with their
+    /// attention on neighbouring words
+    #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "normal", value_name = "normal|mimetic", value_parser = super::choice::<Initialization>)]
+    initialization: Initialization => |o, initialization| o.model.as_new().initialization = initialization;
     /// Start from a Hugging Face BERT directory: its config, vocabulary and weights
-    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased"])]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization"])]
     init: Option<PathBuf> => |o, directory| if let Some(directory) = directory {
         o.model = ModelSource::Init(directory);
     };
@@ -129,6 +135,16 @@ options! {
     /// Steps of warm-up [default: a tenth of the steps]
     #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 10_000, hide_default_value = true, value_name = "N")]
     num_warmup_steps: u64 => |o, steps| o.recipe.training.schedule.num_warmup_steps = steps;
+    /// Optimizer: adamw, BERT's; muon for the matrices of the encoder's layers, and AdamW for the rest
+    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value = "adamw", value_name = "adamw|muon", value_parser = super::choice::<MatrixOptimizer>)]
+    optimizer: MatrixOptimizer => |o, optimizer| o.recipe.training.matrix_optimizer = optimizer;
+    /// Decay of Adam's moving mean of squared gradients
+    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 0.999, value_name = "BETA")]
+    adam_beta2: f32 => |o, beta| o.recipe.training.optimizer.beta_2 = beta;
+    /// Decay of a moving average of the weights, for example 0.999; the average is evaluated and saved. 0 for
+    /// none
+    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 0.0, value_name = "DECAY")]
+    ema_decay: f32 => |o, decay| o.recipe.training.ema_decay = decay;
     /// Decay of weights; not of biases and LayerNorm
     #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 0.01, value_name = "D")]
     weight_decay: f32 => |o, decay| o.recipe.training.optimizer.weight_decay = decay;

@@ -241,7 +241,7 @@ impl<'o, J: Job> Run<'o, J> {
 
     /// Takes over a checkpoint; says what is wrong when it is of another run.
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), String> {
-        let Checkpoint { header, parameters, first, second } = checkpoint;
+        let Checkpoint { header, parameters, first, second, average } = checkpoint;
         let progress = header.progress;
         if header.settings != self.json.settings().to_string() {
             return Err("its settings are not those of run.json".into());
@@ -257,8 +257,13 @@ impl<'o, J: Job> Run<'o, J> {
         if progress.step > steps {
             return Err(format!("its step is beyond 'num_train_steps' {steps}"));
         }
+        if average.is_some() != self.trainer.average().is_some() {
+            return Err(
+                "it has an average of the weights and the run has none, or the reverse".into()
+            );
+        }
         let moments = Moments { first, second, steps: header.optimizer_steps };
-        self.trainer.restore(parameters, moments, progress.step);
+        self.trainer.restore(parameters, moments, average, progress.step);
         self.progress = progress;
         Ok(())
     }
@@ -364,7 +369,7 @@ impl<'o, J: Job> Run<'o, J> {
         observer.observe(Event::Evaluating);
         let before = Instant::now();
         let mut duration = Duration::ZERO;
-        let evaluation = self.job.evaluate(&self.trainer.bert, &mut || observer.should_stop());
+        let evaluation = self.job.evaluate(self.trainer.model(), &mut || observer.should_stop());
         let Ok(evaluation) = evaluation else {
             self.progress.evaluation_due = true;
             self.save_checkpoint(files.as_deref(), observer)?;
@@ -372,7 +377,7 @@ impl<'o, J: Job> Run<'o, J> {
             return Err(RunError::Stopped { step: self.trainer.steps(), num_train_steps });
         };
         self.progress.evaluation_due = false;
-        let bert = &self.trainer.bert;
+        let bert = self.trainer.model();
         if let Some(evaluation) = evaluation {
             duration = before.elapsed();
             let step = self.trainer.steps();
@@ -404,7 +409,7 @@ impl<'o, J: Job> Run<'o, J> {
         self.progress.position = self.job.position();
         self.progress.metrics_bytes = metrics.sync()?;
         self.progress.metrics_sha256 = Some(metrics.digest().to_string());
-        let parameters = &self.trainer.bert.parameters;
+        let parameters = self.trainer.bert.parameters.as_slice();
         let moments = &self.trainer.moments;
         let header = CheckpointHeader::new(
             self.json.settings().to_string(),
@@ -413,7 +418,10 @@ impl<'o, J: Job> Run<'o, J> {
             moments.steps,
             self.progress.clone(),
         );
-        checkpoints.save(&header, [parameters, &moments.first, &moments.second])?;
+        let average = self.trainer.average();
+        let arrays = [parameters, moments.first.as_slice(), &moments.second];
+        let arrays: Vec<&[f32]> = arrays.into_iter().chain(average).collect();
+        checkpoints.save(&header.averaged(average.is_some()), &arrays)?;
         if !self.json.has_checkpoint {
             self.json.has_checkpoint = true;
             self.json.write(directory)?;
@@ -424,7 +432,7 @@ impl<'o, J: Job> Run<'o, J> {
 
     /// Writes the digests of the weights and of the files beside them into `run.json`.
     fn finish(mut self, files: Option<RunFiles>) -> Result<Finished, RunError> {
-        let bert = self.trainer.bert;
+        let bert = self.trainer.into_model();
         let model_sha256 = weights::digest(&bert.layout, &bert.parameters);
         if let Some(RunFiles { directory, .. }) = files {
             // Written at the last evaluation; written again if that file is missing or has changed.

@@ -63,7 +63,7 @@ impl Pretraining {
 
     /// The size of the model (`tiny`, `mini`, `small`, `medium`, `base`) or the path of a `config.json`.
     pub fn model(mut self, model: impl Into<String>) -> Self {
-        *self.options.model.as_new().0 = model.into();
+        self.options.model.as_new().model = model.into();
         self
     }
 

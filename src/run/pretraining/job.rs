@@ -193,7 +193,9 @@ fn training_corpus(options: &PretrainingOptions) -> Result<Option<Corpus>, RunEr
 fn read(inputs: &[String], options: &PretrainingOptions) -> Result<Corpus, DataError> {
     let mut outputs: Vec<&Path> = options.output_dir.as_deref().into_iter().collect();
     // A vocabulary is a text file, but not text to learn from.
-    if let ModelSource::New { vocabulary: VocabularySource::File(file), .. } = &options.model {
+    if let ModelSource::New(new) = &options.model
+        && let VocabularySource::File(file) = &new.vocabulary
+    {
         outputs.push(file);
     }
     let corpus = Corpus::from_inputs_without(inputs, &outputs)?;
@@ -325,7 +327,7 @@ mod tests {
         for no_nsp in [false, true] {
             let mut options = options();
             (options.eval_fraction, options.max_eval_steps) = (0.25, 1000);
-            *options.model.as_new().0 = "1/32".into();
+            options.model.as_new().model = "1/32".into();
             if no_nsp {
                 options.recipe.sentence_objective = SentenceObjective::None;
             }
@@ -351,7 +353,7 @@ mod tests {
     #[test]
     fn an_evaluation_has_the_instances_of_its_steps_and_no_more() {
         let mut options = options();
-        *options.model.as_new().0 = "1/32".into();
+        options.model.as_new().model = "1/32".into();
         options.eval_fraction = 0.5;
         options.recipe.max_predictions_per_seq = 5;
         let training = &mut options.recipe.training;

@@ -16,6 +16,6 @@ mod text;
 pub use builder::{Pretraining, pretrain};
 pub use job::PretrainingJob;
 pub use options::{
-    InMemoryText, InstanceSource, ModelSource, PretrainingOptions, VocabularySource,
+    InMemoryText, InstanceSource, ModelSource, NewModel, PretrainingOptions, VocabularySource,
 };
 pub use recipe::{PretrainingRecipe, check_random_next, check_shares};
