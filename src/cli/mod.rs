@@ -27,6 +27,7 @@ use cloze::report::{print_line, wrap_help};
 use cloze::system::threads::Pool;
 use cloze::tasks::Model;
 use cloze::tensor::kernels::Simd;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -109,7 +110,16 @@ pub fn main() -> ExitCode {
 
 /// The command line. Options that several commands share are not among those of `cloze pretrain -h`.
 fn command() -> clap::Command {
-    let shared = ["invalid_utf8", "masked_lm_prob", "short_seq_prob", "whole_word_mask", "no_nsp"];
+    let shared = [
+        "invalid_utf8",
+        "masked_lm_prob",
+        "short_seq_prob",
+        "masking",
+        "whole_word_mask",
+        "sentence_objective",
+        "no_nsp",
+        "random_next",
+    ];
     Cli::command()
         .mut_subcommand("pretrain", |pretrain| {
             pretrain.mut_args(|option| match shared.contains(&option.get_id().as_str()) {
@@ -146,8 +156,10 @@ fn suggest(mut error: clap::Error) -> clap::Error {
     let asked = std::env::args().nth(1).unwrap_or_default();
     let command = Cli::command();
     let options = command.find_subcommand(asked).into_iter().flat_map(clap::Command::get_arguments);
-    let mut long = options.filter_map(clap::Arg::get_long);
-    if let Some(option) = long.find(|long| format!("-{long}-").contains(&format!("-{name}-"))) {
+    let long = options.filter_map(clap::Arg::get_long);
+    let has_name = long.filter(|long| format!("-{long}-").contains(&format!("-{name}-")));
+    // Of several, the one with the least beside that name.
+    if let Some(option) = has_name.min_by_key(|long| long.len()) {
         error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{option}")));
         // It shows clap's own suggestion.
         error.remove(ContextKind::Usage);
@@ -206,6 +218,11 @@ struct TextOptions {
     /// Text that is not UTF-8: an error, or U+FFFD in its place
     #[arg(long, default_value = "error", value_name = "error|replace", value_parser = invalid_utf8)]
     invalid_utf8: InvalidUtf8,
+}
+
+/// A value of an option that takes one of several words. The error names them all.
+fn choice<T: DeserializeOwned>(text: &str) -> Result<T, serde::de::value::Error> {
+    T::deserialize(text.into_deserializer())
 }
 
 fn invalid_utf8(text: &str) -> Result<InvalidUtf8, &'static str> {

@@ -3,11 +3,12 @@
 //! Read in this order: [`config`](mod@config) (the sizes), [`embeddings`](mod@embeddings),
 //! [`encoder`](mod@encoder), [`heads`] (the model, as functions that push operations),
 //! [`head`](mod@head) and [`bert`](mod@bert) (the model with its parameters),
-//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] (the losses, compiled for a shape of
+//! [`initialization`](mod@initialization) (first weights), [`encoder_inputs`] (how a batch gets in), [`pretraining`] (the losses, compiled for a shape of
 //! batch), [`weights`] (files).
 
 pub mod bert;
 pub mod config;
+mod config_defaults;
 mod config_error;
 mod element_type;
 pub mod embeddings;
@@ -15,6 +16,7 @@ pub mod encoder;
 pub mod encoder_inputs;
 pub mod head;
 pub mod heads;
+pub mod initialization;
 pub mod parameters;
 pub mod pretraining;
 mod read_rows;
@@ -29,6 +31,7 @@ pub use embeddings::embeddings;
 pub use encoder::{encoder, encoder_at};
 pub use encoder_inputs::{EncoderInputs, PackedRows, Padding, Sequences};
 pub use head::Head;
+pub use initialization::Initialization;
 pub use parameters::{decays, layout};
 
 pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};

@@ -5,6 +5,7 @@
 //!  8 bytes     length of the header, little-endian
 //!  header      JSON: version, step, position in the data, sums for metrics.jsonl, …
 //!  3 × 4n      parameters, first moments, second moments: n little-endian f32 each
+//!  4n          the average of the parameters, if the header says so
 //! 32 bytes     SHA-256 of all bytes before
 //! ```
 //!
@@ -45,6 +46,9 @@ pub struct Progress {
     pub evaluation_due: bool,
     /// The length of `metrics.jsonl`.
     pub metrics_bytes: u64,
+    /// SHA-256 of these bytes in hexadecimal; `None` in checkpoints of older versions.
+    #[serde(default)]
+    pub metrics_sha256: Option<String>,
 }
 
 /// What comes before the numbers.
@@ -58,8 +62,11 @@ pub struct CheckpointHeader {
     pub settings: String,
     /// Digest of vocabulary and training data, in hexadecimal.
     pub data: String,
-    /// Parameters: the length of each of the three arrays.
+    /// Parameters: the length of each array.
     parameters: u64,
+    /// Whether an average of the parameters follows the moments.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    averaged: bool,
     /// Updates that the moments have seen.
     pub optimizer_steps: u64,
     /// The progress of the run.
@@ -67,7 +74,7 @@ pub struct CheckpointHeader {
 }
 
 impl CheckpointHeader {
-    /// The header of a checkpoint of `parameters` parameters, written by this version.
+    /// The header of a checkpoint of `parameters` parameters without an average, written by this version.
     pub fn new(
         settings: String,
         data: String,
@@ -81,9 +88,21 @@ impl CheckpointHeader {
             settings,
             data,
             parameters: parameters as u64,
+            averaged: false,
             optimizer_steps,
             progress,
         }
+    }
+
+    /// The same with or without an average of the parameters.
+    #[must_use]
+    pub fn averaged(self, averaged: bool) -> Self {
+        Self { averaged, ..self }
+    }
+
+    /// The number of arrays.
+    fn arrays(&self) -> usize {
+        3 + usize::from(self.averaged)
     }
 }
 
@@ -98,6 +117,15 @@ pub struct Checkpoint {
     pub first: Vec<f32>,
     /// Adam's v.
     pub second: Vec<f32>,
+    /// The average of the parameters, if the run has one.
+    pub average: Option<Vec<f32>>,
+}
+
+impl Checkpoint {
+    /// The parameters of the model: their average, if the run has one.
+    pub fn model(&self) -> &[f32] {
+        self.average.as_ref().unwrap_or(&self.parameters)
+    }
 }
 
 /// A checkpoint that cannot be used.
@@ -153,8 +181,9 @@ pub enum CheckpointError {
 /// [`FileError`].
 ///
 /// # Panics
-/// When an array is not as long as the header says.
-pub fn save(path: &Path, header: &CheckpointHeader, arrays: [&[f32]; 3]) -> Result<(), FileError> {
+/// When the arrays are not as many and as long as the header says.
+pub fn save(path: &Path, header: &CheckpointHeader, arrays: &[&[f32]]) -> Result<(), FileError> {
+    assert_eq!(arrays.len(), header.arrays());
     assert!(arrays.iter().all(|array| array.len() as u64 == header.parameters));
     files::write_atomically(path, |out| {
         let mut hasher = Sha256::new();
@@ -208,7 +237,8 @@ pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointErro
     reader.read_exact(&mut text).map_err(failed)?;
     let header: Result<CheckpointHeader, _> = serde_json::from_slice(&text);
     // Of another size: look at the digest first, it tells a foreign checkpoint from a damaged one.
-    let expected = 24 + header_length + 12 * parameters as u64 + 32;
+    let arrays = header.as_ref().map_or(3, CheckpointHeader::arrays);
+    let expected = 24 + header_length + (4 * arrays * parameters) as u64 + 32;
     let fits = header.as_ref().is_ok_and(|header| header.parameters == parameters as u64);
     if !fits || length != expected {
         let left = length.saturating_sub(24 + header_length + 32);
@@ -223,7 +253,7 @@ pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointErro
         };
         return Err(CheckpointError::Foreign { path: path.to_path_buf(), what });
     }
-    let mut arrays = [const { Vec::new() }; 3];
+    let mut arrays = vec![Vec::new(); arrays];
     let mut bytes = vec![0; 4 * CHUNK];
     for array in &mut arrays {
         array.reserve_exact(parameters);
@@ -244,8 +274,10 @@ pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointErro
     if !header.progress.is_sane() || !arrays.iter().flatten().all(|value| value.is_finite()) {
         return foreign("it holds numbers that no run writes");
     }
-    let [parameters, first, second] = arrays;
-    Ok(Checkpoint { header, parameters, first, second })
+    let mut arrays = arrays.into_iter();
+    let mut next = || arrays.next().expect("three or four");
+    let (parameters, first, second) = (next(), next(), next());
+    Ok(Checkpoint { header, parameters, first, second, average: arrays.next() })
 }
 
 impl Progress {
@@ -301,6 +333,7 @@ pub(super) mod tests {
             evaluation: None,
             evaluation_due: false,
             metrics_bytes: 7,
+            metrics_sha256: Some("ab".repeat(32)),
         };
         CheckpointHeader::new("a".into(), "b".into(), parameters, step, progress)
     }
@@ -310,8 +343,9 @@ pub(super) mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("step-000003.ckpt");
         let (p, m, v) = (vec![1.5f32, -2.0, 0.0], vec![f32::MIN_POSITIVE, 0.1, 3.0], vec![7.0; 3]);
-        save(&path, &header(3, 3), [&p, &m, &v]).unwrap();
+        save(&path, &header(3, 3), &[&p, &m, &v]).unwrap();
         let read = load(&path, 3).unwrap();
+        assert_eq!((read.model(), &read.average), (&*p, &None));
         assert_eq!(
             (read.header, read.parameters, read.first, read.second),
             (header(3, 3), p, m, v)
@@ -341,7 +375,7 @@ pub(super) mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("step-000003.ckpt");
         let refused = |header: CheckpointHeader, array: &[f32], words: &str| {
-            save(&path, &header, [array; 3]).unwrap();
+            save(&path, &header, &[array; 3]).unwrap();
             let error = load(&path, 3).unwrap_err().to_string();
             assert!(error.contains("does not belong") && error.contains(words), "{error}");
         };

@@ -148,6 +148,14 @@ pub fn resume<J: Job>(
     if !whole {
         let warning = "metrics.jsonl is shorter than it was; its lost lines stay lost";
         observer.observe(Event::Warning(warning));
+    } else if run
+        .progress
+        .metrics_sha256
+        .as_ref()
+        .is_some_and(|digest| *digest != metrics.digest().to_string())
+    {
+        let warning = "metrics.jsonl was changed after it was written; its lines stay as they are";
+        observer.observe(Event::Warning(warning));
     }
     run.train(Some(RunFiles::new(directory, metrics)), observer)
 }
@@ -185,11 +193,18 @@ impl<'o, J: Job> Run<'o, J> {
     ) -> Result<Self, RunError> {
         Simd::check()?;
         let (job, bert) = J::prepare(options, observer)?;
-        let objective = job.objective(&bert)?;
-        let trainer = Trainer::new(bert, objective, options.recipe().clone());
+        let last = options.recipe().schedule.num_train_steps.saturating_sub(1);
+        let objective = job.objective(&bert, last)?;
+        let mut trainer = Trainer::new(bert, objective, options.recipe_at(last));
+        let mut bytes = trainer.bytes();
+        if trainer.recipe() != &options.recipe_at(0) {
+            let objective = job.objective(&trainer.bert, 0)?;
+            trainer.change(objective, options.recipe_at(0));
+            bytes = bytes.max(trainer.bytes());
+        }
         let parameters = trainer.bert.layout.len();
         // Only the parameters have been written so far: the rest is not resident yet.
-        let elements = ((trainer.bytes() + job.bytes()) / 4).saturating_sub(parameters);
+        let elements = ((bytes + job.bytes()) / 4).saturating_sub(parameters);
         memory::check(elements)?;
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
         let before = memory::resident().unwrap_or(4 * parameters as u64);
@@ -207,6 +222,7 @@ impl<'o, J: Job> Run<'o, J> {
             evaluation: None,
             evaluation_due: false,
             metrics_bytes: 0,
+            metrics_sha256: None,
         };
         let mut json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
         json.read = job.read().to_vec();
@@ -225,7 +241,7 @@ impl<'o, J: Job> Run<'o, J> {
 
     /// Takes over a checkpoint; says what is wrong when it is of another run.
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), String> {
-        let Checkpoint { header, parameters, first, second } = checkpoint;
+        let Checkpoint { header, parameters, first, second, average } = checkpoint;
         let progress = header.progress;
         if header.settings != self.json.settings().to_string() {
             return Err("its settings are not those of run.json".into());
@@ -241,8 +257,13 @@ impl<'o, J: Job> Run<'o, J> {
         if progress.step > steps {
             return Err(format!("its step is beyond 'num_train_steps' {steps}"));
         }
+        if average.is_some() != self.trainer.average().is_some() {
+            return Err(
+                "it has an average of the weights and the run has none, or the reverse".into()
+            );
+        }
         let moments = Moments { first, second, steps: header.optimizer_steps };
-        self.trainer.restore(parameters, moments, progress.step);
+        self.trainer.restore(parameters, moments, average, progress.step);
         self.progress = progress;
         Ok(())
     }
@@ -253,7 +274,7 @@ impl<'o, J: Job> Run<'o, J> {
         observer: &mut dyn Observer,
     ) -> Result<Finished, RunError> {
         let options = self.options;
-        let mut batches = self.job.batches();
+        let mut batches = self.job.batches(self.trainer.steps());
         let num_train_steps = options.recipe().schedule.num_train_steps;
         let mut clock = Clock::start();
         if let Some((text, word)) = self.job.sample() {
@@ -273,7 +294,8 @@ impl<'o, J: Job> Run<'o, J> {
                 }
                 return Err(RunError::Stopped { step, num_train_steps });
             }
-            self.job.fill(&mut batches)?;
+            self.change_shape(step, &mut batches)?;
+            self.job.fill(step, &mut batches)?;
             let report = self.trainer.step(&batches)?;
             let step = self.trainer.steps();
             self.progress.interval.add(&report);
@@ -300,6 +322,22 @@ impl<'o, J: Job> Run<'o, J> {
         }
         observer.observe(Event::Finished);
         self.finish(files)
+    }
+
+    /// Compiles the training step anew, and replaces `batches`, where step `step` has other shapes than the one
+    /// before.
+    fn change_shape(
+        &mut self,
+        step: u64,
+        batches: &mut Vec<<J::Objective as Objective>::Batch>,
+    ) -> Result<(), RunError> {
+        let recipe = self.options.recipe_at(step);
+        if *self.trainer.recipe() != recipe {
+            let objective = self.job.objective(&self.trainer.bert, step)?;
+            self.trainer.change(objective, recipe);
+            *batches = self.job.batches(step);
+        }
+        Ok(())
     }
 
     /// Writes a log line.
@@ -331,7 +369,7 @@ impl<'o, J: Job> Run<'o, J> {
         observer.observe(Event::Evaluating);
         let before = Instant::now();
         let mut duration = Duration::ZERO;
-        let evaluation = self.job.evaluate(&self.trainer.bert, &mut || observer.should_stop());
+        let evaluation = self.job.evaluate(self.trainer.model(), &mut || observer.should_stop());
         let Ok(evaluation) = evaluation else {
             self.progress.evaluation_due = true;
             self.save_checkpoint(files.as_deref(), observer)?;
@@ -339,7 +377,7 @@ impl<'o, J: Job> Run<'o, J> {
             return Err(RunError::Stopped { step: self.trainer.steps(), num_train_steps });
         };
         self.progress.evaluation_due = false;
-        let bert = &self.trainer.bert;
+        let bert = self.trainer.model();
         if let Some(evaluation) = evaluation {
             duration = before.elapsed();
             let step = self.trainer.steps();
@@ -370,7 +408,8 @@ impl<'o, J: Job> Run<'o, J> {
         self.progress.step = self.trainer.steps();
         self.progress.position = self.job.position();
         self.progress.metrics_bytes = metrics.sync()?;
-        let parameters = &self.trainer.bert.parameters;
+        self.progress.metrics_sha256 = Some(metrics.digest().to_string());
+        let parameters = self.trainer.bert.parameters.as_slice();
         let moments = &self.trainer.moments;
         let header = CheckpointHeader::new(
             self.json.settings().to_string(),
@@ -379,7 +418,10 @@ impl<'o, J: Job> Run<'o, J> {
             moments.steps,
             self.progress.clone(),
         );
-        checkpoints.save(&header, [parameters, &moments.first, &moments.second])?;
+        let average = self.trainer.average();
+        let arrays = [parameters, moments.first.as_slice(), &moments.second];
+        let arrays: Vec<&[f32]> = arrays.into_iter().chain(average).collect();
+        checkpoints.save(&header.averaged(average.is_some()), &arrays)?;
         if !self.json.has_checkpoint {
             self.json.has_checkpoint = true;
             self.json.write(directory)?;
@@ -390,7 +432,7 @@ impl<'o, J: Job> Run<'o, J> {
 
     /// Writes the digests of the weights and of the files beside them into `run.json`.
     fn finish(mut self, files: Option<RunFiles>) -> Result<Finished, RunError> {
-        let bert = self.trainer.bert;
+        let bert = self.trainer.into_model();
         let model_sha256 = weights::digest(&bert.layout, &bert.parameters);
         if let Some(RunFiles { directory, .. }) = files {
             // Written at the last evaluation; written again if that file is missing or has changed.
