@@ -59,15 +59,15 @@ pub const FEWEST_PAIRS: usize = 4;
 pub const SHORTEST: f64 = 3.0;
 /// The longest wavelength, in tokens.
 pub const LONGEST: f64 = 200.0;
-/// The score at the offset minus the score one position beside it. e^−3.77 is 0.023, so a head begins with
-/// some 95 % of its attention at its offset.
-pub const MARGIN: f64 = 3.77;
+/// The score at the offset minus the score one position beside it. e^−3.45 is 0.032, so a head begins with
+/// some 94 % of its attention at its offset.
+pub const MARGIN: f64 = 3.45;
 /// The factor of words and segments in the columns of positions.
 pub const UNDER_POSITIONS: f64 = 0.1;
 /// The factor of segments.
 pub const SEGMENTS: f64 = 0.5;
 /// The scale of values and outputs of attention, times √`hidden_size`.
-pub const GAIN: f64 = 0.5;
+pub const GAIN: f64 = 0.55;
 
 /// The standard deviation of the normal distribution cut at ±2.
 const TRUNCATED_DEVIATION: f64 = 0.879_625_7;
