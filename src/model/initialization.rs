@@ -116,6 +116,19 @@ impl Initialization {
     }
 }
 
+/// The first values of the bias of the masked-LM decoder, `cls.predictions.bias`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum OutputBias {
+    /// BERT's: zeros.
+    #[default]
+    Zero,
+    /// The logarithms of the shares of the word pieces in the text, minus their mean. A model whose other logits are near 0 then
+    /// begins at the loss of counting words, which it would have to learn first.
+    Unigram,
+}
+
 /// P: pairs of columns that hold the position.
 fn pairs(config: &Config) -> usize {
     let size = config.hidden_size / config.num_attention_heads;
