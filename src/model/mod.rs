@@ -31,7 +31,7 @@ pub use embeddings::embeddings;
 pub use encoder::{encoder, encoder_at};
 pub use encoder_inputs::{EncoderInputs, PackedRows, Padding, Sequences};
 pub use head::Head;
-pub use initialization::Initialization;
+pub use initialization::{Initialization, OutputBias};
 pub use parameters::{decays, layout};
 
 pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};
