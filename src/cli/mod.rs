@@ -16,6 +16,7 @@ mod output;
 mod pretrain;
 mod pretrain_options;
 mod signals;
+mod text_input;
 mod tokenize;
 mod verify;
 mod vocab;
@@ -69,6 +70,9 @@ enum Command {
     /// Judges whether sentence B really followed sentence A
     #[command(allow_negative_numbers = true)]
     NextSentence(next_sentence::Args),
+    #[command(allow_negative_numbers = true)]
+    #[command(allow_negative_numbers = true)]
+    #[command(allow_negative_numbers = true)]
     /// How fast training is on this machine
     Bench(bench::Args),
 }
