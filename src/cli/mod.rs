@@ -6,15 +6,18 @@
 
 mod bench;
 mod bench_tokenizer;
+mod columns;
 mod eval;
 mod fill_mask;
 mod instance_options;
 mod instances;
 mod next_sentence;
+mod notes;
 mod option_names;
 mod output;
 mod pretrain;
 mod pretrain_options;
+mod score;
 mod signals;
 mod text_input;
 mod tokenize;
@@ -71,7 +74,9 @@ enum Command {
     #[command(allow_negative_numbers = true)]
     NextSentence(next_sentence::Args),
     #[command(allow_negative_numbers = true)]
+    /// How likely a text is, token by token; minimal pairs
     #[command(allow_negative_numbers = true)]
+    Score(score::Args),
     #[command(allow_negative_numbers = true)]
     /// How fast training is on this machine
     Bench(bench::Args),
@@ -100,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args).map(done),
         Command::FillMask(args) => fill_mask::run(args).map(done),
         Command::NextSentence(args) => next_sentence::run(args).map(done),
+        Command::Score(args) => score::run(args).map(done),
         Command::Bench(args) => bench::run(args).map(done),
     };
     match result {

@@ -11,6 +11,8 @@ mod fill_mask;
 mod inference;
 mod model;
 mod next_sentence;
+mod read_text;
+mod score;
 mod sequence;
 mod softmax;
 
@@ -20,4 +22,6 @@ pub use evaluate::{EvalSettings, evaluate};
 pub use fill_mask::{FilledMask, FilledText, Prediction};
 pub use model::Model;
 pub use next_sentence::NextSentence;
+pub use read_text::Truncated;
+pub use score::{PairAccuracy, PairsAnswer, ScoreMethod, ScoredText, ScoredToken};
 pub use sequence::Sequence;
