@@ -7,6 +7,7 @@
 mod bench;
 mod bench_tokenizer;
 mod columns;
+mod embed;
 mod eval;
 mod fill_mask;
 mod instance_options;
@@ -73,7 +74,9 @@ enum Command {
     /// Judges whether sentence B really followed sentence A
     #[command(allow_negative_numbers = true)]
     NextSentence(next_sentence::Args),
+    /// sentences ─► vectors, or how similar they are
     #[command(allow_negative_numbers = true)]
+    Embed(embed::Args),
     /// How likely a text is, token by token; minimal pairs
     #[command(allow_negative_numbers = true)]
     Score(score::Args),
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args).map(done),
         Command::FillMask(args) => fill_mask::run(args).map(done),
         Command::NextSentence(args) => next_sentence::run(args).map(done),
+        Command::Embed(args) => embed::run(args).map(done),
         Command::Score(args) => score::run(args).map(done),
         Command::Bench(args) => bench::run(args).map(done),
     };

@@ -4,6 +4,7 @@
 //! of [`Model`] that answers many texts at once, and its answer is a value that serializes to the JSON
 //! of the command line. [`evaluate`] measures a model on text.
 
+mod embed;
 mod encode;
 mod error;
 mod evaluate;
@@ -16,6 +17,7 @@ mod score;
 mod sequence;
 mod softmax;
 
+pub use embed::{EmbedOptions, Embedding, Pooling, cosine};
 pub use encode::Encoding;
 pub use error::TaskError;
 pub use evaluate::{EvalSettings, evaluate};
