@@ -10,6 +10,7 @@ mod columns;
 mod embed;
 mod eval;
 mod fill_mask;
+mod generate;
 mod instance_options;
 mod instances;
 mod next_sentence;
@@ -80,7 +81,9 @@ enum Command {
     /// How likely a text is, token by token; minimal pairs
     #[command(allow_negative_numbers = true)]
     Score(score::Args),
+    /// Writes text, such as it is
     #[command(allow_negative_numbers = true)]
+    Generate(generate::Args),
     /// How fast training is on this machine
     Bench(bench::Args),
 }
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::NextSentence(args) => next_sentence::run(args).map(done),
         Command::Embed(args) => embed::run(args).map(done),
         Command::Score(args) => score::run(args).map(done),
+        Command::Generate(args) => generate::run(args).map(done),
         Command::Bench(args) => bench::run(args).map(done),
     };
     match result {
