@@ -129,8 +129,8 @@ mod tests {
         let text = "a b c d e f g h i j k l m";
         assert_eq!(around(text, 5, 25), text);
         assert_eq!(around(text, 1, 12), "a b c d e …");
-        assert_eq!(around(text, 13, 12), "… f g h i…");
-        assert_eq!(around(text, 25, 12), "…i j k l m");
+        assert_eq!(around(text, 13, 12), "… e f g h i…");
+        assert_eq!(around(text, 25, 12), "… i j k l m");
         for at in 0..=text.len() {
             assert!(display_width(&around(text, at, 12)) <= 12);
             assert!(display_width(&around(&"猫".repeat(25), at, 12)) <= 12);

@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 const SHORTEST: usize = 16;
 
 /// Sequences of one batch, at most.
-const BATCH_SEQUENCES: usize = 32;
+const BATCH_SEQUENCES: usize = 128;
 
 /// Tokens of one batch, at most, unless a single sequence has more.
 const BATCH_TOKENS: usize = 2048;
@@ -293,8 +293,8 @@ mod tests {
     fn plans_are_few_and_used_again() {
         let bert = Bert::new(Config::new(1, 8, 20), 1);
         let inference = Inference::default();
-        // 5 of up to 16 tokens, 33 of up to 32: batches of 8, 32 and 1.
-        let mut sequences: Vec<Sequence> = (0..33).map(|i| sequence(17 + i % 16)).collect();
+        // 5 of up to 16 tokens, 65 of up to 32: batches of 8, 64 and 1.
+        let mut sequences: Vec<Sequence> = (0..65).map(|i| sequence(17 + i % 16)).collect();
         sequences.extend((1..=5).map(sequence));
         for _ in 0..2 {
             let mut seen = vec![0; sequences.len()];
@@ -306,7 +306,7 @@ mod tests {
                 })
                 .unwrap();
             assert!(seen.iter().all(|&times| times == 1));
-            assert_eq!(kept(&inference), [(8, 16), (32, 32), (1, 32)]);
+            assert_eq!(kept(&inference), [(8, 16), (64, 32), (1, 32)]);
         }
     }
 

@@ -173,7 +173,7 @@ fn scores_are_shown_and_answered() {
     assert_ne!(place.run(&original).json_lines(), answers);
     let shown = place.run(&["score", "--model", "run", texts[1]]).ok().stdout;
     assert!(shown.starts_with("Snow fell.\n  score -"), "{shown}");
-    let long = "the cat ".repeat(40);
+    let long = "the ".repeat(80);
     let answer = place.run(&[&base[..], &["A dog.", &long]].concat()).ok();
     let words = "warning: text 2 of 2: 82 tokens, but the model reads at most 64; what is behind character ";
     assert!(answer.stderr.starts_with(words), "{}", answer.stderr);
