@@ -16,7 +16,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// The vector of a text: the mean over its tokens, or the hidden state of [CLS]
-    #[arg(long, default_value = "mean", value_name = "mean|cls", value_parser = pooling)]
+    #[arg(long, default_value = "mean", value_name = "mean|cls", value_parser = super::choice::<Pooling>)]
     pooling: Pooling,
     /// Divide each vector by its length
     #[arg(long)]
@@ -37,14 +37,6 @@ pub struct Args {
     /// Texts; without any and without --input, each line of standard input
     #[arg(value_name = "TEXT", conflicts_with = "input")]
     text: Vec<String>,
-}
-
-fn pooling(text: &str) -> Result<Pooling, &'static str> {
-    match text {
-        "mean" => Ok(Pooling::Mean),
-        "cls" => Ok(Pooling::Cls),
-        _ => Err("it is mean or cls"),
-    }
 }
 
 /// Runs `cloze embed`.

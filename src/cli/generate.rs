@@ -17,7 +17,7 @@ pub struct Args {
         long,
         default_value = "gibbs",
         value_name = "gibbs|left-to-right|mask-predict",
-        value_parser = method
+        value_parser = super::choice::<GenerateMethod>
     )]
     method: GenerateMethod,
     /// Tokens to write behind the prompt [default: 20, none behind a prompt with [MASK]]
@@ -49,15 +49,6 @@ pub struct Args {
     /// The beginning of the text, or a text with [MASK]s; without it, all is written
     #[arg(value_name = "PROMPT", default_value = "", hide_default_value = true)]
     prompt: String,
-}
-
-fn method(text: &str) -> Result<GenerateMethod, &'static str> {
-    match text {
-        "gibbs" => Ok(GenerateMethod::Gibbs),
-        "left-to-right" => Ok(GenerateMethod::LeftToRight),
-        "mask-predict" => Ok(GenerateMethod::MaskPredict),
-        _ => Err("it is gibbs, left-to-right or mask-predict"),
-    }
 }
 
 /// Runs `cloze generate`.

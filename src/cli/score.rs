@@ -16,7 +16,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// What is masked while a token is scored: it and the later pieces of its word, or it alone
-    #[arg(long, default_value = "within-word", value_name = "within-word|original", value_parser = method)]
+    #[arg(long, default_value = "within-word", value_name = "within-word|original", value_parser = super::choice::<ScoreMethod>)]
     method: ScoreMethod,
     #[command(flatten)]
     input: TextInput,
@@ -34,14 +34,6 @@ pub struct Args {
     /// Texts to score; without any and without --input, each line of standard input
     #[arg(value_name = "TEXT", conflicts_with = "input")]
     text: Vec<String>,
-}
-
-fn method(text: &str) -> Result<ScoreMethod, &'static str> {
-    match text {
-        "within-word" => Ok(ScoreMethod::WithinWord),
-        "original" => Ok(ScoreMethod::Original),
-        _ => Err("it is within-word or original"),
-    }
 }
 
 /// Runs `cloze score`.

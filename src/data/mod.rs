@@ -42,8 +42,8 @@ pub mod stories;
 mod stream;
 mod text_field;
 mod text_file;
-mod whole_text;
 mod text_lines;
+mod whole_text;
 mod words;
 
 pub use batch::Batch;
@@ -65,6 +65,6 @@ pub use sentence_objective::SentenceObjective;
 pub use sentences::Lines;
 pub use store::{Progress, Storage, TokenStore};
 pub use stream::{InstanceStream, StreamPosition};
-pub use whole_text::read_text;
 pub use text_lines::{BlankLines, TextLines};
+pub use whole_text::read_text;
 pub use words::{Words, count_words};

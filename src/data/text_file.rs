@@ -133,8 +133,8 @@ impl TextFile {
     /// A file whose name says nothing but whether it is compressed: plain text, until someone knows better.
     pub(super) fn of_any_name(path: &Path) -> Self {
         let NamedFormat { compressed, .. } = NamedFormat::of(path);
-        let (format, content) = (TextFormat::Plain, Content::File);
-        Self { name: path.into(), format, compressed, content }
+        let (format, content, line_ends) = (TextFormat::Plain, Content::File, Arc::default());
+        Self { name: path.into(), format, compressed, content, line_ends }
     }
 
     /// Text in memory.

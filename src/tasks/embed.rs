@@ -6,10 +6,11 @@ use super::error::TaskError;
 use super::inference::{Output, blocks, lengths};
 use super::model::Model;
 use super::read_text::Truncated;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How the hidden states of a text become one vector.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Pooling {
     /// The mean over all tokens, `[CLS]` and `[SEP]` included: `pooling_mode_mean_tokens` of
     /// sentence-transformers.

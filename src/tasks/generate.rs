@@ -20,7 +20,7 @@ use crate::tensor::math;
 use crate::tensor::random::{Generator, Purpose};
 use crate::tokenizer::{CONTINUATION_PREFIX, Tokenizer};
 use crate::train::check_setting;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Tokens behind a prompt without `[MASK]`, unless `length` says otherwise.
 const LENGTH: usize = 20;
@@ -29,7 +29,8 @@ const LENGTH: usize = 20;
 const ITERATIONS: usize = 10;
 
 /// How masks are filled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum GenerateMethod {
     /// Each token is drawn again and again, given all others.
     #[default]

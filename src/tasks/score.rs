@@ -18,10 +18,11 @@ use super::sequence::Sequence;
 use super::softmax::log_probability;
 use crate::data::MinimalPair;
 use crate::tokenizer::CONTINUATION_PREFIX;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// What is masked while a token is scored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ScoreMethod {
     /// The token and the later pieces of the same word (Kauf & Ivanova, 2023).
     #[default]
