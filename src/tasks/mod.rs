@@ -4,20 +4,28 @@
 //! of [`Model`] that answers many texts at once, and its answer is a value that serializes to the JSON
 //! of the command line. [`evaluate`] measures a model on text.
 
+mod embed;
 mod encode;
 mod error;
 mod evaluate;
 mod fill_mask;
+mod generate;
 mod inference;
 mod model;
 mod next_sentence;
+mod read_text;
+mod score;
 mod sequence;
 mod softmax;
 
+pub use embed::{EmbedOptions, Embedding, Pooling, cosine};
 pub use encode::Encoding;
 pub use error::TaskError;
 pub use evaluate::{EvalSettings, evaluate};
 pub use fill_mask::{FilledMask, FilledText, Prediction};
+pub use generate::{GenerateMethod, GenerateOptions, Generated, GenerationStep};
 pub use model::Model;
 pub use next_sentence::NextSentence;
+pub use read_text::Truncated;
+pub use score::{PairAccuracy, PairsAnswer, ScoreMethod, ScoredText, ScoredToken};
 pub use sequence::Sequence;

@@ -21,6 +21,9 @@ const POOLER: &str = "bert.pooler.";
 /// | [`fill_mask`](Model::fill_mask) | the likeliest words for each `[MASK]` |
 /// | [`next_sentence`](Model::next_sentence) | whether sentence B follows sentence A |
 /// | [`encode`](Model::encode) | hidden states |
+/// | [`embed`](Model::embed) | one vector for a text |
+/// | [`score`](Model::score), [`score_pairs`](Model::score_pairs) | how likely a text is; minimal pairs |
+/// | [`generate`](Model::generate) | text, such as it is |
 ///
 /// An answer depends on its own text alone: it has the same bits whatever other texts are in the call
 /// and in whatever order. Texts of similar length are computed together, without their padding. The
