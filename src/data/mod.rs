@@ -21,6 +21,7 @@ mod error;
 mod inputs;
 mod instance;
 mod json_lines;
+pub mod labelled;
 pub mod masking;
 mod outputs;
 pub mod pairs;

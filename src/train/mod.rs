@@ -11,6 +11,7 @@
 
 pub mod evaluation;
 pub mod gradient_tree;
+pub mod metrics;
 pub mod objective;
 pub mod optimizer;
 pub mod pretraining;
