@@ -18,6 +18,7 @@ mod builder;
 mod check;
 mod corpus;
 mod error;
+pub mod features;
 mod inputs;
 mod instance;
 mod json_lines;

@@ -3,8 +3,8 @@
 //! Read in this order: [`config`](mod@config) (the sizes), [`embeddings`](mod@embeddings),
 //! [`encoder`](mod@encoder), [`heads`] (the model, as functions that push operations),
 //! [`head`](mod@head) and [`bert`](mod@bert) (the model with its parameters),
-//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] (the losses, compiled for a shape of
-//! batch), [`weights`] (files).
+//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] and [`finetuning`] (the losses, compiled for a
+//! shape of batch), [`weights`] (files).
 
 pub mod bert;
 pub mod config;
@@ -13,6 +13,7 @@ mod element_type;
 pub mod embeddings;
 pub mod encoder;
 pub mod encoder_inputs;
+pub mod finetuning;
 pub mod head;
 pub mod heads;
 pub mod parameters;
@@ -27,6 +28,7 @@ pub use config_error::ConfigError;
 pub use embeddings::embeddings;
 pub use encoder::encoder;
 pub use encoder_inputs::{EncoderInputs, PackedRows, Padding, Sequences};
+pub use finetuning::{FinetuningPlan, HeadLoss, Pooling};
 pub use head::Head;
 pub use parameters::{decays, layout};
 pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};

@@ -14,8 +14,8 @@ pub const MASKED_LM: &str = "masked_lm";
 pub const NEXT_SENTENCE: &str = "next_sentence";
 
 const TERMS: [Term; 2] = [
-    Term { name: MASKED_LM, count_name: Some("masked_tokens") },
-    Term { name: NEXT_SENTENCE, count_name: None },
+    Term { name: MASKED_LM, count_name: Some("masked_tokens"), has_accuracy: true },
+    Term { name: NEXT_SENTENCE, count_name: None, has_accuracy: true },
 ];
 
 /// Pretraining, compiled for one shape of batch.
