@@ -5,6 +5,7 @@
 //!  8 bytes     length of the header, little-endian
 //!  header      JSON: version, step, position in the data, sums for metrics.jsonl, …
 //!  3 × 4n      parameters, first moments, second moments: n little-endian f32 each
+//!      4n      the best parameters so far, in a run that keeps them
 //! 32 bytes     SHA-256 of all bytes before
 //! ```
 //!
@@ -45,6 +46,30 @@ pub struct Progress {
     pub evaluation_due: bool,
     /// The length of `metrics.jsonl`.
     pub metrics_bytes: u64,
+    /// The best evaluation of each trial so far, in a run that keeps its best weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub best: Vec<BestOfTrial>,
+}
+
+/// The best evaluation of one trial of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BestOfTrial {
+    /// The learning rate of the trial.
+    pub learning_rate: f64,
+    /// The step of the run after which the model was best.
+    pub step: u64,
+    /// How good it was: [`Job::score`](super::Job::score).
+    pub score: f64,
+    /// What was measured.
+    pub evaluation: Evaluation,
+}
+
+impl BestOfTrial {
+    /// The best of several trials, the first of equals.
+    pub fn of(trials: &[Self]) -> Option<&Self> {
+        trials.iter().reduce(|best, trial| if trial.score > best.score { trial } else { best })
+    }
 }
 
 /// What comes before the numbers.
@@ -58,8 +83,11 @@ pub struct CheckpointHeader {
     pub settings: String,
     /// Digest of vocabulary and training data, in hexadecimal.
     pub data: String,
-    /// Parameters: the length of each of the three arrays.
+    /// Parameters: the length of each array.
     parameters: u64,
+    /// Whether the best parameters follow the moments.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    has_best: bool,
     /// Updates that the moments have seen.
     pub optimizer_steps: u64,
     /// The progress of the run.
@@ -76,6 +104,7 @@ impl CheckpointHeader {
         progress: Progress,
     ) -> Self {
         Self {
+            has_best: !progress.best.is_empty(),
             version: VERSION,
             cloze_version: env!("CARGO_PKG_VERSION").into(),
             settings,
@@ -98,6 +127,8 @@ pub struct Checkpoint {
     pub first: Vec<f32>,
     /// Adam's v.
     pub second: Vec<f32>,
+    /// The best parameters so far, if the run keeps them and has evaluated.
+    pub best: Option<Vec<f32>>,
 }
 
 /// A checkpoint that cannot be used.
@@ -147,15 +178,17 @@ pub enum CheckpointError {
     },
 }
 
-/// Writes a checkpoint, whole or not at all.
+/// Writes a checkpoint, whole or not at all. `arrays` are the parameters, both moments, and the best parameters when
+/// the header's [`Progress::best`] has any.
 ///
 /// # Errors
 /// [`FileError`].
 ///
 /// # Panics
-/// When an array is not as long as the header says.
-pub fn save(path: &Path, header: &CheckpointHeader, arrays: [&[f32]; 3]) -> Result<(), FileError> {
+/// When an array is not as long as the header says, or their number is another.
+pub fn save(path: &Path, header: &CheckpointHeader, arrays: &[&[f32]]) -> Result<(), FileError> {
     assert!(arrays.iter().all(|array| array.len() as u64 == header.parameters));
+    assert_eq!(arrays.len(), header.arrays());
     files::write_atomically(path, |out| {
         let mut hasher = Sha256::new();
         let mut write = |bytes: &[u8]| {
@@ -208,7 +241,8 @@ pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointErro
     reader.read_exact(&mut text).map_err(failed)?;
     let header: Result<CheckpointHeader, _> = serde_json::from_slice(&text);
     // Of another size: look at the digest first, it tells a foreign checkpoint from a damaged one.
-    let expected = 24 + header_length + 12 * parameters as u64 + 32;
+    let arrays = header.as_ref().map_or(3, CheckpointHeader::arrays);
+    let expected = 24 + header_length + 4 * arrays as u64 * parameters as u64 + 32;
     let fits = header.as_ref().is_ok_and(|header| header.parameters == parameters as u64);
     if !fits || length != expected {
         let left = length.saturating_sub(24 + header_length + 32);
@@ -223,7 +257,7 @@ pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointErro
         };
         return Err(CheckpointError::Foreign { path: path.to_path_buf(), what });
     }
-    let mut arrays = [const { Vec::new() }; 3];
+    let mut arrays = vec![Vec::new(); arrays];
     let mut bytes = vec![0; 4 * CHUNK];
     for array in &mut arrays {
         array.reserve_exact(parameters);
@@ -244,8 +278,17 @@ pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointErro
     if !header.progress.is_sane() || !arrays.iter().flatten().all(|value| value.is_finite()) {
         return foreign("it holds numbers that no run writes");
     }
-    let [parameters, first, second] = arrays;
-    Ok(Checkpoint { header, parameters, first, second })
+    let mut arrays = arrays.into_iter();
+    let mut next = || arrays.next().expect("three arrays");
+    let (parameters, first, second) = (next(), next(), next());
+    Ok(Checkpoint { header, parameters, first, second, best: arrays.next() })
+}
+
+impl CheckpointHeader {
+    /// The number of arrays behind the header.
+    fn arrays(&self) -> usize {
+        3 + usize::from(self.has_best)
+    }
 }
 
 impl Progress {
@@ -301,6 +344,7 @@ pub(super) mod tests {
             evaluation: None,
             evaluation_due: false,
             metrics_bytes: 7,
+            best: Vec::new(),
         };
         CheckpointHeader::new("a".into(), "b".into(), parameters, step, progress)
     }
@@ -310,7 +354,7 @@ pub(super) mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("step-000003.ckpt");
         let (p, m, v) = (vec![1.5f32, -2.0, 0.0], vec![f32::MIN_POSITIVE, 0.1, 3.0], vec![7.0; 3]);
-        save(&path, &header(3, 3), [&p, &m, &v]).unwrap();
+        save(&path, &header(3, 3), &[&p, &m, &v]).unwrap();
         let read = load(&path, 3).unwrap();
         assert_eq!(
             (read.header, read.parameters, read.first, read.second),
@@ -337,11 +381,29 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn the_best_parameters_are_read_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("step-000003.ckpt");
+        let mut progress = header(3, 3).progress;
+        progress.best = vec![BestOfTrial {
+            learning_rate: 5e-4,
+            step: 2,
+            score: 0.5,
+            evaluation: Evaluation::default(),
+        }];
+        let header = CheckpointHeader::new("a".into(), "b".into(), 3, 3, progress);
+        let array = [1.0, 2.0, 3.0];
+        save(&path, &header, &[&array, &array, &array, &[4.0; 3]]).unwrap();
+        let read = load(&path, 3).unwrap();
+        assert_eq!((read.header, read.best), (header, Some(vec![4.0; 3])));
+    }
+
+    #[test]
     fn whole_checkpoints_of_others_are_told_from_damaged_ones() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("step-000003.ckpt");
         let refused = |header: CheckpointHeader, array: &[f32], words: &str| {
-            save(&path, &header, [array; 3]).unwrap();
+            save(&path, &header, &[array; 3]).unwrap();
             let error = load(&path, 3).unwrap_err().to_string();
             assert!(error.contains("does not belong") && error.contains(words), "{error}");
         };

@@ -2,7 +2,8 @@
 //! what is trained.
 //!
 //! Read in this order:
-//! - [`Job`] and [`RunOptions`]: what a run has to know of what it trains; [`pretraining`] is one job.
+//! - [`Job`] and [`RunOptions`]: what a run has to know of what it trains; [`pretraining`] is one job,
+//!   [`finetuning`] another.
 //! - [`begin`] and [`resume`]: a run from its first step to its last.
 //! - [`run_directory`], [`run_json`], [`metrics`], [`checkpoint`], [`checkpoint_directory`]: its files.
 //! - [`mod@verify`]: the same run again, compared bit by bit.
@@ -14,6 +15,7 @@ pub mod checkpoint_directory;
 mod clock;
 pub mod damage;
 mod error;
+pub mod finetuning;
 mod job;
 pub mod metrics;
 pub mod newest_weights;
@@ -25,7 +27,9 @@ mod run_options;
 mod training_run;
 pub mod verify;
 
+pub use checkpoint::BestOfTrial;
 pub use error::{RunError, VerifyError};
+pub use finetuning::{Finetuning, FinetuningJob, FinetuningOptions, FinetuningTask};
 pub use job::{Interrupted, Job};
 pub use observer::{Event, Observer};
 pub use pretraining::{Pretraining, PretrainingJob, PretrainingOptions, pretrain};

@@ -1,6 +1,6 @@
 //! A run from its first step to its last: step, log, evaluate, save; and resuming one that stopped.
 
-use super::checkpoint::{Checkpoint, CheckpointError, CheckpointHeader, Progress};
+use super::checkpoint::{BestOfTrial, Checkpoint, CheckpointError, CheckpointHeader, Progress};
 use super::checkpoint_directory::CheckpointDirectory;
 use super::clock::Clock;
 use super::damage;
@@ -24,12 +24,14 @@ use std::time::{Duration, Instant};
 /// A finished run.
 #[non_exhaustive]
 pub struct Finished {
-    /// The trained model.
+    /// The trained model: as it was at its best evaluation when the job says what is good, else after the last step.
     pub bert: Bert,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// The last evaluation, when there was held-out data.
+    /// The evaluation of this model, when there was held-out data.
     pub evaluation: Option<Evaluation>,
+    /// The best evaluation of each trial, when the job says what is good.
+    pub trials: Vec<BestOfTrial>,
     /// The lines that this part of the run added to `metrics.jsonl`.
     pub metrics: Vec<MetricsLine>,
     /// SHA-256 of `model.safetensors`.
@@ -173,6 +175,8 @@ struct Run<'o, J: Job> {
     json: RunJson<J::Options>,
     trainer: Trainer<J::Objective>,
     progress: Progress,
+    /// The parameters at the best evaluation so far, when the job says what is good.
+    best: Option<Vec<f32>>,
     lines: Vec<MetricsLine>,
 }
 
@@ -207,10 +211,11 @@ impl<'o, J: Job> Run<'o, J> {
             evaluation: None,
             evaluation_due: false,
             metrics_bytes: 0,
+            best: Vec::new(),
         };
         let mut json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
         json.read = job.read().to_vec();
-        Ok(Self { options, job, json, trainer, progress, lines: Vec::new() })
+        Ok(Self { options, job, json, trainer, progress, best: None, lines: Vec::new() })
     }
 
     /// Writes `run.json`, and what Hugging Face reads beside the weights. `run.json` comes first: with it, the
@@ -219,13 +224,16 @@ impl<'o, J: Job> Run<'o, J> {
         self.json.write(directory)?;
         let config = &self.trainer.bert.config;
         directory.write("config.json", &config.to_json())?;
+        for (name, content) in self.job.other_files(&self.trainer.bert) {
+            directory.write(name, &content)?;
+        }
         let positions = config.max_position_embeddings;
         Ok(self.job.tokenizer().save_pretrained(directory.path(), positions)?)
     }
 
     /// Takes over a checkpoint; says what is wrong when it is of another run.
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), String> {
-        let Checkpoint { header, parameters, first, second } = checkpoint;
+        let Checkpoint { header, parameters, first, second, best } = checkpoint;
         let progress = header.progress;
         if header.settings != self.json.settings().to_string() {
             return Err("its settings are not those of run.json".into());
@@ -243,7 +251,7 @@ impl<'o, J: Job> Run<'o, J> {
         }
         let moments = Moments { first, second, steps: header.optimizer_steps };
         self.trainer.restore(parameters, moments, progress.step);
-        self.progress = progress;
+        (self.progress, self.best) = (progress, best);
         Ok(())
     }
 
@@ -351,12 +359,41 @@ impl<'o, J: Job> Run<'o, J> {
             let tokenizer = self.job.tokenizer();
             observer.observe(Event::Evaluated { metrics: &line, bert, tokenizer });
             self.lines.push(MetricsLine::Evaluation(line));
+            if self.job.score(&evaluation).is_some() && !self.is_best(&evaluation) {
+                return Ok(duration);
+            }
             self.progress.evaluation = Some(evaluation);
         }
+        let bert = &self.trainer.bert;
         if let Some(files) = files {
             weights::save(files.directory.path(), &bert.layout, &bert.parameters)?;
         }
         Ok(duration)
+    }
+
+    /// Notes an evaluation of a job that says what is good. Returns whether it is the best so far; then the parameters
+    /// are kept.
+    fn is_best(&mut self, evaluation: &Evaluation) -> bool {
+        // No number is as bad as any.
+        let score = self.job.score(evaluation).filter(|score| score.is_finite());
+        let score = score.unwrap_or(f64::MIN);
+        let step = self.trainer.steps();
+        let recipe = self.options.recipe();
+        let (trial, _) = recipe.trial(step.saturating_sub(1));
+        let learning_rate =
+            recipe.trials.get(trial).copied().unwrap_or(recipe.schedule.learning_rate);
+        let best = &mut self.progress.best;
+        let is_best = BestOfTrial::of(best).is_none_or(|best| score > best.score);
+        let now = BestOfTrial { learning_rate, step, score, evaluation: evaluation.clone() };
+        match best.get_mut(trial) {
+            Some(known) if score > known.score => *known = now,
+            Some(_) => {}
+            None => best.push(now),
+        }
+        if is_best {
+            self.best = Some(self.trainer.bert.parameters.clone());
+        }
+        is_best
     }
 
     /// Saves the run as it is now, metrics first. Does nothing for a run in memory.
@@ -379,7 +416,9 @@ impl<'o, J: Job> Run<'o, J> {
             moments.steps,
             self.progress.clone(),
         );
-        checkpoints.save(&header, [parameters, &moments.first, &moments.second])?;
+        let mut arrays: Vec<&[f32]> = vec![parameters, &moments.first, &moments.second];
+        arrays.extend(self.best.as_deref());
+        checkpoints.save(&header, &arrays)?;
         if !self.json.has_checkpoint {
             self.json.has_checkpoint = true;
             self.json.write(directory)?;
@@ -390,7 +429,10 @@ impl<'o, J: Job> Run<'o, J> {
 
     /// Writes the digests of the weights and of the files beside them into `run.json`.
     fn finish(mut self, files: Option<RunFiles>) -> Result<Finished, RunError> {
-        let bert = self.trainer.bert;
+        let mut bert = self.trainer.bert;
+        if let Some(best) = self.best {
+            bert.parameters = best;
+        }
         let model_sha256 = weights::digest(&bert.layout, &bert.parameters);
         if let Some(RunFiles { directory, .. }) = files {
             // Written at the last evaluation; written again if that file is missing or has changed.
@@ -405,6 +447,7 @@ impl<'o, J: Job> Run<'o, J> {
             bert,
             tokenizer: self.job.into_tokenizer(),
             evaluation: self.progress.evaluation,
+            trials: self.progress.best,
             metrics: self.lines,
             model_sha256,
         })

@@ -15,4 +15,7 @@ mod read;
 
 pub use error::LabelledError;
 pub use example::{GoldAnswer, Labelled, QuestionExample, TaggedExample, TextExample};
-pub use read::{Columns, ReadSettings, read_questions, read_tagged, read_texts};
+pub use read::{
+    Columns, ReadSettings, built_in_lines, built_in_numbers, built_in_questions, built_in_tagged,
+    built_in_texts, read_questions, read_tagged, read_texts,
+};

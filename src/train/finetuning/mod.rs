@@ -4,9 +4,11 @@
 mod dataset;
 mod measure;
 mod objective;
+mod predictor;
 mod spans;
 
 pub use dataset::{Dataset, Gold, QuestionWindows, TaggedPart, class_names, tag_names};
 pub use objective::Finetuning;
+pub use predictor::Predictor;
 pub use measure::cosine;
 pub use spans::{MAX_ANSWER_LENGTH, Span, Spans, WindowLogits, best_spans, softmax};
