@@ -135,7 +135,7 @@ mod tests {
         let checkpoints = CheckpointDirectory::new(directory.path());
         assert!(checkpoints.newest(2, |_| ()).unwrap().is_none());
         for step in [5, 999_999, 1_000_000] {
-            checkpoints.save(&header(step, 2), &[&[1.0; 2]; 3]).unwrap();
+            checkpoints.save(&header(step, 2), &[[1.0; 2].as_slice(); 3]).unwrap();
         }
         let steps = |list: Vec<(u64, PathBuf)>| list.into_iter().map(|(step, _)| step);
         assert!(steps(checkpoints.list().unwrap()).eq([999_999, 1_000_000]));
@@ -177,7 +177,7 @@ mod tests {
         let checkpoints = CheckpointDirectory::new(directory.path());
         assert!(checkpoints.read_newest(2).unwrap().is_none());
         for step in [1, 2] {
-            checkpoints.save(&header(step, 2), &[&[1.0; 2]; 3]).unwrap();
+            checkpoints.save(&header(step, 2), &[[1.0; 2].as_slice(); 3]).unwrap();
         }
         let step = || checkpoints.read_newest(2).unwrap().unwrap().header.progress.step;
         assert_eq!(step(), 2);
@@ -189,11 +189,11 @@ mod tests {
         assert!(error.contains("step-000002.ckpt` is damaged"), "{error}");
         assert_eq!(fs::read(&last).unwrap(), b"cut");
 
-        checkpoints.save(&header(3, 2), &[&[1.0; 2]; 3]).unwrap();
+        checkpoints.save(&header(3, 2), &[[1.0; 2].as_slice(); 3]).unwrap();
         std::thread::scope(|scope| {
             let saving = scope.spawn(|| {
                 for step in 4..200 {
-                    checkpoints.save(&header(step, 2), &[&[1.0; 2]; 3]).unwrap();
+                    checkpoints.save(&header(step, 2), &[[1.0; 2].as_slice(); 3]).unwrap();
                 }
             });
             let mut newest = 3;

@@ -4,20 +4,30 @@
 //! of [`Model`] that answers many texts at once, and its answer is a value that serializes to the JSON
 //! of the command line. [`evaluate`] measures a model on text.
 
+mod answer;
+mod classify;
 mod encode;
 mod error;
 mod evaluate;
 mod fill_mask;
+mod finetuned;
 mod inference;
+mod measure;
 mod model;
 mod next_sentence;
+mod offsets;
 mod sequence;
 mod softmax;
+mod tag;
 
+pub use answer::{AnswerSpan, Answered};
+pub use classify::{Classified, Regressed, TextOrPair};
 pub use encode::Encoding;
 pub use error::TaskError;
 pub use evaluate::{EvalSettings, evaluate};
 pub use fill_mask::{FilledMask, FilledText, Prediction};
+pub use finetuned::FinetunedTask;
 pub use model::Model;
 pub use next_sentence::NextSentence;
 pub use sequence::Sequence;
+pub use tag::{Tagged, TaggedEntity, TaggedWord};

@@ -182,7 +182,10 @@ mod tests {
         let recipe = Recipe { schedule, trials: vec![1.0, 2.0], ..Recipe::default() };
         let rates: Vec<f32> = (0..8).map(|step| recipe.learning_rate(step)).collect();
         assert_eq!(rates, [0.0, 0.5, 0.5, 0.25, 0.0, 1.0, 1.0, 0.5]);
-        assert_eq!([0, 3, 4, 7, 8].map(|step| recipe.trial(step)), [(0, 0), (0, 3), (1, 0), (1, 3), (1, 4)]);
+        assert_eq!(
+            [0, 3, 4, 7, 8].map(|step| recipe.trial(step)),
+            [(0, 0), (0, 3), (1, 0), (1, 3), (1, 4)]
+        );
         let one = Recipe { trials: Vec::new(), ..recipe };
         assert_eq!((one.trial(8), one.learning_rate(4)), ((0, 8), 4.5));
     }

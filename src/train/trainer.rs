@@ -82,7 +82,11 @@ impl<O: Objective> Trainer<O> {
             groups: groups(&bert.layout, |name| objective.trains(name)),
             gradients: GradientTree::new(length, recipe.micro_batches().count()),
             steps: 0,
-            first_weights: if recipe.trials.len() > 1 { bert.parameters.clone() } else { Vec::new() },
+            first_weights: if recipe.trials.len() > 1 {
+                bert.parameters.clone()
+            } else {
+                Vec::new()
+            },
             bert,
             recipe,
             objective,
@@ -114,7 +118,10 @@ impl<O: Objective> Trainer<O> {
 
     /// Bytes of parameters, gradients, moments and all buffers of the plan.
     pub fn bytes(&self) -> usize {
-        3 * 4 * self.bert.layout.len() + 4 * self.first_weights.len() + self.gradients.bytes() + self.objective.plan().bytes()
+        3 * 4 * self.bert.layout.len()
+            + 4 * self.first_weights.len()
+            + self.gradients.bytes()
+            + self.objective.plan().bytes()
     }
 
     /// The compiled graph with one line per operation, then the memory of parameters, moments and gradients.

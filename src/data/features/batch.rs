@@ -164,7 +164,10 @@ mod tests {
         assert_eq!(batch.input_ids, [5, 6, 9, 1, 2, 3, 8, 4, 9, 8, 9, 9]);
         assert_eq!(batch.token_type_ids, [1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 0, 0]);
         assert_eq!(batch.attention_mask, [1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 0, 0]);
-        assert_eq!((batch.classes.as_slice(), batch.weights.as_slice()), ([3, 0, 0, 0].as_slice(), [1.0, 1.0, 1.0, 0.0].as_slice()));
+        assert_eq!(
+            (batch.classes.as_slice(), batch.weights.as_slice()),
+            ([3, 0, 0, 0].as_slice(), [1.0, 1.0, 1.0, 0.0].as_slice())
+        );
         assert_eq!((batch.first, batch.last), (vec![0, 4, 6, 9], vec![0, 5, 6, 9]));
         assert_eq!((batch.tags[7], batch.tag_weights.iter().sum::<f32>()), (2, 1.0));
         assert_eq!(batch.tag_weights[7], 1.0);
@@ -176,7 +179,10 @@ mod tests {
         batch.clear(0);
         let [a, b, c, d] = [1, 2, 3, 4].map(|id| feature(&[id], Target::None));
         batch.push_pair([&a, &b]);
-        assert_eq!((batch.input_ids.as_slice(), batch.weights.as_slice()), ([1, 0, 2, 0].as_slice(), [1.0, 0.0, 0.0, 0.0].as_slice()));
+        assert_eq!(
+            (batch.input_ids.as_slice(), batch.weights.as_slice()),
+            ([1, 0, 2, 0].as_slice(), [1.0, 0.0, 0.0, 0.0].as_slice())
+        );
         batch.push_pair([&c, &d]);
         assert!(batch.is_full() && batch.input_ids == [1, 3, 2, 4]);
     }

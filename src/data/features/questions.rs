@@ -78,7 +78,8 @@ pub fn question_features(
         token_type_ids.resize(input_ids.len(), 1);
         let inside = span.filter(|(first, last)| *first >= range.start && *last < range.end);
         let position = |token: usize| (first_position + token - range.start) as u32;
-        let (first, last) = inside.map_or((0, 0), |(first, last)| (position(first), position(last)));
+        let (first, last) =
+            inside.map_or((0, 0), |(first, last)| (position(first), position(last)));
         found |= inside.is_some();
         windows.push(Window {
             feature: Feature { input_ids, token_type_ids, target: Target::Span { first, last } },
@@ -127,8 +128,11 @@ mod tests {
             .iter()
             .map(|window| tokenizer.tokens(&window.feature.input_ids).join(" "))
             .collect();
-        let expected =
-            ["[CLS] who [SEP] a b c [SEP]", "[CLS] who [SEP] c d e [SEP]", "[CLS] who [SEP] e ##f [SEP]"];
+        let expected = [
+            "[CLS] who [SEP] a b c [SEP]",
+            "[CLS] who [SEP] c d e [SEP]",
+            "[CLS] who [SEP] e ##f [SEP]",
+        ];
         assert_eq!(shown, expected);
         assert!(found);
         let spans: Vec<&Target> = windows.iter().map(|window| &window.feature.target).collect();

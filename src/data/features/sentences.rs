@@ -58,8 +58,7 @@ pub fn sentence_features(
             pieces.push(vocabulary.unk_id());
         }
         pieces.truncate(most);
-        let is_full =
-            |part: &SentencePart| part.feature.input_ids.len() + pieces.len() > most + 1;
+        let is_full = |part: &SentencePart| part.feature.input_ids.len() + pieces.len() > most + 1;
         if parts.last().is_none_or(is_full) {
             parts.push(begin());
         }

@@ -22,7 +22,11 @@ pub fn text_feature(
     let mut none = Vec::new();
     let second = b.as_mut().unwrap_or(&mut none);
     while a.len() + second.len() > most {
-        if a.len() > second.len() { a.pop() } else { second.pop() };
+        if a.len() > second.len() {
+            a.pop()
+        } else {
+            second.pop()
+        };
     }
     let mut input_ids = vec![vocabulary.cls_id()];
     input_ids.append(&mut a);

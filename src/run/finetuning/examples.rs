@@ -54,7 +54,9 @@ pub(super) fn read(options: &FinetuningOptions, tokenizer: &Tokenizer) -> Result
             (FinetuningTask::Regress, Examples::Texts(data)) => {
                 Dataset::numbers(tokenizer, data, length)
             }
-            (FinetuningTask::Embed, Examples::Texts(data)) => Dataset::texts(tokenizer, data, length),
+            (FinetuningTask::Embed, Examples::Texts(data)) => {
+                Dataset::texts(tokenizer, data, length)
+            }
             (FinetuningTask::Tag, Examples::Tagged(data)) => {
                 Dataset::tags(tokenizer, data, &labels, length)
             }

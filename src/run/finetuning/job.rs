@@ -199,7 +199,8 @@ impl Job for FinetuningJob {
             "pooling_mode_max_tokens": false,
             "pooling_mode_mean_sqrt_len_tokens": false,
         });
-        let transformer = json!({"max_seq_length": self.shape.max_seq_length, "do_lower_case": false});
+        let transformer =
+            json!({"max_seq_length": self.shape.max_seq_length, "do_lower_case": false});
         [
             ("modules.json", modules),
             ("1_Pooling/config.json", of_pooling),

@@ -71,8 +71,11 @@ pub(super) fn first_weights(
     memory::check(crate::model::layout(&config, head).len().saturating_mul(4))?;
     let mut bert = Bert::with_head(config, head, seed);
     for entry in bert.layout.entries() {
-        if let Some(stored) = from.layout.get(&entry.name).filter(|_| entry.name.starts_with("bert.")) {
-            bert.parameters[entry.range.clone()].copy_from_slice(&from.parameters[stored.range.clone()]);
+        if let Some(stored) =
+            from.layout.get(&entry.name).filter(|_| entry.name.starts_with("bert."))
+        {
+            bert.parameters[entry.range.clone()]
+                .copy_from_slice(&from.parameters[stored.range.clone()]);
         }
     }
     if missing_pooler && head.has_pooler() && options.task != FinetuningTask::Embed {

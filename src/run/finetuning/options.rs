@@ -139,10 +139,9 @@ impl FinetuningOptions {
             FinetuningTask::Regress => HeadLoss::Number,
             FinetuningTask::Tag => HeadLoss::Tags,
             FinetuningTask::Answer => HeadLoss::Span,
-            FinetuningTask::Embed => HeadLoss::Contrastive {
-                pooling: self.pooling,
-                temperature: self.temperature,
-            },
+            FinetuningTask::Embed => {
+                HeadLoss::Contrastive { pooling: self.pooling, temperature: self.temperature }
+            }
         }
     }
 
@@ -174,14 +173,23 @@ impl FinetuningOptions {
     ///
     /// # Errors
     /// [`SettingError`] when several learning rates cannot be compared.
-    pub(super) fn fit_examples(&mut self, units: usize, evaluates: bool) -> Result<(), SettingError> {
+    pub(super) fn fit_examples(
+        &mut self,
+        units: usize,
+        evaluates: bool,
+    ) -> Result<(), SettingError> {
         if !evaluates && self.learning_rate.is_none() {
             self.recipe.trials = Vec::new();
         }
         let trials = self.recipe.trials.len();
         let needed = "without examples to evaluate on it must be one number: give them with 'eval', or hold some out \
                       with 'eval_fraction'";
-        check_setting(evaluates || trials < 2, "learning_rate", format!("{:?}", self.recipe.trials), needed)?;
+        check_setting(
+            evaluates || trials < 2,
+            "learning_rate",
+            format!("{:?}", self.recipe.trials),
+            needed,
+        )?;
         let steps_of_epoch = units.div_ceil(self.recipe.sequences_per_step().max(1)) as u64;
         let steps_of_trial = steps_of_epoch.saturating_mul(self.num_train_epochs).max(1);
         let schedule = &mut self.recipe.schedule;
@@ -245,7 +253,12 @@ impl RunOptions for FinetuningOptions {
         check_setting((1..=1_000_000).contains(&epochs), "num_train_epochs", epochs, needed)?;
         check_setting(self.doc_stride > 0, "doc_stride", self.doc_stride, "it must be at least 1")?;
         let needed = "it must be at least 1";
-        check_setting(self.max_query_length > 0, "max_query_length", self.max_query_length, needed)?;
+        check_setting(
+            self.max_query_length > 0,
+            "max_query_length",
+            self.max_query_length,
+            needed,
+        )?;
         if self.task == FinetuningTask::Answer {
             let (least, length) = (self.max_query_length + 4, self.recipe.max_seq_length);
             let needed = format!(
@@ -264,9 +277,10 @@ impl RunOptions for FinetuningOptions {
     fn settings(&self) -> Vec<(String, Value)> {
         let source = |value: Value| match value {
             Value::String(_) => "the built-in examples".into(),
-            Value::Object(fields) => fields.into_iter().next().map_or(Value::Null, |(_, value)| {
-                value.get("sha256").cloned().unwrap_or(value)
-            }),
+            Value::Object(fields) => fields
+                .into_iter()
+                .next()
+                .map_or(Value::Null, |(_, value)| value.get("sha256").cloned().unwrap_or(value)),
             other => other,
         };
         let mut settings: Vec<(String, Value)> = vec![

@@ -3,9 +3,7 @@
 use crate::data::features::{
     Feature, Target, Window, WindowSettings, question_features, sentence_features, text_feature,
 };
-use crate::data::labelled::{
-    Labelled, LabelledError, QuestionExample, TaggedExample, TextExample,
-};
+use crate::data::labelled::{Labelled, LabelledError, QuestionExample, TaggedExample, TextExample};
 use crate::tokenizer::Tokenizer;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -150,7 +148,9 @@ fn number(data: &Labelled<TextExample>, example: &TextExample) -> Result<f64, La
         _ => Err(LabelledError::Line {
             path: data.path.clone(),
             line: example.line,
-            message: format!("the label `{label}` is not a number; to learn classes, use `classify`"),
+            message: format!(
+                "the label `{label}` is not a number; to learn classes, use `classify`"
+            ),
         }),
     }
 }
@@ -246,13 +246,8 @@ impl Dataset {
         for example in &data.examples {
             let answer = example.answers.first().map(|answer| answer.source.clone());
             let has_answer = answer.is_some();
-            let (windows, found) = question_features(
-                tokenizer,
-                &example.question,
-                &example.context,
-                answer,
-                settings,
-            );
+            let (windows, found) =
+                question_features(tokenizer, &example.question, &example.context, answer, settings);
             if must_fit && has_answer && !found {
                 let WindowSettings { max_seq_length, doc_stride, .. } = settings;
                 return Err(LabelledError::Id {

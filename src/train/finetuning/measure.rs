@@ -118,7 +118,11 @@ impl QuestionWindows {
     }
 }
 
-fn of_classes(gold: &[usize], logits: &[Vec<f32>], classes: usize) -> ([f64; 2], HeadLoss, Metrics) {
+fn of_classes(
+    gold: &[usize],
+    logits: &[Vec<f32>],
+    classes: usize,
+) -> ([f64; 2], HeadLoss, Metrics) {
     let answers = logits.iter().zip(gold).map(|(z, &label)| cross_entropy(wide(z), label));
     let (losses, predicted): (Vec<f64>, Vec<usize>) = answers.unzip();
     let accuracy = accuracy(&predicted, gold);
@@ -135,7 +139,8 @@ fn of_numbers(gold: &[f64], logits: &[Vec<f32>]) -> ([f64; 2], HeadLoss, Metrics
     let predicted: Vec<f64> = logits.iter().map(|z| f64::from(z[0])).collect();
     let errors = predicted.iter().zip(gold).map(|(p, g)| (p - g) * (p - g));
     let loss = errors.sum::<f64>() / gold.len() as f64;
-    let metrics = [("spearman", spearman(&predicted, gold)), ("pearson", pearson(&predicted, gold))];
+    let metrics =
+        [("spearman", spearman(&predicted, gold)), ("pearson", pearson(&predicted, gold))];
     ([loss, 0.0], HeadLoss::Number, named(metrics))
 }
 
@@ -187,7 +192,8 @@ fn of_texts(
     let pairs = embeddings.as_chunks::<2>().0;
     if let Some(scores) = scores {
         let cosines: Vec<f64> = pairs.iter().map(|[a, b]| cosine(a, b)).collect();
-        let metrics = [("spearman", spearman(&cosines, scores)), ("pearson", pearson(&cosines, scores))];
+        let metrics =
+            [("spearman", spearman(&cosines, scores)), ("pearson", pearson(&cosines, scores))];
         return ([f64::NAN; 2], loss, named(metrics));
     }
     let mut right = 0;

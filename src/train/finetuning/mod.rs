@@ -8,7 +8,7 @@ mod predictor;
 mod spans;
 
 pub use dataset::{Dataset, Gold, QuestionWindows, TaggedPart, class_names, tag_names};
+pub use measure::cosine;
 pub use objective::Finetuning;
 pub use predictor::Predictor;
-pub use measure::cosine;
 pub use spans::{MAX_ANSWER_LENGTH, Span, Spans, WindowLogits, best_spans, softmax};
