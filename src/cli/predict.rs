@@ -3,7 +3,7 @@
 use super::output::print;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use cloze::data::labelled::{Columns, ReadSettings, read_questions, read_tagged, read_texts};
+use cloze::data::labelled::{Columns, ReadSettings, parse_lines, read_questions, read_tagged, read_texts};
 use cloze::tasks::{
     Answered, Classified, FinetunedTask, Model, Regressed, Tagged, TaskError, TextOrPair,
 };
@@ -149,15 +149,10 @@ fn lines() -> cloze::Result<Vec<Text>> {
     let mut bytes = Vec::new();
     let error = |error| cloze::system::files::FileError::io("read", path, error);
     io::stdin().lock().read_to_end(&mut bytes).map_err(error)?;
-    let text = String::from_utf8(bytes).map_err(|e| {
-        error(io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8: {e}")))
-    })?;
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    let pair = |line: &str| match line.split_once('\t') {
-        Some((text, text_b)) => (text.to_string(), Some(text_b.to_string())),
-        None => (line.to_string(), None),
-    };
-    Ok(lines.map(pair).collect())
+    let text = String::from_utf8(bytes)
+        .map_err(|e| error(io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8: {e}"))))?;
+    let data = parse_lines("standard input", &text).map_err(TaskError::from)?;
+    Ok(data.examples.into_iter().map(|example| (example.text, example.text_b)).collect())
 }
 
 /// The questions to answer, each with its text.

@@ -9,13 +9,20 @@
 //!
 //! A label stays as the file writes it. What it means (a class, a number) is decided by the task.
 
+mod columns;
+mod conll;
 mod error;
 mod example;
+mod json_lines;
+mod lines;
 mod read;
+mod source;
+mod squad;
+mod table;
 
 pub use error::LabelledError;
 pub use example::{GoldAnswer, Labelled, QuestionExample, TaggedExample, TextExample};
 pub use read::{
     Columns, ReadSettings, built_in_lines, built_in_numbers, built_in_questions, built_in_tagged,
-    built_in_texts, read_questions, read_tagged, read_texts,
+    built_in_texts, parse_lines, read_questions, read_tagged, read_texts,
 };
