@@ -7,24 +7,11 @@
 #[allow(dead_code)]
 mod place;
 
+use flate2::{Compression, GzBuilder};
 use place::{Answer, Place};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// Every file of a finished run.
-const FILES: [&str; 11] = [
-    "config.json",
-    "model.safetensors",
-    "vocab.txt",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "run.json",
-    "metrics.jsonl",
-    "checkpoint/step-000002.ckpt",
-    "checkpoint/step-000004.ckpt",
-    ".lock",
-];
 
 /// Where a bit is flipped, in parts of 100 of the file's length, and which bit.
 const FLIPS: [(usize, u8); 6] = [(0, 0), (20, 5), (40, 0), (60, 2), (80, 4), (99, 1)];
@@ -38,6 +25,14 @@ fn run(place: &Place, command: &str) -> Answer {
         "fill-mask" => "fill-mask --model run --json cat-[MASK]-mat",
         _ => "eval --model run --input text.txt --max-seq-length 32 --json --threads 1",
     })
+}
+
+/// A gzip file of `text` that could hold more than 64 MiB, so that its tokens go into a file: its header has a
+/// field of 65,535 bytes.
+fn compressed(text: &str) -> Vec<u8> {
+    let mut out = GzBuilder::new().extra(vec![0; 65_535]).write(Vec::new(), Compression::best());
+    out.write_all(text.as_bytes()).unwrap();
+    out.finish().unwrap()
 }
 
 /// Every file below `run`, with its bytes.
@@ -109,8 +104,15 @@ fn violation(
         files.iter().find(|(path, _)| path == name).map(|(_, bytes)| bytes.clone())
     };
     let model = Path::new("model.safetensors");
+    let metrics = |files| get(files, Path::new("metrics.jsonl")).map(|b| without_timings(&b));
+    let damaged_timing =
+        name == "metrics.jsonl" && get(after, Path::new(name)) != get(undamaged, Path::new(name));
     let same = match command {
-        "resume" => get(after, model) == get(undamaged, model),
+        "resume" => {
+            get(after, model) == get(undamaged, model)
+                && metrics(after) == metrics(undamaged)
+                && !damaged_timing
+        }
         _ => answer.stdout == whole.stdout,
     };
     if answer.status == 0 && !same && !names_it {
@@ -133,17 +135,16 @@ fn violation(
 #[test]
 fn no_damage_of_a_file_is_silent_or_costs_the_run() {
     let place = Place::new();
+    place.write("text.txt.gz", compressed(place::TEXT));
     place
         .pretrain(
-            "--input text.txt --vocab-size 120 --save-checkpoints-steps 2 --eval-fraction 0.2 \
+            "--input text.txt.gz --vocab-size 120 --save-checkpoints-steps 2 --eval-fraction 0.2 \
              --log-every 1 --output-dir run",
         )
         .ok();
     let undamaged = files_of(&place);
     let names: Vec<&str> = undamaged.iter().map(|(name, _)| name.to_str().unwrap()).collect();
-    let mut expected = FILES;
-    expected.sort_by_key(|name| PathBuf::from(name));
-    assert_eq!(names, expected, "every file of a run directory is in the table");
+    assert_eq!(names.len(), 11, "every file of a run directory: {names:?}");
     let whole = COMMANDS.map(|command| run(&place, command).ok());
     assert!(
         files_of(&place).iter().zip(&undamaged).all(|(a, b)| a.0 == Path::new(".lock") || a == b)
@@ -152,7 +153,7 @@ fn no_damage_of_a_file_is_silent_or_costs_the_run() {
     let mut table =
         format!("| file | damage | {} |\n|---|---|---|---|---|---|\n", COMMANDS.join(" | "));
     let mut violations = Vec::new();
-    for name in FILES {
+    for name in names {
         let bytes = place.read(&format!("run/{name}"));
         for (damage, damaged) in damages(&bytes) {
             table += &format!("| {name} | {damage} |");

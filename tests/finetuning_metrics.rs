@@ -25,7 +25,8 @@ fn list<T: serde::de::DeserializeOwned>(value: &Value) -> T {
 #[test]
 fn classes_as_scikit_learn() {
     for case in fixture("classes") {
-        let (predicted, gold): (Vec<usize>, Vec<usize>) = (list(&case["predicted"]), list(&case["gold"]));
+        let (predicted, gold): (Vec<usize>, Vec<usize>) =
+            (list(&case["predicted"]), list(&case["gold"]));
         let classes = list(&case["classes"]);
         close(accuracy(&predicted, &gold), &case["accuracy"], "accuracy");
         close(f1(&predicted, &gold, classes), &case["f1"], "f1");

@@ -115,6 +115,31 @@ fn a_backward_pass_writes_gradients_from_zero_and_leaves_unused_parameters_alone
 }
 
 #[test]
+fn a_loss_is_the_first_element_of_its_tensor() {
+    let mut layout = Layout::default();
+    for table in ["word", "position", "token_type"] {
+        layout.add(table, &[1, 3]);
+    }
+    let mut g = Graph::new(&layout);
+    let ids = EmbeddingIds {
+        input_ids: g.integers(1),
+        token_type_ids: g.integers(1),
+        row_ids: g.integers(1),
+    };
+    let rows = g.row_count();
+    let [word, position, token_type] =
+        ["word", "position", "token_type"].map(|name| g.parameter(name).unwrap());
+    let tables = EmbeddingTables { word: &word, position: &position, token_type: &token_type };
+    let x = embedding_sum(&mut g, [1, 1], ids, rows, tables).unwrap(); // [1, 1, 3]
+    g.add_loss(x);
+    let mut plan = Plan::new(g, Mode::Training).unwrap();
+    let mut gradients = [7.0; 9];
+    plan.forward(&[1.0; 9], KEY);
+    plan.backward(&[1.0; 9], &mut gradients, KEY);
+    assert_eq!(gradients, [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+}
+
+#[test]
 fn parameters_that_overlap_in_part_are_refused() {
     let mut layout = Layout::default();
     for table in ["word", "position", "token_type"] {

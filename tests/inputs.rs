@@ -5,11 +5,8 @@
 #[allow(dead_code)]
 mod place;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use place::{Answer, Place, TEXT, answer};
+use place::{Answer, Place, TEXT, answer, as_json_lines, compressed, says, with_input};
 use std::fs;
-use std::io::Write;
 use std::process::Stdio;
 
 /// The words that `vocab` counts, as it prints them.
@@ -21,31 +18,6 @@ fn words(place: &Place, input: &str) -> (String, Answer) {
 /// The words of [`TEXT`].
 fn words_of_text(place: &Place) -> String {
     words(place, "text.txt").0
-}
-
-#[track_caller]
-fn says(answer: &Answer, line: &str) {
-    assert!(answer.stderr.lines().any(|said| said.contains(line)), "{line}: {}", answer.stderr);
-}
-
-fn compressed(text: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text.as_bytes()).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn json_lines(text: &str) -> String {
-    text.split("\n\n").map(|text| serde_json::json!({ "text": text }).to_string() + "\n").collect()
-}
-
-/// Runs a command with `bytes` on standard input.
-fn with_input(place: &Place, arguments: &str, bytes: &[u8]) -> Answer {
-    let arguments: Vec<&str> = arguments.split_whitespace().collect();
-    let mut command = place.command(&arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let _ = child.stdin.take().unwrap().write_all(bytes);
-    answer(child.wait_with_output().unwrap())
 }
 
 #[test]
@@ -60,6 +32,9 @@ fn a_pattern_reads_each_file_once() {
         assert_eq!(count, once, "{pattern}");
         says(&answer, "the text of 2 files: 13 documents, 37 sentences, ");
     }
+    fs::remove_dir_all(place.path("nest")).unwrap();
+    assert_eq!(words(&place, "**").0, words_of_text(&place), "the current directory");
+    place.write("nest/text.txt", TEXT);
     let (_, answer) = words(&place, "nest/**/*");
     assert!(!answer.stderr.contains("not read"), "{}", answer.stderr);
 }
@@ -130,7 +105,7 @@ fn json_lines_are_json_lines_by_any_name() {
     let place = Place::new();
     let all = words_of_text(&place);
     for name in ["a.jsonl", "a.JSONL", "a.ndjson", "a.json"] {
-        place.write(name, json_lines(TEXT));
+        place.write(name, as_json_lines(TEXT));
         assert_eq!(words(&place, name).0, all, "{name}");
     }
     place.write("b.json", "{\n  \"text\": \"The cat sat.\"\n}\n");
@@ -149,7 +124,7 @@ fn compressed_text_is_the_same_text() {
     // Two members, as `cat a.gz b.gz` makes them.
     let (first, second) = TEXT.split_at(300);
     place.write("two.TXT.GZ", [compressed(first), compressed(second)].concat());
-    place.write("lines.jsonl.gz", compressed(&json_lines(TEXT)));
+    place.write("lines.jsonl.gz", compressed(&as_json_lines(TEXT)));
     let instances = |input: &str| {
         place.cloze(&format!("instances --vocab vocab.txt --input {input}")).ok().stdout
     };
@@ -186,6 +161,14 @@ fn damaged_compressed_text_is_named() {
             place.pretrain(&format!("--input {name} --vocab-size 120 --output-dir out"))
         });
     }
+    place.write("misnamed.txt", compressed(TEXT));
+    let words = ["`misnamed.txt` is compressed by gzip, but its name does not end in .gz"];
+    for command in
+        ["vocab --output out.txt", "tokenize --vocab vocab.txt", "vocab --invalid-utf8 replace"]
+    {
+        place.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n");
+        place.refuses(&words, |place| place.cloze(&format!("{command} --input misnamed.txt")));
+    }
 }
 
 #[test]
@@ -195,9 +178,9 @@ fn standard_input_is_text() {
     let expected = place.cloze(&command("text.txt")).ok().stdout;
     for bytes in [
         TEXT.as_bytes(),
-        json_lines(TEXT).as_bytes(),
+        as_json_lines(TEXT).as_bytes(),
         &compressed(TEXT),
-        &compressed(&json_lines(TEXT)),
+        &compressed(&as_json_lines(TEXT)),
     ] {
         assert!(with_input(&place, &command("-"), bytes).ok().stdout == expected);
     }
@@ -351,4 +334,34 @@ fn every_command_says_what_it_read() {
         "skipped": [{"path": "texts/d.csv", "reason": "extension"}],
     }]);
     assert_eq!(place.read_json("new/run.json")["read"], expected);
+}
+
+#[test]
+fn unusual_line_ends_and_a_single_document_are_said() {
+    let place = Place::new();
+    place.write("mac.txt", TEXT.replace('\n', "\r"));
+    place.write("unicode.txt", TEXT.replace('\n', "\u{2028}"));
+    place.write("next.txt", TEXT.replace('\n', "\u{85}"));
+    place.write("one.txt", TEXT.replace("\n\n", "\n"));
+    let cr = "12 documents, 36 sentences, 827 bytes; its lines end in CR alone, which is read as a line end";
+    says(&words(&place, "mac.txt").1, cr);
+    let separators = "its lines end in U+0085, U+2028 or U+2029, which end no line here: put line feeds in \
+                      their place, or the text is one line; one document, because no blank line separates two";
+    for name in ["unicode.txt", "next.txt"] {
+        says(&words(&place, name).1, separators);
+    }
+    says(
+        &words(&place, "one.txt").1,
+        "there is no other document to draw a random next sentence from",
+    );
+    says(&words(&place, "mac.txt one.txt").1, "the lines of 1 file(s) end in CR alone");
+    let said = words(&place, "text.txt").1.stderr;
+    assert!(!said.contains("line end") && !said.contains("one document"), "{said}");
+    // Also in run.json.
+    place.pretrain("--input mac.txt --vocab-size 120 --output-dir run").ok();
+    let run = place.read_json("run/run.json");
+    assert_eq!(
+        run["read"][0]["notes"],
+        serde_json::json!(["its lines end in CR alone, which is read as a line end"])
+    );
 }

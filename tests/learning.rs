@@ -5,7 +5,7 @@
 //! conditional entropy of x given a and b, which has a closed form in P.
 
 use cloze::autodiff::Mode;
-use cloze::data::{Batch, Instance};
+use cloze::data::{Batch, Instance, SentenceObjective};
 use cloze::model::{Bert, Config};
 use cloze::run::pretraining::PretrainingRecipe;
 use cloze::tensor::random::{Generator, Purpose};
@@ -111,7 +111,8 @@ fn a_tiny_bert_comes_close_to_the_best_possible_loss() {
     training.schedule.num_warmup_steps = 100;
     let shape = recipe.batch_shape();
     let bert = Bert::new(config, 1);
-    let objective = Pretraining::new(&bert, shape, Mode::Training, false).unwrap();
+    let objective =
+        Pretraining::new(&bert, shape, Mode::Training, SentenceObjective::None).unwrap();
     let mut trainer = Trainer::new(bert, objective, recipe.training);
     let batch = |generator: &mut Generator| {
         let mut batch = Batch::new(shape.batch_size, SEQ, 3);
@@ -127,7 +128,8 @@ fn a_tiny_bert_comes_close_to_the_best_possible_loss() {
 
     let mut held_out = Generator::new(1, Purpose::Testing, 1, 0);
     let batches = (0..100).map(|_| Ok::<_, std::convert::Infallible>(batch(&mut held_out)));
-    let mut evaluator = Pretraining::evaluator(&trainer.bert, shape).unwrap();
+    let mut evaluator =
+        Pretraining::evaluator(&trainer.bert, shape, SentenceObjective::None).unwrap();
     let evaluation = evaluator.evaluate(&trainer.bert.parameters, batches).unwrap();
     let (loss, best) = (evaluation.term(MASKED_LM).unwrap().loss, optimal_loss(&chain));
     println!("loss {loss:.4}, best possible {best:.4}, uniform {:.4}", (STATES as f64).ln());

@@ -126,6 +126,46 @@ fn a_decoder_that_is_not_the_word_embeddings_is_refused() {
     cloze::model::Bert::from_directory(directory.path(), config, Head::None, 0).unwrap();
 }
 
+/// What `config.json` says, and whether the decoder is there and differs. transformers 5.24.0 shares one table in
+/// the six cases that are used here; with `false`, or where the two differ, it has a decoder of its own (without
+/// one in the file, a random one).
+#[test]
+fn a_decoder_is_used_or_refused_as_the_config_says() {
+    let expected = mask_logits(&Model::open(fixture("gamma_beta")).unwrap());
+    for tied in [None, Some(true), Some(false)] {
+        for decoder in ["none", "equal", "other"] {
+            let directory = with_tensors("gamma_beta", |tensors| match decoder {
+                "none" => drop(tensors.remove(DECODER_WEIGHT)),
+                "equal" => {
+                    drop(tensors.insert(DECODER_WEIGHT.into(), tensors[WORD_EMBEDDINGS].clone()))
+                }
+                _ => tensors.get_mut(DECODER_WEIGHT).unwrap().1[3] ^= 1,
+            });
+            let path = directory.path().join("config.json");
+            let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            match tied {
+                Some(tied) => config["tie_word_embeddings"] = tied.into(),
+                None => drop(config.as_object_mut().unwrap().remove("tie_word_embeddings")),
+            }
+            fs::write(&path, config.to_string()).unwrap();
+            let words = match (tied, decoder) {
+                (Some(false), _) => ["tie_word_embeddings", "tied to the word embeddings"],
+                (_, "other") => [DECODER_WEIGHT, "tied to the word embeddings"],
+                _ => {
+                    let model = Model::open(directory.path()).unwrap();
+                    assert_eq!(mask_logits(&model), expected, "{tied:?}, {decoder}");
+                    continue;
+                }
+            };
+            let message = error(directory.path());
+            assert!(
+                words.iter().all(|word| message.contains(word)),
+                "{tied:?}, {decoder}: {message}"
+            );
+        }
+    }
+}
+
 /// `gamma_beta` in two files with an index.
 fn in_two_files() -> TempDir {
     let directory = copy("gamma_beta");

@@ -196,6 +196,18 @@ fn a_command_does_not_read_its_own_output() {
     );
     assert!(answer.stderr.contains("vocab.txt`"), "{}", answer.stderr);
 
+    // Nor what other commands wrote, under any name.
+    place.cloze("instances --input text.txt --vocab vocab.txt --output made.jsonl").ok();
+    place.cloze("vocab --input . --vocab-size 120 --output other.txt").ok();
+    assert_eq!(place.read_text("other.txt"), first);
+    place
+        .cloze("vocab --input other.txt")
+        .refused(1, &["`other.txt` is, or holds, only what cloze writes"]);
+    place.cloze("vocab --input made.jsonl").refused(1, &["only what cloze writes"]);
+    for name in ["other.txt", "made.jsonl"] {
+        fs::remove_file(place.path(name)).unwrap();
+    }
+
     // The vocabulary is no text either.
     let from_file = place.cloze("instances --input text.txt --vocab vocab.txt").ok().stdout;
     for input in [".", "*"] {

@@ -4,7 +4,7 @@
 #[path = "command_line/place.rs"]
 mod place;
 
-use cloze::run::pretraining::{InstanceSource, ModelSource, VocabularySource};
+use cloze::run::pretraining::{InstanceSource, VocabularySource};
 use cloze::run::{Event, Finished, Observer, PretrainingJob, PretrainingOptions, RunError};
 use cloze::system::threads::Pool;
 use place::{Answer, Place};
@@ -20,7 +20,7 @@ fn options(place: &Place, run: &str) -> PretrainingOptions {
     let mut options = PretrainingOptions::default();
     options.input = InstanceSource::Text(vec![path("text.txt")]);
     (options.eval_fraction, options.max_eval_steps) = (0.2, 2);
-    *options.model.as_new().0 = path("tiny.json");
+    options.model.as_new().model = path("tiny.json");
     *options.model.as_learned().0 = 120;
     (options.log_every, options.eval_every, options.save_checkpoints_steps) = (5, 4, 3);
     options.output_dir = Some(place.path(run));
@@ -146,11 +146,8 @@ fn resuming_with_a_file_of_instances() {
     let options = |run: &str| {
         let mut options = options(&place, run);
         options.input = InstanceSource::Instances { file: place.path("i.jsonl"), shuffle: true };
-        options.model = ModelSource::New {
-            model: place.path("tiny.json").to_str().unwrap().into(),
-            vocabulary: VocabularySource::File(place.path("vocab.txt")),
-            cased: false,
-        };
+        let vocabulary = VocabularySource::File(place.path("vocab.txt"));
+        options.model.as_new().vocabulary = vocabulary;
         options
     };
     pretrain(&options("whole"), "test", &mut ()).unwrap();

@@ -103,7 +103,7 @@ fn tokens_per_second_count_the_tokens_since_the_run_was_resumed() {
     let path = |name: &str| place.path(name).to_str().unwrap().to_string();
     let mut options = PretrainingOptions::default();
     options.input = cloze::run::pretraining::InstanceSource::Text(vec![path("text.txt")]);
-    *options.model.as_new().0 = path("tiny.json");
+    options.model.as_new().model = path("tiny.json");
     *options.model.as_learned().0 = 120;
     options.set_num_train_steps(10);
     options.set_max_seq_length(32);
@@ -146,7 +146,7 @@ fn an_evaluation_that_is_stopped_is_done_again() {
     let options = |run: &str| {
         let mut options = PretrainingOptions::default();
         options.input = cloze::run::pretraining::InstanceSource::Text(vec![path("text.txt")]);
-        *options.model.as_new().0 = path("tiny.json");
+        options.model.as_new().model = path("tiny.json");
         *options.model.as_learned().0 = 120;
         options.set_num_train_steps(6);
         options.set_max_seq_length(32);

@@ -1,15 +1,20 @@
 //! What each signal does at each moment of a run: reading, training, evaluating, saving. The README has the table.
+//!
+//! `CLOZE_SIGNALS=300 cargo test --release --test signals random -- --nocapture` sends 300 signals at random
+//! moments and prints what they met.
 #![cfg(unix)]
 
 #[allow(dead_code)]
 #[path = "command_line/place.rs"]
 mod place;
 
+use cloze::tensor::random::{Generator, Purpose};
 use place::Place;
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SIGNALS: [(&str, i32); 3] = [("HUP", 1), ("INT", 2), ("TERM", 15)];
 
@@ -228,4 +233,95 @@ fn a_signal_that_is_ignored_stays_ignored() {
     let length = || fs::metadata(place.path("run/metrics.jsonl")).unwrap().len();
     let before = length();
     run.wait_until(|| length() > before + 1000);
+}
+
+/// What a run that got the signal `number` was doing. A run that had ended before the signal is "after the end".
+fn moment(place: &Place, status: ExitStatus, number: i32) -> &'static str {
+    let said = place.read_text("said");
+    if status.success() {
+        return "after the end";
+    }
+    if number == 9 {
+        assert_eq!(status.signal(), Some(9), "{said}");
+        return "killed";
+    }
+    if status.signal() == Some(number) {
+        assert!(!said.contains("stopping after"), "{said}");
+        return "reading";
+    }
+    assert_eq!(status.code(), Some(128 + number), "{said}");
+    assert!(said.contains("stopped after step "), "{said}");
+    let acknowledged = said.split("stopping after ").nth(1).unwrap_or_default();
+    match acknowledged.split(';').next().unwrap() {
+        "this step" => "training",
+        "this batch of the evaluation" => "evaluating",
+        "this checkpoint" => "saving",
+        other => panic!("the signal was acknowledged as `{other}`: {said}"),
+    }
+}
+
+/// Sends signals to runs at random moments, one signal in four twice within a moment, resumes each run to its
+/// end and compares. `CLOZE_SIGNALS` sets the number of signals.
+#[test]
+fn after_signals_at_random_moments_the_bytes_are_the_same() {
+    let count = std::env::var("CLOZE_SIGNALS").map_or(8, |text| text.parse().unwrap());
+    let place = Place::with_vocab();
+    // Reading, training, evaluating and saving each take a part of the time.
+    place.write("long.txt", place::TEXT.repeat(1000));
+    place.write("wide.json", place::CONFIG.replace("16", "128").replace("32,", "512,"));
+    let options = RUN.replace("text.txt", "long.txt").replace("tiny.json", "wide.json")
+        + " --num-train-steps 24 --save-checkpoints-steps 2 --eval-every 6 --eval-input text.txt \
+           --max-eval-steps 8 --log-every 1";
+    let started = Instant::now();
+    place.cloze(&format!("pretrain {options} --output-dir whole")).ok();
+    let whole = started.elapsed();
+    let named: Vec<_> = signals().chain([("KILL", 9)]).collect();
+    let seed = u64::from(std::process::id());
+    let mut generator = Generator::new(seed, Purpose::Testing, 0, 0);
+    let (mut sent, mut runs) = (0, 0);
+    let mut met = BTreeMap::<(&str, &str), u32>::new();
+    while sent < count {
+        let begin = format!("{options} --resume --output-dir run");
+        loop {
+            let mut run = Running::start(&place, &begin);
+            let mut number = 0;
+            if sent < count {
+                let (name, its_number) = named[(generator.uniform() * named.len() as f64) as usize];
+                std::thread::sleep(whole.mul_f64(generator.uniform()));
+                if run.0.try_wait().unwrap().is_none() {
+                    run.signal(name);
+                    if generator.uniform() < 0.25 {
+                        std::thread::sleep(Duration::from_millis(
+                            (20.0 * generator.uniform()) as u64,
+                        ));
+                        // The process may have ended by now.
+                        let id = run.0.id().to_string();
+                        let mut twice = Command::new("kill");
+                        twice.args(["-s", name, &id]).stderr(Stdio::null()).status().unwrap();
+                    }
+                    (number, sent) = (its_number, sent + 1);
+                    *met.entry((name, moment(&place, run.ends(), number))).or_default() += 1;
+                }
+            }
+            let status = run.ends();
+            if status.success() {
+                break;
+            }
+            assert_ne!(number, 0, "no signal was sent: {}", place.read_text("said"));
+        }
+        runs += 1;
+        assert!(
+            place.weights("run") == place.weights("whole"),
+            "seed {seed}, run {runs}: the weights"
+        );
+        assert!(
+            place.metrics("run") == place.metrics("whole"),
+            "seed {seed}, run {runs}: the metrics"
+        );
+        fs::remove_dir_all(place.path("run")).unwrap();
+    }
+    println!("{sent} signals, {runs} runs resumed to their end: all of the same bytes");
+    for ((name, moment), times) in met {
+        println!("{name} {moment}: {times}");
+    }
 }

@@ -2,7 +2,10 @@
 //! every setting of an evaluation in use.
 
 use cloze::autodiff::Mode;
-use cloze::data::{Batch, Corpus, Instance, Sampler, SentenceEncoder, Storage, TokenStore};
+use cloze::data::{
+    Batch, Corpus, Instance, MaskUnit, Sampler, SentenceEncoder, SentenceObjective, Storage,
+    TokenStore,
+};
 use cloze::model::{BatchShape, Bert, Config, PretrainingPlan};
 use cloze::tasks::{EvalSettings, Model};
 use cloze::tensor::dropout::DropoutKey;
@@ -134,6 +137,11 @@ fn an_evaluation_uses_each_of_its_settings_and_counts_exactly() {
         ("masked_lm_prob", base.masks(masks.with_masked_lm_prob(0.4))),
         ("max_predictions_per_seq", base.masks(masks.with_max_predictions_per_seq(2))),
         ("whole_word_mask", base.masks(masks.with_whole_word_mask(true))),
+        ("masking", base.masks(masks.with_masking(MaskUnit::Span))),
+        (
+            "sentence_objective",
+            base.pairs(pairs.with_sentence_objective(SentenceObjective::SentenceOrder)),
+        ),
         ("seed", base.seed(1)),
     ];
     let mut losses = Vec::new();
@@ -145,7 +153,7 @@ fn an_evaluation_uses_each_of_its_settings_and_counts_exactly() {
         assert_eq!(evaluation.instances, instances, "{name}");
         assert_eq!(evaluation.count("masked_tokens"), masked, "{name}");
         // Without pairs there is no next-sentence term.
-        let terms = if settings.pairs.no_nsp { 1 } else { 2 };
+        let terms = if settings.pairs.sentence_objective.has_pairs() { 2 } else { 1 };
         assert_eq!(evaluation.terms.len(), terms, "{name}");
         for (term, expected) in evaluation.terms.iter().zip(means.chunks(2)) {
             // Sums of f32 in batches of seven and of one.

@@ -2,7 +2,7 @@
 //! each computed from zero; losses are means over the whole step.
 
 use cloze::autodiff::Mode;
-use cloze::data::{Batch, Instance};
+use cloze::data::{Batch, Instance, SentenceObjective};
 use cloze::model::{Bert, Config, PretrainingPlan};
 use cloze::run::pretraining::PretrainingRecipe;
 use cloze::tensor::dropout::DropoutKey;
@@ -107,7 +107,13 @@ fn a_step_in_unequal_micro_batches_is_the_tree_over_their_gradients() {
     let batches = micro_batches(&recipe);
     let (parameters, losses) = by_definition(&recipe, &batches);
     let bert = bert();
-    let objective = Pretraining::new(&bert, recipe.batch_shape(), Mode::Training, true).unwrap();
+    let objective = Pretraining::new(
+        &bert,
+        recipe.batch_shape(),
+        Mode::Training,
+        SentenceObjective::NextSentence,
+    )
+    .unwrap();
     let before = bert.parameters.clone();
     let mut trainer = Trainer::new(bert, objective, recipe.training.clone());
     let report = trainer.step(&batches).unwrap();

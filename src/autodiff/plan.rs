@@ -142,7 +142,7 @@ impl Plan {
         memory::check(elements.fold(0, |sum, &length| sum.saturating_add(length)))?;
         Ok(Self {
             mode,
-            profile: Profile::new(nodes.iter().map(costs).collect()),
+            profile: Profile::new(nodes.iter().map(Costs::of).collect()),
             nodes,
             allocations,
             blocks: blocks.into_iter().map(|length| vec![0.0; length]).collect(),
@@ -338,29 +338,6 @@ impl Plan {
         for (allocation, buffer) in [gradient, saved, scratch].into_iter().zip(buffers) {
             self.give_back(allocation, buffer);
         }
-    }
-}
-
-/// The work of one operation. The bytes leave parameters out: most are read once, and a lookup reads
-/// only some rows of an embedding table.
-fn costs(node: &Node) -> Costs {
-    let operation = &node.operation;
-    let tensors = |backward: bool| -> usize {
-        let read = node.operands.iter().enumerate().map(|(index, operand)| match operand {
-            Operand::Tensor(tensor) if !backward || operation.backward_reads(index) => {
-                tensor.shape.elements()
-            }
-            _ => 0,
-        });
-        read.sum()
-    };
-    let (output, saved) = (operation.output(), operation.saved());
-    Costs {
-        name: operation.name(),
-        flop: operation.flop(),
-        // Backward reads the gradient of its output, and writes one for each operand.
-        bytes: [tensors(false) + output + saved, tensors(true) + output + saved + tensors(false)]
-            .map(|elements| 4 * elements as u64),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The time that each operation of a plan takes. Measuring costs two clock readings per operation, so it
 //! is always on. No result depends on it.
 
+use super::graph::{Node, Operand};
 use std::time::Duration;
 
 /// The work of one operation, forward and backward.
@@ -12,6 +13,34 @@ pub(super) struct Costs {
     pub flop: [u64; 2],
     /// Bytes of tensors that it reads and writes.
     pub bytes: [u64; 2],
+}
+
+impl Costs {
+    /// The work of one operation. The bytes leave parameters out: most are read once, and a lookup reads
+    /// only some rows of an embedding table.
+    pub(super) fn of(node: &Node) -> Self {
+        let operation = &node.operation;
+        let tensors = |backward: bool| -> usize {
+            let read = node.operands.iter().enumerate().map(|(index, operand)| match operand {
+                Operand::Tensor(tensor) if !backward || operation.backward_reads(index) => {
+                    tensor.shape.elements()
+                }
+                _ => 0,
+            });
+            read.sum()
+        };
+        let (output, saved) = (operation.output(), operation.saved());
+        Self {
+            name: operation.name(),
+            flop: operation.flop(),
+            // Backward reads the gradient of its output, and writes one for each operand.
+            bytes: [
+                tensors(false) + output + saved,
+                tensors(true) + output + saved + tensors(false),
+            ]
+            .map(|elements| 4 * elements as u64),
+        }
+    }
 }
 
 /// The costs of a plan's operations and the time spent in each.

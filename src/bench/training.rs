@@ -10,7 +10,7 @@
 //! ```
 
 use crate::autodiff::{Mode, Profile, Row};
-use crate::data::{Batch, Instance};
+use crate::data::{Batch, Instance, SentenceObjective};
 use crate::model::{Bert, Config};
 use crate::run::RunError;
 use crate::run::pretraining::PretrainingRecipe;
@@ -203,7 +203,12 @@ fn recipe(settings: &Settings) -> PretrainingRecipe {
 }
 
 fn trainer(bert: Bert, recipe: PretrainingRecipe) -> Result<Trainer<Pretraining>, RunError> {
-    let objective = Pretraining::new(&bert, recipe.batch_shape(), Mode::Training, true)?;
+    let objective = Pretraining::new(
+        &bert,
+        recipe.batch_shape(),
+        Mode::Training,
+        SentenceObjective::NextSentence,
+    )?;
     Ok(Trainer::new(bert, objective, recipe.training))
 }
 

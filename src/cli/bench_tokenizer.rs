@@ -3,7 +3,7 @@
 use super::output::print;
 use cloze::bench::tokenizer::benchmark_tokenizer;
 use cloze::data::stories::STORIES;
-use cloze::system::files;
+use cloze::data::{InvalidUtf8, read_text};
 use cloze::system::threads::Pool;
 use cloze::tokenizer::{Tokenizer, TokenizerOptions, Vocabulary};
 use std::path::PathBuf;
@@ -11,9 +11,10 @@ use std::path::PathBuf;
 /// The options of `cloze bench tokenizer`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Text; every line is encoded by itself [default: the built-in corpus, ten times]
+    /// Text (.txt or .jsonl, also .gz, or - for standard input); every line is encoded by itself [default: the
+    /// built-in corpus, ten times]
     #[arg(long, value_name = "FILE")]
-    input: Option<PathBuf>,
+    input: Option<String>,
     /// Encode with this vocab.txt [default: the vocabulary learned from the text]
     #[arg(long, value_name = "FILE")]
     vocab: Option<PathBuf>,
@@ -34,7 +35,7 @@ pub struct Args {
 /// Runs `cloze bench tokenizer`.
 pub fn run(args: Args) -> cloze::Result<()> {
     let text = match &args.input {
-        Some(path) => files::read_to_string(path)?,
+        Some(input) => read_text(input, InvalidUtf8::Error)?,
         None => STORIES.repeat(10),
     };
     let options = TokenizerOptions::default().with_do_lower_case(!args.cased);

@@ -6,11 +6,11 @@ use super::output::print;
 use super::predict::ColumnOptions;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use cloze::data::Corpus;
+use cloze::data::{Corpus, SentenceObjective};
 use cloze::report::{Terminal, print_line};
 use cloze::tasks::{EvalSettings, Model, TaskError, evaluate};
 use cloze::train::Evaluation;
-use cloze::train::pretraining::{MASKED_LM, NEXT_SENTENCE};
+use cloze::train::pretraining::{MASKED_LM, NEXT_SENTENCE, SENTENCE_ORDER};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -62,7 +62,11 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let Some(answer) = answer else { return Ok(()) };
     print(|out| {
         if args.json {
-            return writeln!(out, "{}", serde_json::to_string(&json(&answer))?);
+            return writeln!(
+                out,
+                "{}",
+                serde_json::to_string(&json(&answer, args.instance_options.objective()))?
+            );
         }
         // The names and the order of Google's script.
         for term in &answer.terms {
@@ -127,9 +131,13 @@ fn measure(args: &Args, model: &Model<'_>) -> cloze::Result<Evaluation> {
 }
 
 /// Both tasks of pretraining, `null` where there is nothing to measure.
-fn json(answer: &Evaluation) -> Map<String, Value> {
+fn json(answer: &Evaluation, objective: SentenceObjective) -> Map<String, Value> {
     let mut fields = Map::new();
-    for name in [MASKED_LM, NEXT_SENTENCE] {
+    let of_pairs = match objective {
+        SentenceObjective::SentenceOrder => SENTENCE_ORDER,
+        _ => NEXT_SENTENCE,
+    };
+    for name in [MASKED_LM, of_pairs] {
         let term = answer.term(name);
         fields.insert(format!("{name}_loss"), term.map(|term| term.loss).into());
         fields.insert(format!("{name}_accuracy"), term.map(|term| term.accuracy).into());

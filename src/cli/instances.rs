@@ -78,7 +78,7 @@ fn make(args: &Args, output: Option<Output>) -> cloze::Result<()> {
     let masks = args.instance_options.masks(args.max_predictions_per_seq as usize);
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, args.seed, &name)?;
-    if let Some(warning) = sampler.warning() {
+    for warning in sampler.warnings() {
         print_line(format_args!("warning: {}", with_option_names(&warning)));
     }
     let mut count = 0u64;

@@ -31,6 +31,7 @@ use cloze::report::{print_line, wrap_help};
 use cloze::system::threads::Pool;
 use cloze::tasks::Model;
 use cloze::tensor::kernels::Simd;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -127,7 +128,16 @@ pub fn main() -> ExitCode {
 
 /// The command line. Options that several commands share are not among those of `cloze pretrain -h`.
 fn command() -> clap::Command {
-    let shared = ["invalid_utf8", "masked_lm_prob", "short_seq_prob", "whole_word_mask", "no_nsp"];
+    let shared = [
+        "invalid_utf8",
+        "masked_lm_prob",
+        "short_seq_prob",
+        "masking",
+        "whole_word_mask",
+        "sentence_objective",
+        "no_nsp",
+        "random_next",
+    ];
     Cli::command()
         .mut_subcommand("pretrain", |pretrain| {
             pretrain.mut_args(|option| match shared.contains(&option.get_id().as_str()) {
@@ -232,6 +242,11 @@ struct TextOptions {
     /// Text that is not UTF-8: an error, or U+FFFD in its place
     #[arg(long, default_value = "error", value_name = "error|replace", value_parser = invalid_utf8)]
     invalid_utf8: InvalidUtf8,
+}
+
+/// A value of an option that takes one of several words. The error names them all.
+fn choice<T: DeserializeOwned>(text: &str) -> Result<T, serde::de::value::Error> {
+    T::deserialize(text.into_deserializer())
 }
 
 fn invalid_utf8(text: &str) -> Result<InvalidUtf8, &'static str> {

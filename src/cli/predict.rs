@@ -3,7 +3,9 @@
 use super::output::print;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use cloze::data::labelled::{Columns, ReadSettings, parse_lines, read_questions, read_tagged, read_texts};
+use cloze::data::labelled::{
+    Columns, ReadSettings, parse_lines, read_questions, read_tagged, read_texts,
+};
 use cloze::tasks::{
     Answered, Classified, FinetunedTask, Model, Regressed, Tagged, TaskError, TextOrPair,
 };
@@ -149,8 +151,9 @@ fn lines() -> cloze::Result<Vec<Text>> {
     let mut bytes = Vec::new();
     let error = |error| cloze::system::files::FileError::io("read", path, error);
     io::stdin().lock().read_to_end(&mut bytes).map_err(error)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|e| error(io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8: {e}"))))?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        error(io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8: {e}")))
+    })?;
     let data = parse_lines("standard input", &text).map_err(TaskError::from)?;
     Ok(data.examples.into_iter().map(|example| (example.text, example.text_b)).collect())
 }

@@ -61,7 +61,8 @@ fn check_conflicts(args: &Args, matches: &ArgMatches) {
     if args.instances.is_none() || !args.eval_input.is_empty() {
         return;
     }
-    for option in ["masked_lm_prob", "short_seq_prob", "whole_word_mask"] {
+    for option in ["masked_lm_prob", "short_seq_prob", "masking", "whole_word_mask", "random_next"]
+    {
         if matches.value_source(option) == Some(ValueSource::CommandLine) {
             let option = option.replace('_', "-");
             let message = format!(
@@ -90,10 +91,11 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
     let sample = options.sample.clone().or_else(|| stories.then(|| fox.to_string()));
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     if args.quiet {
-        let outcome = train(&args, &options, resumes, &pool, StopOnSignal::quiet(()));
+        let watcher = watch(StopOnSignal::quiet(()), &args, resumes);
+        let outcome = train(&args, &options, resumes, &pool, watcher);
         return outcome.map(|(status, _)| status);
     }
-    let watcher = StopOnSignal::new(Terminal::new(sample));
+    let watcher = watch(StopOnSignal::new(Terminal::new(sample)), &args, resumes);
     let (status, finished) = train(&args, &options, resumes, &pool, watcher)?;
     if let Some((finished, watcher)) = finished {
         // On the threads of the run: the machine may not give any more.
@@ -102,6 +104,11 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
         say(&format!("SHA-256 of model.safetensors: {}", finished.model_sha256));
     }
     Ok(status)
+}
+
+/// Lets a signal that comes before a new run begins remove what was created for it.
+fn watch<O>(watcher: StopOnSignal<O>, args: &Args, resumes: bool) -> StopOnSignal<O> {
+    if resumes { watcher } else { watcher.of_new_run(&args.output_dir) }
 }
 
 /// The finished run with its observer, if it finished.

@@ -6,8 +6,10 @@ use super::TextOptions;
 use super::instance_options::InstanceOptions;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use cloze::model::Initialization;
 use cloze::run::PretrainingOptions;
 use cloze::run::pretraining::{InstanceSource, ModelSource, VocabularySource};
+use cloze::train::optimizer::MatrixOptimizer;
 use std::path::PathBuf;
 
 /// Sets one option.
@@ -56,7 +58,7 @@ options! {
     /// Batches, of --train-batch-size sequences, of one evaluation, at most
     #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 100, value_name = "N")]
     max_eval_steps: usize => |o, steps| o.max_eval_steps = steps;
-    /// Train on exactly these instances, as `cloze instances` writes them
+    /// Train on exactly these instances, as `cloze instances` writes them (also .gz; - for standard input)
     #[arg(long, help_heading = READ, hide_short_help = true, value_name = "FILE")]
     instances: Option<PathBuf> => |o, file| if let Some(file) = file {
         o.input = InstanceSource::Instances { file, shuffle: true };
@@ -70,11 +72,11 @@ options! {
     /// Size of the model (tiny, mini, small, medium, base, or layers/width such as 2/128) or the path of a
     /// config.json
     #[arg(long, help_heading = MODEL, default_value = "tiny", value_name = "SIZE|FILE")]
-    model: String => |o, model| *o.model.as_new().0 = model;
+    model: String => |o, model| o.model.as_new().model = model;
     /// The vocabulary, a vocab.txt [default: learned from the text]
     #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "FILE")]
     vocab: Option<PathBuf> => |o, file| if let Some(file) = file {
-        *o.model.as_new().1 = VocabularySource::File(file);
+        o.model.as_new().vocabulary = VocabularySource::File(file);
     };
     /// Word pieces to learn, special tokens included [default: 30522; built-in stories: 1024]
     #[arg(long, help_heading = MODEL, default_value_t = 30_522, hide_default_value = true, value_name = "N", conflicts_with = "vocab")]
@@ -84,9 +86,13 @@ options! {
     limit_alphabet: u32 => |o, limit| *o.model.as_learned().1 = limit as usize;
     /// Keep case and accents
     #[arg(long, help_heading = MODEL, hide_short_help = true)]
-    cased: bool => |o, cased| *o.model.as_new().2 = cased;
+    cased: bool => |o, cased| o.model.as_new().cased = cased;
+    /// First weights: normal, BERT's; mimetic, where the heads of the first layer begin with their
+    /// attention on neighbouring words
+    #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "normal", value_name = "normal|mimetic", value_parser = super::choice::<Initialization>)]
+    initialization: Initialization => |o, initialization| o.model.as_new().initialization = initialization;
     /// Start from a Hugging Face BERT directory: its config, vocabulary and weights
-    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased"])]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization"])]
     init: Option<PathBuf> => |o, directory| if let Some(directory) = directory {
         o.model = ModelSource::Init(directory);
     };
@@ -100,6 +106,19 @@ options! {
     max_predictions_per_seq: usize => |o, most| o.recipe.max_predictions_per_seq = most;
     #[command(flatten, next_help_heading = READ)]
     instance_options: InstanceOptions;
+    /// Share of positions that are masked in the first step; it changes linearly to --masked-lm-prob, and
+    /// --max-predictions-per-seq with it [default: --masked-lm-prob]
+    #[arg(long, help_heading = RECIPE, hide_short_help = true, value_name = "P", conflicts_with = "instances")]
+    masked_lm_prob_start: Option<f64> => |o, share| o.recipe.masked_lm_prob_start = share;
+    /// Tokens of a sequence in the first steps, the short phase [default: no such phase]
+    #[arg(long, help_heading = RECIPE, hide_short_help = true, value_name = "N", conflicts_with = "instances")]
+    short_phase_seq_length: Option<usize> => |o, length| o.recipe.short_phase_seq_length = length;
+    /// Share of the steps that are the short phase
+    #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value_t = 0.9, value_name = "SHARE")]
+    short_phase_fraction: f64 => |o, share| o.recipe.short_phase_fraction = share;
+    /// Sequences of one step of the short phase [default: as many as have the tokens of any other step]
+    #[arg(long, help_heading = RECIPE, hide_short_help = true, value_name = "N")]
+    short_phase_batch_size: Option<usize> => |o, size| o.recipe.short_phase_batch_size = size;
 
     /// Sequences of one step
     #[arg(long, help_heading = RECIPE, default_value_t = 32, value_name = "N")]
@@ -116,6 +135,16 @@ options! {
     /// Steps of warm-up [default: a tenth of the steps]
     #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 10_000, hide_default_value = true, value_name = "N")]
     num_warmup_steps: u64 => |o, steps| o.recipe.training.schedule.num_warmup_steps = steps;
+    /// Optimizer: adamw, BERT's; muon for the matrices of the encoder's layers, and AdamW for the rest
+    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value = "adamw", value_name = "adamw|muon", value_parser = super::choice::<MatrixOptimizer>)]
+    optimizer: MatrixOptimizer => |o, optimizer| o.recipe.training.matrix_optimizer = optimizer;
+    /// Decay of Adam's moving mean of squared gradients
+    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 0.999, value_name = "BETA")]
+    adam_beta2: f32 => |o, beta| o.recipe.training.optimizer.beta_2 = beta;
+    /// Decay of a moving average of the weights, for example 0.999; the average is evaluated and saved. 0 for
+    /// none
+    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 0.0, value_name = "DECAY")]
+    ema_decay: f32 => |o, decay| o.recipe.training.ema_decay = decay;
     /// Decay of weights; not of biases and LayerNorm
     #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 0.01, value_name = "D")]
     weight_decay: f32 => |o, decay| o.recipe.training.optimizer.weight_decay = decay;
@@ -174,8 +203,13 @@ const SHARED_SETTERS: &[(&str, Setter)] = &[
     ("invalid_utf8", |args, o| o.invalid_utf8 = args.encoding.invalid_utf8),
     ("masked_lm_prob", |args, o| o.recipe.masked_lm_prob = args.instance_options.masked_lm_prob),
     ("short_seq_prob", |args, o| o.recipe.short_seq_prob = args.instance_options.short_seq_prob),
-    ("whole_word_mask", |args, o| o.recipe.whole_word_mask = args.instance_options.whole_word_mask),
-    ("no_nsp", |args, o| o.recipe.no_nsp = args.instance_options.no_nsp),
+    ("masking", |args, o| o.recipe.masking = args.instance_options.masking()),
+    ("whole_word_mask", |args, o| o.recipe.masking = args.instance_options.masking()),
+    ("sentence_objective", |args, o| {
+        o.recipe.sentence_objective = args.instance_options.objective();
+    }),
+    ("no_nsp", |args, o| o.recipe.sentence_objective = args.instance_options.objective()),
+    ("random_next", |args, o| o.recipe.random_next = args.instance_options.random_next),
 ];
 
 fn typed(matches: &ArgMatches, name: &str) -> bool {

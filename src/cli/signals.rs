@@ -1,17 +1,22 @@
 //! Signals during training: Ctrl-C, SIGTERM and SIGHUP (a terminal that is closed) finish the piece of work at
 //! hand and save the run. A second signal ends the process at once.
 //!
-//! Before training, signals have their usual effect: there is nothing to save.
+//! Before training, signals have their usual effect: there is nothing to save. The directory that was created for
+//! the run is removed.
 
 use super::option_names::with_option_names;
+use cloze::run::run_directory::Unbegun;
 use cloze::run::{Event, Observer};
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// What a run is doing: it decides what a signal has to wait for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 enum Moment {
+    /// Text is read; there is nothing to save.
+    Reading,
     Training,
     Evaluating,
     Saving,
@@ -26,6 +31,8 @@ struct Shared {
     signal: AtomicUsize,
     /// A [`Moment`].
     moment: AtomicUsize,
+    /// What a signal removes before training.
+    unbegun: OnceLock<Unbegun>,
 }
 
 impl Shared {
@@ -55,6 +62,14 @@ impl<O> StopOnSignal<O> {
         Self { inner, acknowledges: true, shared: Arc::default(), started: false }
     }
 
+    /// The same for a new run in `directory`: a signal before training removes what was created there.
+    pub(super) fn of_new_run(self, directory: &Path) -> Self {
+        if cfg!(unix) && self.shared.unbegun.set(Unbegun::of(directory)).is_ok() {
+            listen(&self.shared, self.acknowledges);
+        }
+        self
+    }
+
     /// An observer that says nothing about signals.
     pub(super) fn quiet(inner: O) -> Self {
         Self { acknowledges: false, ..Self::new(inner) }
@@ -71,7 +86,11 @@ impl<O: Observer> Observer for StopOnSignal<O> {
         match event {
             Event::Started { .. } => {
                 self.started = true;
-                listen(&self.shared, self.acknowledges);
+                self.shared.set(Moment::Training);
+                // A new run listens already.
+                if self.shared.unbegun.get().is_none() {
+                    listen(&self.shared, self.acknowledges);
+                }
             }
             Event::Evaluating => self.shared.set(Moment::Evaluating),
             Event::Saving => self.shared.set(Moment::Saving),
@@ -120,6 +139,10 @@ fn listen(shared: &Arc<Shared>, acknowledges: bool) {
         let _ = registered.send(());
         let mut first: Option<Instant> = None;
         for signal in signals.forever() {
+            if shared.is(Moment::Reading) {
+                shared.unbegun.get().into_iter().for_each(Unbegun::remove);
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
             let again = first.is_some_and(|first| first.elapsed() > SAME_REQUEST);
             if again || shared.is(Moment::Finished) {
                 std::process::exit(128 + signal);

@@ -1,8 +1,8 @@
 //! `cloze tokenize`: text ─► pieces and ids.
 
 use super::output::print;
-use cloze::data::{DataError, InvalidUtf8};
-use cloze::system::files::{self, FileError};
+use cloze::data::{DataError, InvalidUtf8, read_text};
+use cloze::system::files::FileError;
 use cloze::tokenizer::{Tokenizer, TokenizerError, TokenizerOptions, Vocabulary};
 use serde::Serialize;
 use std::io::{self, BufRead, Write};
@@ -16,9 +16,9 @@ pub struct Args {
     /// Keep case and accents (with --vocab; a model says so itself)
     #[arg(long, conflicts_with = "model")]
     cased: bool,
-    /// Tokenize each line of this file
+    /// Tokenize each line of this file (.txt or .jsonl, also .gz), or - for standard input
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
-    input: Option<PathBuf>,
+    input: Option<String>,
     #[command(flatten)]
     encoding: super::TextOptions,
     #[command(flatten)]
@@ -117,13 +117,10 @@ fn answer_all(args: &Args) -> cloze::Result<()> {
         }
     };
 
-    if let Some(path) = &args.input {
-        let text = match replace {
-            true => String::from_utf8_lossy(&files::read(path)?).into_owned(),
-            false => files::read_to_string(path).map_err(not_utf8)?,
-        };
+    if let Some(input) = &args.input {
+        let text = read_text(input, args.encoding.invalid_utf8)?;
         if text.is_empty() {
-            return Err(TokenizerError::EmptyInput { path: path.clone() }.into());
+            return Err(TokenizerError::EmptyInput { path: input.into() }.into());
         }
         return print(|out| text.lines().try_for_each(|line| answer(out, line)));
     }

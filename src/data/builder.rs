@@ -1,8 +1,8 @@
 //! Writing a token store; [`store`](super::store) describes the layout.
 //!
 //! The corpus is read once, encoded on all threads and written in order. Memory does not grow with
-//! the corpus: sentence and document starts, which follow the tokens in the file, are collected in
-//! files without a name.
+//! the corpus: the starts of sentences, documents and files, which follow the tokens in the store, are
+//! collected in files without a name.
 
 use super::corpus::Corpus;
 use super::error::DataError;
@@ -22,7 +22,7 @@ pub(super) fn in_memory(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
-    let starts = [Spill::Memory(Vec::new()), Spill::Memory(Vec::new())];
+    let starts = [(); 3].map(|()| Spill::Memory(Vec::new()));
     write(corpus, encoder, &mut bytes, starts, progress).map_err(|failure| match failure {
         Failure::Data(error) => error,
         Failure::Io(error) => FileError::io("write", Path::new("memory"), error).into(),
@@ -98,7 +98,7 @@ fn write(
     corpus: &Corpus,
     encoder: &SentenceEncoder<'_>,
     out: &mut dyn Write,
-    [sentence_starts, document_starts]: [Spill; 2],
+    [sentence_starts, document_starts, file_starts]: [Spill; 3],
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), Failure> {
     let mut out = Checked { out, checksum: Sha256::new(), written: 0 };
@@ -108,15 +108,18 @@ fn write(
     out.write_all(&(encoder.vocab_size as u64).to_le_bytes())?;
     out.write_all(&encoder.digest.0)?;
 
-    let (tokens, sentences, documents) = (0, 0, 0);
-    let starts_document = true;
+    let (tokens, sentences, documents, files) = (0, 0, 0, 0);
+    let (starts_file, starts_document) = (true, true);
     let mut builder = Builder {
         out,
         sentence_starts,
         document_starts,
+        file_starts,
         tokens,
         sentences,
         documents,
+        files,
+        starts_file,
         starts_document,
     };
     let text_digest = corpus.map_chunks(
@@ -133,6 +136,8 @@ fn write(
 /// The tokens of one chunk. Sentences without a token are left out.
 #[derive(Default)]
 struct Encoded {
+    /// Whether the chunk is the first of its file. Then a boundary lies before its first sentence.
+    begins_file: bool,
     /// The tokens, encoded as in the file.
     tokens: Vec<u8>,
     /// Number of tokens of each sentence.
@@ -144,8 +149,8 @@ struct Encoded {
 
 impl Encoded {
     fn of(chunk: &Chunk<'_>, encoder: &SentenceEncoder<'_>) -> Result<Self, DataError> {
-        let mut encoded = Self::default();
-        let Self { tokens, lengths, boundaries } = &mut encoded;
+        let mut encoded = Self { begins_file: chunk.begins_file(), ..Self::default() };
+        let Self { tokens, lengths, boundaries, .. } = &mut encoded;
         let wide = encoder.token_bytes() == 4;
         chunk.for_each_part(|part| {
             let ids = match part {
@@ -173,22 +178,31 @@ struct Builder<'w> {
     out: Checked<'w>,
     sentence_starts: Spill,
     document_starts: Spill,
+    file_starts: Spill,
     tokens: u64,
     sentences: u64,
     documents: u64,
+    files: u64,
+    /// Whether the next document starts a file.
+    starts_file: bool,
     /// Whether the next sentence starts a document.
     starts_document: bool,
 }
 
 impl Builder<'_> {
-    /// Appends the tokens of a chunk. Documents without a sentence are left out.
+    /// Appends the tokens of a chunk. Documents without a sentence and files without a document are left out.
     fn add(&mut self, encoded: &Encoded) -> io::Result<()> {
+        self.starts_file |= encoded.begins_file;
         let mut boundaries = encoded.boundaries.iter().peekable();
         for (number, &length) in encoded.lengths.iter().enumerate() {
             while boundaries.next_if(|boundary| **boundary <= number).is_some() {
                 self.starts_document = true;
             }
             if std::mem::take(&mut self.starts_document) {
+                if std::mem::take(&mut self.starts_file) {
+                    self.file_starts.push(self.documents)?;
+                    self.files += 1;
+                }
                 self.document_starts.push(self.sentences)?;
                 self.documents += 1;
             }
@@ -206,9 +220,11 @@ impl Builder<'_> {
         self.out.write_all(&[0; 8][..padding as usize])?;
         self.sentence_starts.push(self.tokens)?;
         self.document_starts.push(self.sentences)?;
+        self.file_starts.push(self.documents)?;
         self.sentence_starts.copy_to(&mut self.out)?;
         self.document_starts.copy_to(&mut self.out)?;
-        for number in [self.tokens, self.sentences, self.documents] {
+        self.file_starts.copy_to(&mut self.out)?;
+        for number in [self.tokens, self.sentences, self.documents, self.files] {
             self.out.write_all(&number.to_le_bytes())?;
         }
         self.out.write_all(&text_digest.0)?;
@@ -244,13 +260,13 @@ enum Spill {
 }
 
 impl Spill {
-    /// Creates two files on the file system of `directory`.
-    fn files(directory: &Path) -> Result<[Self; 2], FileError> {
+    /// Creates three files on the file system of `directory`.
+    fn files(directory: &Path) -> Result<[Self; 3], FileError> {
         let file = || {
             let file = UnnamedFile::new(directory)?;
             Ok(Self::File(BufWriter::with_capacity(1 << 16, file)))
         };
-        Ok([file()?, file()?])
+        Ok([file()?, file()?, file()?])
     }
 
     /// Appends a number.

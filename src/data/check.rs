@@ -50,22 +50,26 @@ fn checked(source: &mut (impl Read + Seek)) -> io::Result<Result<StoreHeader, &'
         4 => 4,
         _ => return Ok(Err("the size of its tokens is unknown")),
     };
-    let counts = [0, 8, 16].map(|offset| u64_at(&tail, offset));
-    let Some((sentence_starts, document_starts)) = sections(counts, token_bytes, trailer) else {
+    let counts = [0, 8, 16, 24].map(|offset| u64_at(&tail, offset));
+    let Some([sentence_starts, document_starts, file_starts]) =
+        sections(counts, token_bytes, trailer)
+    else {
         return Ok(Err("its size does not match its counts: it is cut short or damaged"));
     };
     // The counts match the size of the file, so they fit in usize.
-    let [tokens, sentences, documents] = counts.map(|count| count as usize);
+    let [tokens, sentences, documents, files] = counts.map(|count| count as usize);
     let header = StoreHeader {
         token_bytes,
         tokens,
         sentences,
         documents,
+        files,
         sentence_starts,
         document_starts,
+        file_starts,
         vocab_size: u64_at(&head, 16),
         vocabulary_digest: digest_at(&head, 24),
-        text_digest: digest_at(&tail, 24),
+        text_digest: digest_at(&tail, 32),
     };
     let reason = scan(source, &header, &head, trailer)?;
     Ok(reason.map_or(Ok(header), Err))
@@ -84,6 +88,7 @@ fn scan(
     let token_end = HEADER_BYTES + header.tokens * header.token_bytes;
     let mut sentences = Ascending::default();
     let mut documents = Ascending::default();
+    let mut files = Ascending::default();
     let mut largest = None;
     // Sections and blocks begin at multiples of 8, so no number lies across two blocks.
     let mut buffer = vec![0; 1 << 20];
@@ -99,7 +104,8 @@ fn scan(
         };
         largest = largest.max(largest_id(part(HEADER_BYTES..token_end), header.token_bytes));
         sentences.add(part(header.sentence_starts..header.document_starts));
-        documents.add(part(header.document_starts..trailer));
+        documents.add(part(header.document_starts..header.file_starts));
+        files.add(part(header.file_starts..trailer));
         at += length;
     }
     let mut tail = [0; TRAILER_BYTES];
@@ -111,8 +117,9 @@ fn scan(
     } else if header.documents == 0
         || !sentences.ends_at(header.tokens)
         || !documents.ends_at(header.sentences)
+        || !files.ends_at(header.documents)
     {
-        Some("its sentence or document boundaries are out of order")
+        Some("its sentence, document or file boundaries are out of order")
     } else if largest.is_some_and(|id| u64::from(id) >= header.vocab_size) {
         Some("it contains token ids that its vocabulary does not have")
     } else {
@@ -152,16 +159,17 @@ impl Ascending {
     }
 }
 
-/// The byte offsets of the sentence starts and the document starts; `None` unless the counts (tokens,
-/// sentences, documents) fill the file exactly up to the trailer.
-fn sections(counts: [u64; 3], token_bytes: usize, trailer: usize) -> Option<(usize, usize)> {
-    let [tokens, sentences, documents] = counts;
+/// The byte offsets of the starts of sentences, documents and files; `None` unless the counts (tokens,
+/// sentences, documents, files) fill the store exactly up to the trailer.
+fn sections(counts: [u64; 4], token_bytes: usize, trailer: usize) -> Option<[usize; 3]> {
+    let [tokens, sentences, documents, files] = counts;
     let token_bytes = usize::try_from(tokens).ok()?.checked_mul(token_bytes)?;
     let sentence_starts = HEADER_BYTES.checked_add(token_bytes)?.checked_next_multiple_of(8)?;
     let bytes = |count: u64| usize::try_from(count).ok()?.checked_add(1)?.checked_mul(8);
     let document_starts = sentence_starts.checked_add(bytes(sentences)?)?;
-    let end = document_starts.checked_add(bytes(documents)?)?;
-    (end == trailer).then_some((sentence_starts, document_starts))
+    let file_starts = document_starts.checked_add(bytes(documents)?)?;
+    let end = file_starts.checked_add(bytes(files)?)?;
+    (end == trailer).then_some([sentence_starts, document_starts, file_starts])
 }
 
 fn u32_at(bytes: &[u8], offset: usize) -> u32 {

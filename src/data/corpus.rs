@@ -6,7 +6,7 @@
 
 use super::error::DataError;
 use super::inputs::{Collected, collect};
-use super::read_report::{ReadReport, Skipped, passed_over};
+use super::read_report::{ReadReport, Skipped, notes, passed_over};
 use super::text_file::{OpenText, TextFile, TextFormat};
 use crate::system::digest::{Digest, Sha256};
 use serde::{Deserialize, Serialize};
@@ -65,7 +65,8 @@ impl Corpus {
     ///
     /// The same real file is read once, whatever its names are. Passed over are hidden files and directories
     /// that are not named themselves, files of a directory with another extension, links that lead nowhere,
-    /// and run directories: a directory with a `run.json`, or with `model.safetensors` and `config.json`.
+    /// run directories (a directory with a `run.json`, or with `model.safetensors` and `config.json`), and
+    /// vocabularies and instances that `cloze` has written.
     /// [`Corpus::passed_over`] names them.
     ///
     /// # Errors
@@ -99,7 +100,8 @@ impl Corpus {
     pub fn read_report(&self, documents: u64, sentences: u64) -> ReadReport {
         let files = self.files.iter().filter(|file| file.is_file()).count() as u64;
         let (name, bytes, skipped) = (self.name(), self.bytes(), self.skipped.to_vec());
-        ReadReport { name, files, documents, sentences, bytes, skipped }
+        let notes = notes(&self.files, documents);
+        ReadReport { name, files, documents, sentences, bytes, notes, skipped }
     }
 
     /// The name of the corpus in messages.
@@ -188,10 +190,11 @@ impl Corpus {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn corpus(
+    /// A directory with `files`, and the corpus of `input` in it.
+    pub(in crate::data) fn corpus_of(
         files: &[(&str, &[u8])],
         input: &str,
     ) -> (tempfile::TempDir, Result<Corpus, DataError>) {
@@ -209,14 +212,14 @@ mod tests {
     #[test]
     fn the_digest_is_of_the_content() {
         let of = |name: &str, bytes: &[u8]| {
-            let (directory, corpus) = corpus(&[(name, bytes)], name);
+            let (directory, corpus) = corpus_of(&[(name, bytes)], name);
             (corpus.unwrap().digest(&mut |_| {}).unwrap(), directory)
         };
         let text = of("a.txt", b"One.\nTwo.").0;
         assert_eq!(of("b.txt", b"One.\nTwo.").0, text);
         assert_ne!(of("a.txt", b"One.\nTwo!").0, text);
         assert_ne!(of("a.jsonl", b"One.\nTwo.").0, text);
-        let (_directory, corpus) = corpus(&[("a", b"One.\n"), ("b", b"Two.")], "*");
+        let (_directory, corpus) = corpus_of(&[("a", b"One.\n"), ("b", b"Two.")], "*");
         let cut = corpus.unwrap();
         assert_ne!(cut.digest(&mut |_| {}).unwrap(), text);
         let replace = cut.clone().with_invalid_utf8(InvalidUtf8::Replace);

@@ -1,7 +1,8 @@
 //! Errors of reading text and instances.
 
 use crate::system::files::FileError;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 /// An error of reading text or instances.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,12 @@ pub enum DataError {
         /// What is wrong.
         message: String,
     },
+    /// A gzip file that is not called one.
+    #[error(
+        "`{}` is compressed by gzip, but its name does not end in .gz; rename it, or decompress it",
+        .0.display()
+    )]
+    Misnamed(PathBuf),
     /// Standard input that holds nothing.
     #[error(
         "standard input is empty; pipe the text into the command (a run that read standard input is resumed \
@@ -94,6 +101,18 @@ pub enum DataError {
         /// The number of documents.
         documents: usize,
     },
+    /// No document has two sentences, which the order of sentences needs.
+    #[error(
+        "every document of {0} is one sentence, so there is no order of sentences to learn; give longer documents, \
+         or leave it out with 'no_nsp'"
+    )]
+    NoPair(String),
+    /// No document has another of the same file, where random sentences are to come from one.
+    #[error(
+        "every document of {0} is the only one of its file, so 'random_next' can only be any; put more documents \
+         into one file, separated by blank lines, or take their random sentences from any document"
+    )]
+    OneDocumentPerFile(String),
     /// Too few documents to hold some out for evaluation.
     #[error(
         "{origin} holds {documents} document(s), but {least} are needed to hold some out for \
@@ -126,4 +145,17 @@ pub enum DataError {
     /// A file of instances that holds none.
     #[error("`{}` holds no instance", .0.display())]
     NoInstance(PathBuf),
+}
+
+impl DataError {
+    /// The error of a read of `path` that failed.
+    pub(super) fn read(path: &Path, compressed: bool, error: io::Error) -> Self {
+        use ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        match error.kind() {
+            InvalidData | InvalidInput | UnexpectedEof if compressed => {
+                Self::Damaged { path: path.into(), message: error.to_string() }
+            }
+            _ => FileError::io("read", path, error).into(),
+        }
+    }
 }

@@ -181,7 +181,7 @@ impl Collector {
         if self.skip_known(directory, metadata)? {
             return Ok(());
         }
-        for name in names(directory)? {
+        for name in names(or_current(directory))? {
             let path = directory.join(&name);
             if is_hidden(&name) {
                 self.skip(&path, SkipReason::Hidden);
@@ -214,10 +214,7 @@ impl Collector {
 
     /// Adds what the rest of a pattern, `parts`, matches in `directory` (empty for the current one).
     fn expand(&mut self, directory: &Path, parts: &[PatternPart]) -> Result<(), DataError> {
-        let here = match directory.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => directory,
-        };
+        let here = or_current(directory);
         let Some((part, rest)) = parts.split_first() else {
             return match self.metadata_of_entry(here)? {
                 Some(metadata) => self.add(directory, &metadata),
@@ -299,6 +296,14 @@ fn pattern_parts(input: &str) -> Result<Vec<PatternPart>, DataError> {
 
 fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().first() == Some(&b'.')
+}
+
+/// `directory`, or the current one when it is empty.
+fn or_current(directory: &Path) -> &Path {
+    match directory.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => directory,
+    }
 }
 
 /// The names in a directory, sorted.

@@ -7,7 +7,8 @@ pub struct Instance {
     pub input_ids: Vec<u32>,
     /// `[seq]`: 0 for `[CLS] A [SEP]`, 1 for `B [SEP]`.
     pub token_type_ids: Vec<u32>,
-    /// Whether B comes from another document; `None` when there is no B.
+    /// Whether B comes from another document or, with sentence-order prediction, whether A and B were
+    /// swapped; `None` when there is no B.
     pub is_random_next: Option<bool>,
     /// `[masked]`: the masked positions, ascending.
     pub masked_lm_positions: Vec<u32>,

@@ -1,18 +1,20 @@
 //! Instances as JSON Lines: for inspection, for other trainers, and to train on a fixed set.
 //!
 //! Each line is an object with the fields `tokens`, `input_ids`, `token_type_ids`, `is_random_next`
-//! (null without a second segment), `masked_lm_positions`, `masked_lm_labels` (tokens) and
+//! (null without a second segment; with sentence-order prediction, whether the segments were swapped), `masked_lm_positions`, `masked_lm_labels` (tokens) and
 //! `masked_lm_ids` (the ids of the labels). Apart from the ids, the names are those of
 //! `TrainingInstance` in Google's `create_pretraining_data.py`.
 
 use super::error::DataError;
 use super::instance::Instance;
+use super::spool::Spool;
+use super::text_file::NamedFormat;
 use crate::system::files::FileError;
 use crate::tensor::random::{Generator, Purpose};
 use crate::tokenizer::Vocabulary;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 #[derive(Serialize, Deserialize)]
@@ -48,10 +50,17 @@ pub fn to_json(instance: &Instance, vocabulary: &Vocabulary) -> String {
 /// The longest line that is read, in bytes: enough for 16,384 tokens of 100 letters.
 const LONGEST_LINE: u64 = 4 << 20;
 
-/// A file of instances, read one line at a time. Memory holds only the offsets of the lines.
+/// The bytes of a file of instances.
+trait Source: Read + Seek + Send + Sync {}
+
+impl<S: Read + Seek + Send + Sync> Source for S {}
+
+/// A file of instances, read one line at a time. Memory holds only the offsets of the lines, and the text of
+/// standard input or of a compressed file unless it is large.
 pub struct InstanceFile {
+    /// The path of the file, or `standard input`.
     path: PathBuf,
-    reader: BufReader<File>,
+    reader: BufReader<Box<dyn Source>>,
     vocabulary: Vocabulary,
     max_seq_length: usize,
     max_predictions_per_seq: usize,
@@ -68,13 +77,15 @@ pub struct InstanceFile {
 }
 
 impl InstanceFile {
-    /// Opens a file and checks every line: ids must be in the vocabulary and match the tokens beside
+    /// Opens a file, `.gz` or not, or standard input for `-`, and checks every line: ids must be in the vocabulary and match the tokens beside
     /// them, lengths must agree and not exceed `max_seq_length` and `max_predictions_per_seq`, and
     /// positions must lie inside the sequence. With `shuffle`, each pass has its own order, drawn from
     /// `seed`; otherwise every pass has the order of the file.
     ///
     /// # Errors
-    /// [`DataError::NotAFile`] for a pipe or device; [`DataError::File`] when the file cannot be read; [`DataError::Line`] for an invalid line;
+    /// [`DataError::NotAFile`] for a pipe or device; [`DataError::File`] when the file cannot be read;
+    /// [`DataError::Damaged`] for a damaged gzip file; [`DataError::StandardInputEmpty`] and
+    /// [`DataError::StandardInputAgain`] for `-`; [`DataError::Line`] for an invalid line;
     /// [`DataError::NoInstance`] when the file has no instance.
     pub fn open(
         path: &Path,
@@ -84,10 +95,10 @@ impl InstanceFile {
         shuffle: bool,
         seed: u64,
     ) -> Result<Self, DataError> {
-        let file = Self::open_file(path)?;
+        let (path, bytes) = Self::open_source(path)?;
         let mut source = Self {
-            path: path.to_path_buf(),
-            reader: BufReader::new(file),
+            path,
+            reader: BufReader::new(bytes),
             vocabulary: vocabulary.clone(),
             max_seq_length,
             max_predictions_per_seq,
@@ -114,18 +125,44 @@ impl InstanceFile {
             at += bytes;
         }
         if source.lines.is_empty() {
-            return Err(DataError::NoInstance(path.to_path_buf()));
+            return Err(DataError::NoInstance(source.path));
         }
         source.start_pass(0);
         Ok(source)
     }
 
-    /// Opens a file that can be read more than once, for [`InstanceFile::open`] or a digest of its bytes.
+    /// The name in messages, and the decompressed bytes, of the file `path` or of standard input.
+    fn open_source(path: &Path) -> Result<(PathBuf, Box<dyn Source>), DataError> {
+        if path.as_os_str() == "-" {
+            let (name, spool) = (PathBuf::from("standard input"), Spool::standard_input()?);
+            let spool = match spool.is_gzip() {
+                true => Spool::decompressed(spool.bytes(), &name)?,
+                false => spool,
+            };
+            return Ok((name, Box::new(Cursor::new(spool))));
+        }
+        let file = Self::open_file(path)?;
+        Ok((
+            path.to_path_buf(),
+            match NamedFormat::of(path).compressed {
+                true => Box::new(Cursor::new(Spool::decompressed(BufReader::new(file), path)?)),
+                false => Box::new(file),
+            },
+        ))
+    }
+
+    /// Writes all bytes, decompressed, to `out`: for a digest of them.
     ///
     /// # Errors
-    /// [`DataError::NotAFile`] for a pipe or device, without waiting for it; [`DataError::File`] when it
-    /// cannot be opened.
-    pub fn open_file(path: &Path) -> Result<File, DataError> {
+    /// [`DataError::File`] when they cannot be read or written.
+    pub fn copy_to(&mut self, out: &mut dyn Write) -> Result<(), DataError> {
+        let copied = self.reader.rewind().and_then(|()| io::copy(&mut self.reader, out));
+        copied.map_err(|error| FileError::io("read", &self.path, error))?;
+        Ok(())
+    }
+
+    /// Opens a file that can be read more than once; a pipe or device is refused without waiting for it.
+    fn open_file(path: &Path) -> Result<File, DataError> {
         let failed = |error| FileError::io("open", path, error);
         // Opening a pipe would wait for its writer.
         let metadata = path.metadata().map_err(failed)?;
@@ -183,7 +220,7 @@ impl InstanceFile {
         let place = self.offset as usize;
         let index = if self.shuffle { self.order[place] as usize } else { place };
         let (at, number) = self.lines[index];
-        let seek = |reader: &mut BufReader<File>| -> std::io::Result<()> {
+        let seek = |reader: &mut BufReader<Box<dyn Source>>| -> io::Result<()> {
             // A seek would discard the buffer; in file order none is needed.
             let now = reader.stream_position()?;
             if now != at { reader.seek(SeekFrom::Start(at)).map(drop) } else { Ok(()) }

@@ -1,5 +1,8 @@
 //! Files that are never read as text: files that `cloze` writes.
 
+use crate::tokenizer::{CLS, SPECIAL_TOKENS};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Tells text from the output of this and of earlier commands.
@@ -15,12 +18,26 @@ impl Outputs {
         Self { paths: paths.iter().filter_map(|path| path.canonicalize().ok()).collect() }
     }
 
-    /// Whether the file or directory `path` is output: one of the paths, or a run directory.
+    /// Whether the file or directory `path` is output: one of the paths, a run directory, or a vocabulary
+    /// or instances that an earlier command wrote, whatever their name.
     pub(super) fn hold(&self, path: &Path) -> bool {
         let is_named = !self.paths.is_empty()
             && path.canonicalize().is_ok_and(|real| self.paths.contains(&real));
-        is_named || is_run_directory(path)
+        is_named || is_run_directory(path) || is_written_here(path)
     }
+}
+
+/// Whether a file begins as a vocabulary that is learned here, with the special tokens, one on each line, or as
+/// instances made here.
+fn is_written_here(path: &Path) -> bool {
+    let vocabulary = SPECIAL_TOKENS.map(|token| format!("{token}\n")).concat();
+    let instances = format!("{{\"tokens\":[\"{CLS}\",");
+    let mut bytes = Vec::new();
+    // Opening a pipe would wait for its writer.
+    path.is_file()
+        && File::open(path)
+            .is_ok_and(|file| file.take(vocabulary.len() as u64).read_to_end(&mut bytes).is_ok())
+        && [vocabulary, instances].iter().any(|beginning| bytes.starts_with(beginning.as_bytes()))
 }
 
 /// Whether a directory holds a run, ours or a model of Hugging Face.

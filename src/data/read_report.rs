@@ -1,6 +1,7 @@
 //! What was read of a corpus, and what was passed over and why.
 
 use super::part::Part;
+use super::text_file::{LineEnds, TextFile};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -22,6 +23,9 @@ pub struct ReadReport {
     pub sentences: u64,
     /// The size of the files in bytes, compressed ones as they are.
     pub bytes: u64,
+    /// What is unusual about the text, and what it means: sentences without a full stop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What was found among the inputs and not read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
@@ -29,9 +33,38 @@ pub struct ReadReport {
 
 impl fmt::Display for ReadReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, documents, sentences, bytes, .. } = self;
-        write!(out, "{name}: {documents} documents, {sentences} sentences, {bytes} bytes")
+        let Self { name, documents, sentences, bytes, notes, .. } = self;
+        write!(out, "{name}: {documents} documents, {sentences} sentences, {bytes} bytes")?;
+        notes.iter().try_for_each(|note| write!(out, "; {note}"))
     }
+}
+
+/// What is unusual about `files`, which hold `documents` documents.
+pub(super) fn notes(files: &[TextFile], documents: u64) -> Vec<String> {
+    let count = |ends| files.iter().filter(|file| file.line_ends() == ends).count();
+    let its = |count: usize| match count {
+        1 if files.len() == 1 => "its lines".into(),
+        count => format!("the lines of {count} file(s)"),
+    };
+    let mut notes = Vec::new();
+    if let classic @ 1.. = count(LineEnds::Classic) {
+        notes.push(format!("{} end in CR alone, which is read as a line end", its(classic)));
+    }
+    if let separators @ 1.. = count(LineEnds::Separators) {
+        notes.push(format!(
+            "{} end in U+0085, U+2028 or U+2029, which end no line here: put line feeds in their place, or \
+             the text is one line",
+            its(separators)
+        ));
+    }
+    if documents == 1 {
+        notes.push(
+            "one document, because no blank line separates two, so there is no other document to draw a random \
+             next sentence from"
+                .into(),
+        );
+    }
+    notes
 }
 
 /// A file or directory that was found among the inputs and not read.

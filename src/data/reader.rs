@@ -62,13 +62,18 @@ impl Corpus {
 }
 
 impl Chunk<'_> {
+    /// Whether this is the first chunk of its file.
+    pub(super) fn begins_file(&self) -> bool {
+        self.offset == 0
+    }
+
     /// Calls `visit` for each sentence and each document boundary of this chunk, in order.
     ///
     /// # Errors
     /// [`DataError::NotUtf8`] or [`DataError::Line`], which name the file and the line.
     pub fn for_each_part(&self, mut visit: impl FnMut(Part<'_>)) -> Result<(), DataError> {
         let mut text = self.text()?;
-        if self.offset == 0 {
+        if self.begins_file() {
             visit(Part::Boundary);
             if text.starts_with('\u{feff}') {
                 text = Cow::Owned(text.trim_start_matches('\u{feff}').to_owned());

@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::corpus::tests::corpus_of;
 use crate::system::threads::Pool;
 
 /// Every part of the corpus, in order; a boundary is "|".
@@ -169,21 +170,6 @@ fn documents(corpus: &Corpus) -> Result<Vec<Vec<String>>, DataError> {
     corpus.map_chunks(map, collect, &mut |_| {})?;
     documents.retain(|document| !document.is_empty());
     Ok(documents)
-}
-
-fn corpus_of(
-    files: &[(&str, &[u8])],
-    input: &str,
-) -> (tempfile::TempDir, Result<Corpus, DataError>) {
-    let directory = tempfile::tempdir().unwrap();
-    for (name, bytes) in files {
-        let path = directory.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    }
-    let input = directory.path().join(input).display().to_string();
-    let corpus = Corpus::from_inputs(&[input]);
-    (directory, corpus)
 }
 
 #[test]

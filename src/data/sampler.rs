@@ -10,6 +10,7 @@ use super::error::DataError;
 use super::instance::Instance;
 use super::masking::{MaskSettings, Masking};
 use super::pairs::{Pair, PairSettings, create_pairs};
+use super::sentence_objective::SentenceObjective;
 use super::store::TokenStore;
 use crate::tensor::random::{Generator, Purpose};
 use crate::tokenizer::Vocabulary;
@@ -31,6 +32,8 @@ pub struct SamplerPosition {
     pub before: u64,
     /// The number of instances of the window already returned.
     pub offset: u64,
+    /// [`PairSettings::max_seq_length`] of the window.
+    pub max_seq_length: u64,
 }
 
 /// An endless stream of training instances from some documents of a token store.
@@ -47,15 +50,22 @@ pub struct Sampler {
     position: SamplerPosition,
     /// The index into `order` of the first document after the window.
     next_document: usize,
+    /// Documents without another of the same file, where random sentences are to come from one.
+    alone: usize,
 }
 
 impl Sampler {
     /// A sampler at the start of its first pass. `documents` are numbers of documents of `store`, each
-    /// below [`TokenStore::documents`]; `origin` names the text in errors.
+    /// below [`TokenStore::documents`], in ascending order; `origin` names the text in errors.
     ///
     /// # Errors
-    /// [`DataError::NoSentence`] when `documents` is empty; [`DataError::TooFewDocuments`] when pairs
-    /// are wanted and there is only one document.
+    /// [`DataError::NoSentence`] when `documents` is empty; [`DataError::TooFewDocuments`] when random
+    /// sentences are wanted and there is only one document; [`DataError::NoPair`] when the order of sentences
+    /// is wanted and every document is one sentence; [`DataError::OneDocumentPerFile`] when random sentences
+    /// are to come from the same file and no document has another there.
+    ///
+    /// # Panics
+    /// When `documents` are not in ascending order.
     pub fn new(
         store: Arc<TokenStore>,
         documents: Vec<u32>,
@@ -68,10 +78,22 @@ impl Sampler {
         if documents.is_empty() {
             return Err(DataError::NoSentence(origin.into()));
         }
-        if documents.len() < 2 && !pairs.no_nsp {
+        let objective = pairs.sentence_objective;
+        if documents.len() < 2 && objective == SentenceObjective::NextSentence {
             let documents = documents.len();
             return Err(DataError::TooFewDocuments { origin: origin.into(), documents });
         }
+        assert!(documents.is_sorted(), "documents are in ascending order");
+        let one_sentence = |&document: &u32| store.document(document as usize).len() < 2;
+        if objective == SentenceObjective::SentenceOrder && documents.iter().all(one_sentence) {
+            return Err(DataError::NoPair(origin.into()));
+        }
+        let alone = match objective {
+            SentenceObjective::NextSentence => {
+                pairs.random_next.alone(&store, &documents, origin)?
+            }
+            _ => 0,
+        };
         let masking = Masking::new(masks, vocabulary);
         let mut sampler = Self {
             store,
@@ -83,9 +105,16 @@ impl Sampler {
             window: Vec::new(),
             position: SamplerPosition::default(),
             next_document: 0,
+            alone,
         };
-        sampler.seek(SamplerPosition::default());
+        sampler.seek(sampler.start());
         Ok(sampler)
+    }
+
+    /// The position before the first instance.
+    fn start(&self) -> SamplerPosition {
+        let max_seq_length = self.pairs.max_seq_length as u64;
+        SamplerPosition { max_seq_length, ..SamplerPosition::default() }
     }
 
     /// The position of the next instance.
@@ -94,13 +123,37 @@ impl Sampler {
     }
 
     /// Continues from a position that [`Sampler::position`] returned. A position past the end of a pass
-    /// or window means its end.
+    /// or window means its end; a length outside of 5 … 2²⁰, which no window has, the present one.
     pub fn seek(&mut self, position: SamplerPosition) {
+        if (5..=1 << 20).contains(&position.max_seq_length) {
+            self.pairs.max_seq_length = position.max_seq_length as usize;
+        }
         self.start_pass(position.epoch);
-        self.position = position;
+        let max_seq_length = self.pairs.max_seq_length as u64;
+        self.position = SamplerPosition { max_seq_length, ..position };
         self.next_document = position.document.min(self.order.len() as u64) as usize;
         self.fill_window();
         self.position.offset = position.offset.min(self.window.len() as u64);
+    }
+
+    /// Makes the instances from here on with sequences of at most `max_seq_length` tokens, masked by `masks`.
+    /// With another length than before, what is left of the window is passed over: the next instance is of
+    /// the documents after it, or of the next pass.
+    ///
+    /// # Panics
+    /// When `max_seq_length` is below 5.
+    pub fn change(&mut self, max_seq_length: usize, masks: MaskSettings) {
+        self.masking.set_settings(masks);
+        if self.pairs.max_seq_length == max_seq_length {
+            return;
+        }
+        self.pairs.max_seq_length = max_seq_length;
+        if self.next_document == self.order.len() {
+            self.start_pass(self.position.epoch + 1);
+        } else {
+            self.position.before += self.window.len() as u64;
+        }
+        self.fill_window();
     }
 
     /// Shuffles the documents for pass `epoch`.
@@ -108,7 +161,7 @@ impl Sampler {
         self.order = (0..self.documents.len() as u32).collect();
         let mut generator = Generator::new(self.seed, Purpose::DocumentOrder, epoch, 0);
         generator.shuffle(&mut self.order);
-        self.position = SamplerPosition { epoch, ..SamplerPosition::default() };
+        self.position = SamplerPosition { epoch, ..self.start() };
         self.window.clear();
         self.next_document = 0;
     }
@@ -117,6 +170,7 @@ impl Sampler {
     fn fill_window(&mut self) {
         self.position.document = self.next_document as u64;
         self.position.offset = 0;
+        self.position.max_seq_length = self.pairs.max_seq_length as u64;
         self.window.clear();
         // Otherwise all pages of the file ever read would count as memory.
         self.store.release();
@@ -179,7 +233,7 @@ impl Sampler {
     /// Seeks to the start of the first pass and iterates over that pass. Every call gives the same
     /// instances.
     pub fn first_pass(&mut self) -> impl Iterator<Item = Instance> + '_ {
-        self.seek(SamplerPosition::default());
+        self.seek(self.start());
         std::iter::from_fn(|| self.next_in_pass())
     }
 
@@ -190,10 +244,25 @@ impl Sampler {
         random as f64 / self.window.len().max(1) as f64
     }
 
-    /// A warning for the user if more than 60 % of the pairs in the current window are random.
-    pub fn warning(&self) -> Option<String> {
+    /// Warnings for the user: if more than 60 % of the pairs in the current window are random; if random
+    /// sentences cannot come from the same file everywhere.
+    pub fn warnings(&self) -> Vec<String> {
+        let alone = (self.alone > 0).then(|| {
+            format!(
+                "{} of {} documents are the only one of their file: their random sentences come from any \
+                 other document",
+                self.alone,
+                self.documents.len()
+            )
+        });
+        self.mostly_random().into_iter().chain(alone).collect()
+    }
+
+    /// A warning if more than 60 % of the pairs in the current window are random.
+    fn mostly_random(&self) -> Option<String> {
         let share = self.random_share();
-        (share > 0.6).then(|| {
+        let draws = self.pairs.sentence_objective == SentenceObjective::NextSentence;
+        (draws && share > 0.6).then(|| {
             format!(
                 "{:.0} % of the pairs are random: most sentences are as long as a whole \
                  sequence; a larger 'max_seq_length', or text with shorter sentences, gives more true \
@@ -205,8 +274,8 @@ impl Sampler {
 }
 
 /// Splits the documents `0 .. documents` into a training set and a held-out set, both sorted. The
-/// held-out set is `fraction` of the documents, drawn from `seed`. Each set has at least two documents,
-/// which pairs need, or one with `no_nsp`. `origin` names the text in errors.
+/// held-out set is `fraction` of the documents, drawn from `seed`. Each set has at least two documents where
+/// `objective` is next-sentence prediction, which needs them, else one. `origin` names the text in errors.
 ///
 /// # Errors
 /// [`DataError::TooFewDocuments`] when pairs are wanted and there are fewer than two documents;
@@ -214,15 +283,15 @@ impl Sampler {
 pub fn split_documents(
     documents: usize,
     fraction: f64,
-    no_nsp: bool,
+    objective: SentenceObjective,
     seed: u64,
     origin: &str,
 ) -> Result<(Vec<u32>, Vec<u32>), DataError> {
     let origin = origin.to_string();
-    if documents < 2 && !no_nsp {
+    let least = if objective == SentenceObjective::NextSentence { 2 } else { 1 };
+    if documents < least {
         return Err(DataError::TooFewDocuments { origin, documents });
     }
-    let least = if no_nsp { 1 } else { 2 };
     if documents < 2 * least {
         return Err(DataError::NothingToHoldOut { origin, documents, least: 2 * least });
     }
@@ -236,96 +305,5 @@ pub fn split_documents(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::store::tests::store;
-
-    const TEXT: &str = "a b c\nd e\nf g h\n\ni j\nk l m\nn\n\no p q\nr s\n\nt u\nv w x\ny z";
-
-    fn sampler(seed: u64, no_nsp: bool, documents: &[u32]) -> Result<Sampler, DataError> {
-        sampler_of(Arc::new(store(TEXT)), seed, no_nsp, documents)
-    }
-
-    fn sampler_of(
-        store: Arc<TokenStore>,
-        seed: u64,
-        no_nsp: bool,
-        documents: &[u32],
-    ) -> Result<Sampler, DataError> {
-        let mut tokens: Vec<String> =
-            ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from).to_vec();
-        tokens.extend((5..40).map(|i| format!("w{i}")));
-        let vocabulary = Vocabulary::from_tokens(tokens).unwrap();
-        let pairs = PairSettings { max_seq_length: 12, short_seq_prob: 0.1, no_nsp };
-        let masks = MaskSettings {
-            masked_lm_prob: 0.15,
-            max_predictions_per_seq: 3,
-            whole_word_mask: false,
-        };
-        Sampler::new(store, documents.to_vec(), pairs, masks, &vocabulary, seed, "the text")
-    }
-
-    #[test]
-    fn a_stream_goes_on_from_any_position() {
-        let mut stream = sampler(1, false, &[0, 1, 2, 3]).unwrap();
-        let mut positions = Vec::new();
-        let mut instances = Vec::new();
-        for _ in 0..60 {
-            positions.push(stream.position());
-            instances.push(stream.next_instance());
-        }
-        assert!(stream.position().epoch >= 2, "more than one pass");
-        for from in [0, 1, 7, 23, 59] {
-            let mut other = sampler(1, false, &[0, 1, 2, 3]).unwrap();
-            other.seek(positions[from]);
-            for expected in &instances[from..] {
-                assert_eq!(&other.next_instance(), expected);
-            }
-        }
-        assert_ne!(sampler(2, false, &[0, 1, 2, 3]).unwrap().next_instance(), instances[0]);
-    }
-
-    #[test]
-    fn every_pass_is_new_and_the_first_always_the_same() {
-        let mut stream = sampler(1, false, &[0, 1, 2, 3]).unwrap();
-        let first: Vec<Instance> = stream.first_pass().collect();
-        assert_eq!(stream.first_pass().collect::<Vec<_>>(), first);
-        let second: Vec<Instance> = (0..first.len()).map(|_| stream.next_instance()).collect();
-        assert_ne!(first, second);
-    }
-
-    #[test]
-    fn one_document_is_enough_only_without_pairs() {
-        let error = sampler(1, false, &[0]).err().unwrap().to_string();
-        assert!(error.contains("'no_nsp'"), "{error}");
-        assert!(sampler(1, true, &[0]).is_ok());
-    }
-
-    #[test]
-    fn mostly_random_pairs_give_a_warning() {
-        let warning = |document: String| {
-            let store = Arc::new(store(format!("{document}\n").repeat(40).leak()));
-            sampler_of(store, 1, false, &Vec::from_iter(0..40)).unwrap().warning()
-        };
-        assert!(warning("a b c\n".into()).unwrap().contains("100 % of the pairs are random"));
-        assert_eq!(warning("a b\n".repeat(30)), None);
-    }
-
-    #[test]
-    fn splits_are_disjoint_and_whole() {
-        let (training, held_out) = split_documents(10, 0.2, false, 7, "x").unwrap();
-        let mut all = [training.clone(), held_out.clone()].concat();
-        all.sort_unstable();
-        assert_eq!((held_out.len(), all), (2, (0..10).collect()));
-        assert_eq!(split_documents(4, 0.05, false, 7, "x").unwrap().1.len(), 2);
-        let error = |documents, no_nsp| {
-            split_documents(documents, 0.1, no_nsp, 7, "x").unwrap_err().to_string()
-        };
-        assert!(error(3, false).contains("4 are needed"), "{}", error(3, false));
-        assert!(error(1, false).contains("'no_nsp'") && !error(1, true).contains("'no_nsp'"));
-        assert_ne!(
-            split_documents(1000, 0.1, false, 8, "x").unwrap().1,
-            split_documents(1000, 0.1, false, 7, "x").unwrap().1
-        );
-    }
-}
+#[path = "sampler_tests.rs"]
+mod tests;

@@ -173,6 +173,19 @@ or so it said.\n";
     }
 
     #[test]
+    fn the_limits_of_wrapped() {
+        let (full, full_end) = ("aaaa bbbb cccc dddd", "aaaa bbbb cccc ddd.");
+        let (short, short_end, last) = ("aa bb", "aa bb.", "zz.");
+        let wrapped = |lines: &[&str]| is_wrapped(lines, lines);
+        // Three lines of four are full and open: enough.
+        assert!(wrapped(&[full, full, full, short_end, last]));
+        assert!(wrapped(&[full, full, full, last]), "three continued lines");
+        assert!(!wrapped(&[full, full, last]), "two continued lines");
+        assert!(!wrapped(&[full, full, short, short_end, last]), "two of four full");
+        assert!(!wrapped(&[full, full, full_end, full_end, last]), "two of four open");
+    }
+
+    #[test]
     fn sentences_are_split_and_joined() {
         let sentences = |lines: Lines, text| {
             let mut sentences = Vec::new();

@@ -1,14 +1,18 @@
-//! Standard input, kept: text is read more than once, standard input can be read once.
+//! Standard input or a decompressed file, kept: text is read more than once, and instances in any order.
 
 use super::error::DataError;
 use crate::system::files::{FileError, UnnamedFile};
 use crate::system::mapped_file::MappedFile;
-use std::io::{self, Read, Write};
+use flate2::bufread::MultiGzDecoder;
+use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// The most bytes that are kept in memory: 64 MiB.
 const MEMORY_BYTES: u64 = 64 << 20;
+
+/// The first bytes of every gzip file, and of no text in UTF-8.
+pub(super) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// All bytes of a stream: in memory, or in a file without a name when there are more than 64 MiB.
 #[derive(Debug)]
@@ -33,27 +37,44 @@ impl Spool {
         if READ.swap(true, Relaxed) {
             return Err(DataError::StandardInputAgain);
         }
-        let spool = Self::new(io::stdin().lock(), MEMORY_BYTES, &std::env::temp_dir())?;
+        let (stream, directory) = (io::stdin().lock(), std::env::temp_dir());
+        let failed = |error| DataError::read(Path::new("standard input"), false, error);
+        let spool = Self::new(stream, MEMORY_BYTES, &directory, failed)?;
         match spool.bytes() {
             [] => Err(DataError::StandardInputEmpty),
             _ => Ok(spool),
         }
     }
 
-    /// Reads `stream` to its end. More than `memory` bytes go to the file system of `directory`.
-    fn new(mut stream: impl Read, memory: u64, directory: &Path) -> Result<Self, DataError> {
-        let failed = |error| FileError::io("read", Path::new("standard input"), error);
+    /// Decompresses the gzip `stream`, called `name` in errors, to its end.
+    ///
+    /// # Errors
+    /// [`DataError::Damaged`] when it is not gzip; [`DataError::File`] when it cannot be read or kept.
+    pub(super) fn decompressed(stream: impl BufRead, name: &Path) -> Result<Self, DataError> {
+        let failed = |error| DataError::read(name, true, error);
+        let stream = MultiGzDecoder::new(stream);
+        Self::new(stream, MEMORY_BYTES, &std::env::temp_dir(), failed)
+    }
+
+    /// Reads `stream` to its end. More than `memory` bytes go to the file system of `directory`. `failed` is
+    /// the error of a failed read.
+    fn new(
+        mut stream: impl Read,
+        memory: u64,
+        directory: &Path,
+        failed: impl Fn(io::Error) -> DataError,
+    ) -> Result<Self, DataError> {
         let mut bytes = Vec::new();
-        stream.by_ref().take(memory + 1).read_to_end(&mut bytes).map_err(failed)?;
+        stream.by_ref().take(memory + 1).read_to_end(&mut bytes).map_err(&failed)?;
         if bytes.len() as u64 <= memory {
             return Ok(Self::Memory(bytes));
         }
         let mut file = UnnamedFile::new(directory)?;
-        let kept = |error| FileError::io("keep standard input in", directory, error);
+        let kept = |error| FileError::io("keep the text in", directory, error);
         file.write_all(&bytes).map_err(kept)?;
         loop {
             bytes.clear();
-            stream.by_ref().take(1 << 20).read_to_end(&mut bytes).map_err(failed)?;
+            stream.by_ref().take(1 << 20).read_to_end(&mut bytes).map_err(&failed)?;
             if bytes.is_empty() {
                 break;
             }
@@ -63,12 +84,23 @@ impl Spool {
         Ok(Self::File { bytes, _file: file })
     }
 
+    /// Whether it begins like a gzip file.
+    pub(super) fn is_gzip(&self) -> bool {
+        self.bytes().starts_with(&GZIP_MAGIC)
+    }
+
     /// All bytes.
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Self::Memory(bytes) => bytes,
             Self::File { bytes, .. } => bytes,
         }
+    }
+}
+
+impl AsRef<[u8]> for Spool {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
     }
 }
 
@@ -81,7 +113,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let text = "The cat sat.\n".repeat(200_000);
         for memory in [0, text.len() as u64 - 1, text.len() as u64] {
-            let spool = Spool::new(text.as_bytes(), memory, directory.path()).unwrap();
+            let spool =
+                Spool::new(text.as_bytes(), memory, directory.path(), |_| unreachable!()).unwrap();
             assert_eq!(matches!(spool, Spool::Memory(_)), memory == text.len() as u64);
             assert!(spool.bytes() == text.as_bytes());
         }

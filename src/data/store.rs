@@ -11,8 +11,10 @@
 //! sentence starts  u64 for each sentence: the number of its first token; then the number of tokens
 //! document starts  u64 for each document: the number of its first sentence; then the number of
 //!                  sentences
-//! trailer          tokens u64, sentences u64, documents u64, digest of the text (32 bytes),
-//!                  SHA-256 of all bytes before it (32 bytes)                    88 bytes
+//! file starts      u64 for each file with a document: the number of its first document; then the
+//!                  number of documents
+//! trailer          tokens u64, sentences u64, documents u64, files u64, digest of the text
+//!                  (32 bytes), SHA-256 of all bytes before it (32 bytes)        96 bytes
 //! ```
 //!
 //! The counts are in the trailer because they are known only after the whole text has been read, and
@@ -204,6 +206,37 @@ impl TokenStore {
         if let Bytes::Mapped(bytes) = &self.bytes {
             bytes.release();
         }
+    }
+
+    /// The number of files that have a document.
+    pub fn files(&self) -> usize {
+        self.header.files
+    }
+
+    /// The range of document numbers of file `file`. Files without a document are not counted.
+    ///
+    /// # Panics
+    /// When `file` is not below [`files`](Self::files).
+    pub fn file(&self, file: usize) -> Range<usize> {
+        assert!(file < self.files(), "file {file} of {}", self.files());
+        let start = |number| self.start(self.header.file_starts, number) as usize;
+        start(file)..start(file + 1)
+    }
+
+    /// The number of the file that document `document` is in.
+    ///
+    /// # Panics
+    /// When `document` is not below [`documents`](Self::documents).
+    pub fn file_of(&self, document: usize) -> usize {
+        assert!(document < self.documents(), "document {document} of {}", self.documents());
+        // Binary search: the file's first document is at most `document`, that of the next is above it.
+        let (mut file, mut after) = (0, self.files());
+        while after - file > 1 {
+            let middle = file.midpoint(after);
+            let half = if self.file(middle).start <= document { &mut file } else { &mut after };
+            *half = middle;
+        }
+        file
     }
 
     /// The range of sentence numbers of document `document`.

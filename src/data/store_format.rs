@@ -6,13 +6,13 @@ use crate::system::digest::Digest;
 pub(super) const MAGIC: &[u8; 8] = b"CLOZETOK";
 
 /// Raised when the layout changes.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// Size of the header in bytes; a multiple of 8.
 pub(super) const HEADER_BYTES: usize = 56;
 
 /// Size of the trailer in bytes.
-pub(super) const TRAILER_BYTES: usize = 88;
+pub(super) const TRAILER_BYTES: usize = 96;
 
 /// The values of a store's header and trailer, and where its sections begin.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +25,14 @@ pub(super) struct StoreHeader {
     pub sentences: usize,
     /// Number of documents.
     pub documents: usize,
+    /// Number of files with a document.
+    pub files: usize,
     /// Byte offset of the sentence starts.
     pub sentence_starts: usize,
     /// Byte offset of the document starts.
     pub document_starts: usize,
+    /// Byte offset of the file starts.
+    pub file_starts: usize,
     /// Every token id is below it.
     pub vocab_size: u64,
     /// [`SentenceEncoder::digest`](super::sentence_encoder::SentenceEncoder) of the tokenizer.

@@ -64,7 +64,7 @@ fn a_store_holds_the_documents() {
         assert_eq!((store.documents(), store.sentences(), store.tokens()), (2, 3, 6));
         assert_eq!((store.document(0), store.document(1)), (0..2, 2..3));
         assert_eq!([0, 1, 2].map(|s| store.sentence(s)), [0..3, 3..4, 4..6]);
-        assert_eq!(store.bytes.len(), HEADER_BYTES + bytes + 8 * 4 + 8 * 3 + TRAILER_BYTES);
+        assert_eq!(store.bytes.len(), HEADER_BYTES + bytes + 8 * 4 + 8 * 3 + 8 * 2 + TRAILER_BYTES);
         drop(store);
         assert_eq!(files_in(&directory), 1, "no file left over");
     }
@@ -87,6 +87,26 @@ fn chunks_do_not_show() {
     let memory =
         TokenStore::build(&corpus, &encoding(99), Storage::Memory, &mut |_, _| {}).unwrap();
     assert!(memory.bytes[..] == file.bytes[..]);
+}
+
+#[test]
+fn every_document_knows_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    // Two documents; none, as no word has a token; one of two chunks, then one more; one.
+    let long = "t5 t6 t7 t8 t9\n".repeat(20_000);
+    let texts = ["t5\n\nt6", "nothing", &format!("{long}\nt7"), "t8"];
+    for (number, text) in texts.iter().enumerate() {
+        fs::write(directory.path().join(format!("{number}.txt")), text).unwrap();
+    }
+    let corpus = Corpus::from_inputs(&[directory.path().display().to_string()]).unwrap();
+    let path = directory.path().join("store/tokens");
+    for storage in [Storage::Memory, Storage::File(path)] {
+        let store = TokenStore::build(&corpus, &encoding(11), storage, &mut |_, _| {}).unwrap();
+        let files: Vec<_> = (0..store.files()).map(|file| store.file(file)).collect();
+        assert_eq!(files, [0..2, 2..4, 4..5]);
+        let of: Vec<usize> = (0..5).map(|document| store.file_of(document)).collect();
+        assert_eq!(of, [0, 0, 1, 1, 2]);
+    }
 }
 
 #[test]
@@ -134,11 +154,13 @@ fn a_forged_store_with_a_right_checksum_is_refused() {
     let sections = HEADER_BYTES + 16;
     for value in [0, 1, 2, 3, 5, 7, 100, 1 << 32, 1 << 61, u64::MAX - 1, u64::MAX] {
         // Any of the counts and any of the boundaries.
-        for offset in (sections..trailer + 24).step_by(8) {
+        for offset in (sections..trailer + 32).step_by(8) {
             if u64_at(&bytes, offset) != value {
                 // Moved boundaries may still be in order; whatever is believed must be readable.
                 if let Ok(store) = check(forged(&bytes, offset, value)) {
                     assert_eq!(documents(&store).concat().concat().len(), 6);
+                    let in_files = (0..store.files()).map(|file| store.file(file).len());
+                    assert_eq!(in_files.sum::<usize>(), store.documents());
                 }
             }
         }
@@ -148,6 +170,7 @@ fn a_forged_store_with_a_right_checksum_is_refused() {
     assert!(refused(trailer, u64::MAX).contains("size"));
     assert!(refused(sections, 1).contains("boundaries"));
     assert!(refused(sections + 8, 4).contains("boundaries"), "an empty sentence");
+    assert!(refused(trailer - 8, 1).contains("boundaries"), "a document in no file");
     assert!(refused(8, 2 << 32 | 1).contains("version"));
     assert!(refused(8, 3 << 32 | u64::from(VERSION)).contains("size"));
     assert!(refused(0, 0).contains("no token store"));

@@ -6,6 +6,7 @@ use super::batch::Batch;
 use super::error::DataError;
 use super::instance::Instance;
 use super::json_lines::InstanceFile;
+use super::masking::MaskSettings;
 use super::sampler::{Sampler, SamplerPosition};
 use serde::{Deserialize, Serialize};
 
@@ -25,10 +26,10 @@ pub enum StreamPosition {
 
 impl StreamPosition {
     /// All numbers of the position; unused ones are 0.
-    pub fn numbers(&self) -> [u64; 4] {
+    pub fn numbers(&self) -> [u64; 5] {
         match *self {
-            Self::Sampler(p) => [p.epoch, p.document, p.before, p.offset],
-            Self::File { epoch, offset } => [epoch, offset, 0, 0],
+            Self::Sampler(p) => [p.epoch, p.document, p.before, p.offset, p.max_seq_length],
+            Self::File { epoch, offset } => [epoch, offset, 0, 0, 0],
         }
     }
 }
@@ -79,6 +80,14 @@ impl InstanceStream {
             _ => return false,
         }
         self.position() == position
+    }
+
+    /// [`Sampler::change`] for instances sampled from text. Those of a file are made already and stay as they
+    /// are.
+    pub fn change(&mut self, max_seq_length: usize, masks: MaskSettings) {
+        if let Self::Sampler(sampler) = self {
+            sampler.change(max_seq_length, masks);
+        }
     }
 
     /// Clears `batch` and fills it with the next `instances` instances. The other sequences are padding

@@ -9,16 +9,16 @@
 
 use super::error::DataError;
 use super::sentences::SAMPLE_BYTES;
-use super::spool::Spool;
+use super::spool::{GZIP_MAGIC, Spool};
 use super::text_field::text_field;
 use crate::system::files::FileError;
 use flate2::bufread::MultiGzDecoder;
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 const BUFFER_BYTES: usize = 1 << 18;
 
@@ -70,6 +70,34 @@ pub(super) struct TextFile {
     pub(super) format: TextFormat,
     compressed: bool,
     content: Content,
+    /// What its first 64 KiB showed when it was last opened.
+    line_ends: Arc<OnceLock<LineEnds>>,
+}
+
+/// How the lines of a text end, as its first 64 KiB show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LineEnds {
+    /// In LF or CRLF, or there is one line.
+    Usual,
+    /// In CR alone.
+    Classic,
+    /// In none, but there are U+0085, U+2028 or U+2029.
+    Separators,
+}
+
+impl LineEnds {
+    fn of(head: &[u8]) -> Self {
+        let has = |text: &[u8]| head.windows(text.len()).any(|window| window == text);
+        if head.contains(&b'\n') {
+            Self::Usual
+        } else if head.contains(&b'\r') {
+            Self::Classic
+        } else if ["\u{85}", "\u{2028}", "\u{2029}"].iter().any(|text| has(text.as_bytes())) {
+            Self::Separators
+        } else {
+            Self::Usual
+        }
+    }
 }
 
 /// Where the bytes are.
@@ -91,7 +119,8 @@ impl TextFile {
     pub(super) fn from_path(path: &Path) -> Result<Self, DataError> {
         let NamedFormat { format, is_json, compressed } = NamedFormat::of(path);
         let format = format.unwrap_or(TextFormat::Plain);
-        let file = Self { name: path.into(), format, compressed, content: Content::File };
+        let (content, line_ends) = (Content::File, Arc::default());
+        let file = Self { name: path.into(), format, compressed, content, line_ends };
         match is_json {
             false => Ok(file),
             true if file.begins_as_json_lines()? => {
@@ -104,7 +133,8 @@ impl TextFile {
     /// Text in memory.
     pub(super) fn from_text(name: String, text: Cow<'static, str>) -> Self {
         let content = Content::Text(Arc::new(text));
-        Self { name: name.into(), format: TextFormat::Plain, compressed: false, content }
+        let (format, line_ends) = (TextFormat::Plain, Arc::default());
+        Self { name: name.into(), format, compressed: false, content, line_ends }
     }
 
     /// What standard input held.
@@ -112,10 +142,10 @@ impl TextFile {
     /// # Errors
     /// [`DataError::Damaged`] when it begins like a gzip file and is none.
     pub(super) fn from_spool(spool: Spool) -> Result<Self, DataError> {
-        // These two bytes begin every gzip file and no text in UTF-8.
-        let compressed = spool.bytes().starts_with(&[0x1f, 0x8b]);
+        let compressed = spool.is_gzip();
         let (name, content) = ("standard input".into(), Content::Spool(Arc::new(spool)));
-        let file = Self { name, format: TextFormat::Plain, compressed, content };
+        let (format, line_ends) = (TextFormat::Plain, Arc::default());
+        let file = Self { name, format, compressed, content, line_ends };
         match file.begins_as_json_lines()? {
             true => Ok(Self { format: TextFormat::JsonLines, ..file }),
             false => Ok(file),
@@ -130,6 +160,14 @@ impl TextFile {
     /// Whether `name` is a path.
     pub(super) fn is_path(&self) -> bool {
         matches!(self.content, Content::File)
+    }
+
+    /// How its lines end; usual until it is opened, and in JSON Lines, which escape what ends a line.
+    pub(super) fn line_ends(&self) -> LineEnds {
+        match self.format {
+            TextFormat::Plain => self.line_ends.get().copied().unwrap_or(LineEnds::Usual),
+            TextFormat::JsonLines => LineEnds::Usual,
+        }
     }
 
     /// Whether it is compressed.
@@ -164,7 +202,8 @@ impl TextFile {
     /// Opens the text at its beginning, decompressed.
     ///
     /// # Errors
-    /// [`DataError::File`] when it cannot be opened; [`DataError::Damaged`] for a damaged gzip file.
+    /// [`DataError::File`] when it cannot be opened; [`DataError::Damaged`] for a damaged gzip file;
+    /// [`DataError::Misnamed`] for one that is not called one.
     pub(super) fn open(&self) -> Result<OpenText<'_>, DataError> {
         let raw: Box<dyn Read + Send + '_> = match &self.content {
             Content::File => {
@@ -186,9 +225,12 @@ impl TextFile {
         let mut head = Vec::new();
         let read = reader.by_ref().take(SAMPLE_BYTES as u64).read_to_end(&mut head);
         read.map_err(|error| self.read_error(error))?;
-        let has_classic_ends = head.contains(&b'\r') && !head.contains(&b'\n');
+        if self.is_path() && !self.compressed && head.starts_with(&GZIP_MAGIC) {
+            return Err(DataError::Misnamed(self.name.clone()));
+        }
+        let line_ends = *self.line_ends.get_or_init(|| LineEnds::of(&head));
         let reader = Cursor::new(head).chain(reader);
-        let reader: Box<dyn BufRead + Send + '_> = match has_classic_ends {
+        let reader: Box<dyn BufRead + Send + '_> = match line_ends == LineEnds::Classic {
             true => Box::new(CarriageReturns { reader, buffer: Vec::new(), at: 0 }),
             false => Box::new(reader),
         };
@@ -197,13 +239,7 @@ impl TextFile {
 
     /// The error of a read that failed.
     pub(super) fn read_error(&self, error: io::Error) -> DataError {
-        use ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
-        match error.kind() {
-            InvalidData | InvalidInput | UnexpectedEof if self.compressed => {
-                DataError::Damaged { path: self.name.clone(), message: error.to_string() }
-            }
-            _ => FileError::io("read", &self.name, error).into(),
-        }
+        DataError::read(&self.name, self.compressed, error)
     }
 }
 
@@ -300,6 +336,24 @@ mod tests {
         ] {
             let named = NamedFormat { format, is_json, compressed };
             assert_eq!(NamedFormat::of(Path::new(name)), named, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_shows_how_lines_end() {
+        use LineEnds::{Classic, Separators, Usual};
+        for (text, expected) in [
+            ("", Usual),
+            ("one line", Usual),
+            ("a\nb\u{2028}c\r", Usual),
+            ("a\r\nb", Usual),
+            ("a\rb\u{85}", Classic),
+            ("a\u{85}b", Separators),
+            ("a\u{2028}", Separators),
+            ("\u{2029}a", Separators),
+            ("a\u{202a}\u{a8}", Usual),
+        ] {
+            assert_eq!(LineEnds::of(text.as_bytes()), expected, "{text:?}");
         }
     }
 

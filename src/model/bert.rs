@@ -1,7 +1,9 @@
 //! A BERT: its configuration, its head and its parameters.
 
 use super::config::Config;
+use super::config_error::ConfigError;
 use super::head::Head;
+use super::initialization::Initialization;
 use super::parameters::{initialize, layout};
 use super::weights::{self, LoadReport};
 use super::weights_error::WeightsError;
@@ -38,12 +40,31 @@ impl Bert {
         Self::with_head(config, Head::Pretraining, seed)
     }
 
+    /// A BERT for pretraining with the first weights of `initialization`, a function of `config` and `seed`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the model's heads are too small for `initialization`.
+    pub fn with_initialization(
+        config: Config,
+        initialization: Initialization,
+        seed: u64,
+    ) -> Result<Self, ConfigError> {
+        initialization.check(&config, "the model")?;
+        let mut bert = Self::without_parameters(config, Head::Pretraining);
+        bert.parameters = initialization.first_weights(&bert.layout, &bert.config, seed);
+        Ok(bert)
+    }
+
     /// A BERT with the head `head` and its first weights, a function of `config`, `head` and `seed`.
-    pub fn with_head(mut config: Config, head: Head, seed: u64) -> Self {
+    pub fn with_head(config: Config, head: Head, seed: u64) -> Self {
+        let mut bert = Self::without_parameters(config, head);
+        bert.parameters = initialize(&bert.layout, &bert.config, seed, |_| true);
+        bert
+    }
+
+    fn without_parameters(mut config: Config, head: Head) -> Self {
         config.set_head(head);
-        let layout = layout(&config, head);
-        let parameters = initialize(&layout, &config, seed, |_| true);
-        Self { config, head, layout, parameters }
+        Self { layout: layout(&config, head), config, head, parameters: Vec::new() }
     }
 
     /// Reads the weights of a Hugging Face directory into a BERT of sizes `config` (usually that

@@ -1,10 +1,11 @@
 //! The configuration of a BERT: sizes, settings and labels, under the keys of Hugging Face's
 //! `config.json`.
 
+use super::config_defaults;
 use super::config_error::ConfigError;
 use super::head::Head;
 use crate::system::files;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,10 +16,10 @@ use std::path::Path;
 pub struct Config {
     /// The class that transformers loads the directory as, for example `BertForPreTraining`;
     /// [`Config::head`] is the head that it names.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "config_defaults::null_as_default")]
     pub architectures: Vec<String>,
     /// Always `bert`.
-    #[serde(default = "model_type")]
+    #[serde(default = "config_defaults::model_type")]
     pub model_type: String,
     /// Rows of the word embedding table.
     pub vocab_size: usize,
@@ -31,37 +32,37 @@ pub struct Config {
     /// Width of the feed-forward layer.
     pub intermediate_size: usize,
     /// The activation; only `gelu`, the exact form with erf, is supported.
-    #[serde(default = "gelu")]
+    #[serde(default = "config_defaults::gelu")]
     pub hidden_act: String,
     /// Dropout rate of embeddings and sub-layer outputs, at least 0 and below 1.
-    #[serde(default = "tenth")]
+    #[serde(default = "config_defaults::tenth")]
     pub hidden_dropout_prob: f32,
     /// Dropout rate of attention probabilities, at least 0 and below 1.
-    #[serde(default = "tenth")]
+    #[serde(default = "config_defaults::tenth")]
     pub attention_probs_dropout_prob: f32,
     /// The longest sequence, in tokens.
-    #[serde(default = "default_positions")]
+    #[serde(default = "config_defaults::default_positions")]
     pub max_position_embeddings: usize,
     /// Rows of the segment embedding table: sentence A and sentence B.
-    #[serde(default = "two")]
+    #[serde(default = "config_defaults::two")]
     pub type_vocab_size: usize,
     /// Standard deviation of the truncated normal distribution of the first weights.
-    #[serde(default = "initial_range")]
+    #[serde(default = "config_defaults::initial_range")]
     pub initializer_range: f32,
     /// ε of LayerNorm.
-    #[serde(default = "epsilon")]
+    #[serde(default = "config_defaults::epsilon")]
     pub layer_norm_eps: f32,
     /// The id of `[PAD]`; `null` in a file is 0.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "config_defaults::null_as_default")]
     pub pad_token_id: u32,
     /// The position encoding; only `absolute` is supported.
-    #[serde(default = "absolute")]
+    #[serde(default = "config_defaults::absolute")]
     pub position_embedding_type: String,
     /// Whether attention sees earlier tokens only; only `false` is supported.
     #[serde(default)]
     pub is_decoder: bool,
     /// Whether the decoder of the masked-LM head is the word embeddings; only `true` is supported.
-    #[serde(default = "tied")]
+    #[serde(default = "config_defaults::tied")]
     pub tie_word_embeddings: bool,
     /// Dropout before a classifier; `hidden_dropout_prob` when it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,46 +86,11 @@ pub struct Config {
     pub other: Map<String, Value>,
 }
 
-/// Some files have `null` for a value that is not there.
-fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    value: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(value)?.unwrap_or_default())
-}
-
 /// The part of a configuration that every model of Hugging Face's has.
 #[derive(Deserialize)]
 struct Kind {
-    #[serde(default = "model_type")]
+    #[serde(default = "config_defaults::model_type")]
     model_type: String,
-}
-
-fn model_type() -> String {
-    "bert".into()
-}
-fn gelu() -> String {
-    "gelu".into()
-}
-fn tenth() -> f32 {
-    0.1
-}
-fn default_positions() -> usize {
-    512
-}
-fn two() -> usize {
-    2
-}
-fn initial_range() -> f32 {
-    0.02
-}
-fn epsilon() -> f32 {
-    1e-12
-}
-fn tied() -> bool {
-    true
-}
-fn absolute() -> String {
-    "absolute".into()
 }
 
 fn check_model_type(model_type: &str, origin: &str) -> Result<(), ConfigError> {
@@ -155,21 +121,21 @@ impl Config {
     pub fn new(num_hidden_layers: usize, hidden_size: usize, vocab_size: usize) -> Self {
         Self {
             architectures: vec![Head::Pretraining.architecture().into()],
-            model_type: model_type(),
+            model_type: config_defaults::model_type(),
             vocab_size,
             hidden_size,
             num_hidden_layers,
             num_attention_heads: (hidden_size / 64).max(1),
             intermediate_size: hidden_size.saturating_mul(4),
-            hidden_act: gelu(),
+            hidden_act: config_defaults::gelu(),
             hidden_dropout_prob: 0.1,
             attention_probs_dropout_prob: 0.1,
-            max_position_embeddings: default_positions(),
+            max_position_embeddings: config_defaults::default_positions(),
             type_vocab_size: 2,
-            initializer_range: initial_range(),
-            layer_norm_eps: epsilon(),
+            initializer_range: config_defaults::initial_range(),
+            layer_norm_eps: config_defaults::epsilon(),
             pad_token_id: 0,
-            position_embedding_type: absolute(),
+            position_embedding_type: config_defaults::absolute(),
             is_decoder: false,
             tie_word_embeddings: true,
             classifier_dropout: None,

@@ -3,11 +3,12 @@
 //! Read in this order: [`config`](mod@config) (the sizes), [`embeddings`](mod@embeddings),
 //! [`encoder`](mod@encoder), [`heads`] (the model, as functions that push operations),
 //! [`head`](mod@head) and [`bert`](mod@bert) (the model with its parameters),
-//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] and [`finetuning`] (the losses, compiled for a
-//! shape of batch), [`weights`] (files).
+//! [`initialization`](mod@initialization) (first weights), [`encoder_inputs`] (how a batch gets in),
+//! [`pretraining`] and [`finetuning`] (the losses, compiled for a shape of batch), [`weights`] (files).
 
 pub mod bert;
 pub mod config;
+mod config_defaults;
 mod config_error;
 mod element_type;
 pub mod embeddings;
@@ -16,6 +17,7 @@ pub mod encoder_inputs;
 pub mod finetuning;
 pub mod head;
 pub mod heads;
+pub mod initialization;
 pub mod parameters;
 pub mod pretraining;
 mod weight_files;
@@ -30,6 +32,7 @@ pub use encoder::encoder;
 pub use encoder_inputs::{EncoderInputs, PackedRows, Padding, Sequences};
 pub use finetuning::{FinetuningPlan, HeadLoss, Pooling};
 pub use head::Head;
+pub use initialization::Initialization;
 pub use parameters::{decays, layout};
 pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};
 pub use weights::LoadReport;

@@ -93,21 +93,28 @@ pub fn initialize(
     seed: u64,
     wanted: impl Fn(&str) -> bool,
 ) -> Vec<f32> {
+    draw(layout, seed, |name| wanted(name).then_some(config.initializer_range))
+}
+
+/// As [`initialize`], with `scale(name)` in place of `initializer_range`; a parameter without a scale is 0.
+pub(super) fn draw(layout: &Layout, seed: u64, scale: impl Fn(&str) -> Option<f32>) -> Vec<f32> {
     let mut parameters = vec![0.0; layout.len()];
     let (mut rest, mut parts) = (parameters.as_mut_slice(), Vec::new());
     for (index, entry) in layout.entries().iter().enumerate() {
         let (values, behind) = rest.split_at_mut(entry.range.len());
         rest = behind;
-        if wanted(&entry.name) && !entry.name.ends_with("bias") {
-            parts.push((index, entry, values));
+        if let Some(scale) = scale(&entry.name)
+            && !entry.name.ends_with("bias")
+        {
+            parts.push((index, entry, scale, values));
         }
     }
-    threads::for_each(parts, |(index, entry, values)| {
+    threads::for_each(parts, |(index, entry, scale, values)| {
         if entry.name.ends_with("LayerNorm.weight") {
             return values.fill(1.0);
         }
         let mut generator = Generator::new(seed, Purpose::Initialization, 0, index as u64);
-        truncated_normal(&mut generator, config.initializer_range, values);
+        truncated_normal(&mut generator, scale, values);
     });
     parameters
 }

@@ -4,10 +4,11 @@
 use super::print_line::width;
 use super::shell::{fold, quote};
 use super::terminal::show;
+use crate::data::SentenceObjective;
 use crate::run::pretraining::InstanceSource;
 use crate::run::{Finished, PretrainingOptions};
 use crate::tasks::Model;
-use crate::train::pretraining::{MASKED_LM, NEXT_SENTENCE};
+use crate::train::pretraining::{MASKED_LM, NEXT_SENTENCE, SENTENCE_ORDER};
 use std::fmt::Write;
 
 /// Blanks that the built-in corpus teaches to fill.
@@ -47,7 +48,9 @@ pub fn summary(
             line(&format!("    {}", show(&filled)));
         }
     }
-    if stories && !options.recipe.no_nsp {
+    let objective = options.recipe.sentence_objective;
+    let next_sentence = objective == SentenceObjective::NextSentence;
+    if stories && next_sentence {
         line("\nNext-sentence prediction: did B really follow A?");
         for answer in PAIRS.iter().flat_map(|[a, b]| model.next_sentence(&[(a, b)])).flatten() {
             let percent = 100.0 * answer.is_next_probability;
@@ -72,6 +75,14 @@ pub fn summary(
             ));
         }
     }
+    let order = finished.evaluation.as_ref().and_then(|evaluation| evaluation.term(SENTENCE_ORDER));
+    if let Some(order) = order {
+        line(&format!(
+            "and the order of {:.1} % of the pairs (loss {:.3}).",
+            100.0 * order.accuracy,
+            order.loss
+        ));
+    }
     let Some(directory) = &options.output_dir else { return text };
     let directory = directory.display().to_string();
     line(&format!("\nThe model is in `{directory}`; transformers loads it as it is. Try:"));
@@ -83,15 +94,19 @@ pub fn summary(
     };
     let blank = quote([blank.to_string()]);
     let mut commands = vec![format!("fill-mask --model {directory} {blank}")];
-    if !options.recipe.no_nsp {
+    if next_sentence {
         let pair = match stories {
             true => "\"The fox was hungry.\" \"It ate some bread.\"",
             false => "\"A sentence of your text.\" \"The one after it.\"",
         };
         commands.push(format!("next-sentence --model {directory} {pair}"));
     }
-    let no_nsp = if options.recipe.no_nsp { " --no-nsp" } else { "" };
-    commands.push(format!("eval --model {directory} --input your-text.txt{no_nsp}"));
+    let option = match objective {
+        SentenceObjective::NextSentence => "",
+        SentenceObjective::SentenceOrder => " --sentence-objective sentence-order",
+        SentenceObjective::None => " --no-nsp",
+    };
+    commands.push(format!("eval --model {directory} --input your-text.txt{option}"));
     commands.push("pretrain --input your-text.txt --model tiny --output-dir yours".into());
     for command in commands {
         line(&fold(&format!("    {program} {command}"), width()));

@@ -7,7 +7,7 @@ use crate::run::metrics::{EvaluationMetrics, TrainingMetrics};
 use crate::run::{Event, Observer};
 use crate::tasks::{FilledText, Model};
 use crate::train::objective::{TermMean, find, total_loss};
-use crate::train::pretraining::{MASKED_LM, NEXT_SENTENCE};
+use crate::train::pretraining::{MASKED_LM, NEXT_SENTENCE, SENTENCE_ORDER};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -117,7 +117,11 @@ impl Terminal {
     }
 
     fn evaluated(&self, metrics: &EvaluationMetrics, model: &Model<'_>) {
-        let named = [(MASKED_LM, "masked words"), (NEXT_SENTENCE, "next sentence")];
+        let named = [
+            (MASKED_LM, "masked words"),
+            (NEXT_SENTENCE, "next sentence"),
+            (SENTENCE_ORDER, "sentence order"),
+        ];
         let terms = named.into_iter().filter_map(|(term, words)| {
             let term = metrics.evaluation.term(term)?;
             let (loss, right) = (term.loss, 100.0 * term.accuracy);
@@ -172,7 +176,7 @@ impl Observer for Terminal {
 
 /// `loss 6.123  masked 12.1 %  next 50.0 %`.
 fn numbers(terms: &[TermMean], masked: &str, next: &str) -> String {
-    let named = [(MASKED_LM, masked), (NEXT_SENTENCE, next)];
+    let named = [(MASKED_LM, masked), (NEXT_SENTENCE, next), (SENTENCE_ORDER, "order")];
     let accuracies = named.into_iter().filter_map(|(term, words)| {
         Some(format!("{words} {}", percent(find(terms, term)?.accuracy)))
     });

@@ -5,7 +5,8 @@
 //!  8 bytes     length of the header, little-endian
 //!  header      JSON: version, step, position in the data, sums for metrics.jsonl, …
 //!  3 × 4n      parameters, first moments, second moments: n little-endian f32 each
-//!      4n      the best parameters so far, in a run that keeps them
+//!      4n      the average of the parameters, if the header says so
+//!      4n      the best parameters so far, if the header says so
 //! 32 bytes     SHA-256 of all bytes before
 //! ```
 //!
@@ -46,6 +47,9 @@ pub struct Progress {
     pub evaluation_due: bool,
     /// The length of `metrics.jsonl`.
     pub metrics_bytes: u64,
+    /// SHA-256 of these bytes in hexadecimal; `None` in checkpoints of older versions.
+    #[serde(default)]
+    pub metrics_sha256: Option<String>,
     /// The best evaluation of each trial so far, in a run that keeps its best weights.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub best: Vec<BestOfTrial>,
@@ -85,7 +89,10 @@ pub struct CheckpointHeader {
     pub data: String,
     /// Parameters: the length of each array.
     parameters: u64,
-    /// Whether the best parameters follow the moments.
+    /// Whether an average of the parameters follows the moments.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    averaged: bool,
+    /// Whether the best parameters come last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     has_best: bool,
     /// Updates that the moments have seen.
@@ -95,7 +102,7 @@ pub struct CheckpointHeader {
 }
 
 impl CheckpointHeader {
-    /// The header of a checkpoint of `parameters` parameters, written by this version.
+    /// The header of a checkpoint of `parameters` parameters without an average, written by this version.
     pub fn new(
         settings: String,
         data: String,
@@ -104,15 +111,27 @@ impl CheckpointHeader {
         progress: Progress,
     ) -> Self {
         Self {
-            has_best: !progress.best.is_empty(),
             version: VERSION,
             cloze_version: env!("CARGO_PKG_VERSION").into(),
             settings,
             data,
             parameters: parameters as u64,
+            averaged: false,
+            has_best: !progress.best.is_empty(),
             optimizer_steps,
             progress,
         }
+    }
+
+    /// The same with or without an average of the parameters.
+    #[must_use]
+    pub fn averaged(self, averaged: bool) -> Self {
+        Self { averaged, ..self }
+    }
+
+    /// The number of arrays.
+    fn arrays(&self) -> usize {
+        3 + usize::from(self.averaged) + usize::from(self.has_best)
     }
 }
 
@@ -127,8 +146,17 @@ pub struct Checkpoint {
     pub first: Vec<f32>,
     /// Adam's v.
     pub second: Vec<f32>,
+    /// The average of the parameters, if the run has one.
+    pub average: Option<Vec<f32>>,
     /// The best parameters so far, if the run keeps them and has evaluated.
     pub best: Option<Vec<f32>>,
+}
+
+impl Checkpoint {
+    /// The parameters of the model: their average, if the run has one.
+    pub fn model(&self) -> &[f32] {
+        self.average.as_ref().unwrap_or(&self.parameters)
+    }
 }
 
 /// A checkpoint that cannot be used.
@@ -185,8 +213,9 @@ pub enum CheckpointError {
 /// [`FileError`].
 ///
 /// # Panics
-/// When an array is not as long as the header says, or their number is another.
+/// When the arrays are not as many and as long as the header says.
 pub fn save(path: &Path, header: &CheckpointHeader, arrays: &[&[f32]]) -> Result<(), FileError> {
+    assert_eq!(arrays.len(), header.arrays());
     assert!(arrays.iter().all(|array| array.len() as u64 == header.parameters));
     assert_eq!(arrays.len(), header.arrays());
     files::write_atomically(path, |out| {
@@ -242,7 +271,7 @@ pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointErro
     let header: Result<CheckpointHeader, _> = serde_json::from_slice(&text);
     // Of another size: look at the digest first, it tells a foreign checkpoint from a damaged one.
     let arrays = header.as_ref().map_or(3, CheckpointHeader::arrays);
-    let expected = 24 + header_length + 4 * arrays as u64 * parameters as u64 + 32;
+    let expected = 24 + header_length + (4 * arrays * parameters) as u64 + 32;
     let fits = header.as_ref().is_ok_and(|header| header.parameters == parameters as u64);
     if !fits || length != expected {
         let left = length.saturating_sub(24 + header_length + 32);
@@ -279,16 +308,11 @@ pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointErro
         return foreign("it holds numbers that no run writes");
     }
     let mut arrays = arrays.into_iter();
-    let mut next = || arrays.next().expect("three arrays");
+    let mut next = || arrays.next().expect("as many as the header says");
     let (parameters, first, second) = (next(), next(), next());
-    Ok(Checkpoint { header, parameters, first, second, best: arrays.next() })
-}
-
-impl CheckpointHeader {
-    /// The number of arrays behind the header.
-    fn arrays(&self) -> usize {
-        3 + usize::from(self.has_best)
-    }
+    let [average, best] =
+        [header.averaged, header.has_best].map(|is_there| is_there.then(&mut next));
+    Ok(Checkpoint { header, parameters, first, second, average, best })
 }
 
 impl Progress {
@@ -344,6 +368,7 @@ pub(super) mod tests {
             evaluation: None,
             evaluation_due: false,
             metrics_bytes: 7,
+            metrics_sha256: Some("ab".repeat(32)),
             best: Vec::new(),
         };
         CheckpointHeader::new("a".into(), "b".into(), parameters, step, progress)
@@ -356,6 +381,7 @@ pub(super) mod tests {
         let (p, m, v) = (vec![1.5f32, -2.0, 0.0], vec![f32::MIN_POSITIVE, 0.1, 3.0], vec![7.0; 3]);
         save(&path, &header(3, 3), &[&p, &m, &v]).unwrap();
         let read = load(&path, 3).unwrap();
+        assert_eq!((read.model(), &read.average), (&*p, &None));
         assert_eq!(
             (read.header, read.parameters, read.first, read.second),
             (header(3, 3), p, m, v)

@@ -34,11 +34,12 @@ pub trait Job: Sized {
         observer: &mut dyn Observer,
     ) -> Result<(Self, Bert), RunError>;
 
-    /// Compiles a training step for one micro-batch.
+    /// Compiles a training step for one micro-batch of step `step`, counted from 0. All steps of the same
+    /// [`RunOptions::recipe_at`] have the same shapes.
     ///
     /// # Errors
     /// [`GraphError`].
-    fn objective(&self, bert: &Bert) -> Result<Self::Objective, GraphError>;
+    fn objective(&self, bert: &Bert, step: u64) -> Result<Self::Objective, GraphError>;
 
     /// The tokenizer that is saved beside the model.
     fn tokenizer(&self) -> &Tokenizer;
@@ -49,15 +50,16 @@ pub trait Job: Sized {
     /// Digest of vocabulary and data: a run that is resumed must find the same.
     fn data(&self) -> Digest;
 
-    /// Empty micro-batches of one step.
-    fn batches(&self) -> Vec<<Self::Objective as Objective>::Batch>;
+    /// Empty micro-batches of step `step`.
+    fn batches(&self, step: u64) -> Vec<<Self::Objective as Objective>::Batch>;
 
-    /// Fills the micro-batches of the next step.
+    /// Fills the micro-batches of the next step, which is step `step`.
     ///
     /// # Errors
     /// [`RunError`] when a file has changed.
     fn fill(
         &mut self,
+        step: u64,
         batches: &mut [<Self::Objective as Objective>::Batch],
     ) -> Result<(), RunError>;
 

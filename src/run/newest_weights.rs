@@ -88,7 +88,7 @@ pub fn newest_weights(
     Ok((bert, report, is_unfinished.then(|| unfinished(evaluated))))
 }
 
-/// The parameters of a checkpoint, by name, in a BERT with the head `head`.
+/// The parameters of the model in a checkpoint, by name, in a BERT with the head `head`.
 fn from_checkpoint(
     checkpoint: Checkpoint,
     mut config: Config,
@@ -102,7 +102,7 @@ fn from_checkpoint(
     for entry in wanted.entries() {
         match stored.get(&entry.name) {
             Some(from) => parameters[entry.range.clone()]
-                .copy_from_slice(&checkpoint.parameters[from.range.clone()]),
+                .copy_from_slice(&checkpoint.model()[from.range.clone()]),
             None => report.initialized.push(entry.name.clone()),
         }
     }

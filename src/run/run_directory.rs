@@ -3,17 +3,47 @@
 //! `config.json`, `model.safetensors` and the tokenizer's files; `run.json` (every setting, the
 //! version, the command to reproduce it), `metrics.jsonl`, `checkpoint/`, and the lock file.
 
+use crate::system::digest::{Digest, Sha256};
 use crate::system::files::{self, FileError};
 use crate::system::lock::{Lock, LockError};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// The directory that a run writes into.
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
+    // After the lock file is removed, so that no other process gets the lock of a file that is gone.
     lock: Option<Lock>,
+    /// What was created for a run that has not begun.
+    unbegun: Option<Unbegun>,
+}
+
+/// What [`RunDirectory::new`] creates for a run that has not begun: directories and the lock file.
+#[derive(Clone, Debug)]
+pub struct Unbegun {
+    /// Innermost first.
+    directories: Vec<PathBuf>,
+    lock: Option<PathBuf>,
+}
+
+impl Unbegun {
+    /// What would have to be created now for a run in `directory`.
+    pub fn of(directory: &Path) -> Self {
+        let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let missing = directory.ancestors().take_while(is_missing);
+        let lock = (!Lock::exists(directory)).then(|| Lock::file_in(directory));
+        Self { directories: missing.map(Path::to_path_buf).collect(), lock }
+    }
+
+    /// Removes it, if the lock is that of this process. Directories that hold something stay.
+    pub fn remove(&self) {
+        if let Some(lock) = self.lock.as_ref().filter(|lock| Lock::is_of_this_process(lock)) {
+            let _ = fs::remove_file(lock);
+        }
+        self.directories.iter().for_each(|directory| drop(fs::remove_dir(directory)));
+    }
 }
 
 /// A directory that cannot take a run.
@@ -62,20 +92,29 @@ const OWN_FILES: [&str; 9] = [
 ];
 
 impl RunDirectory {
-    /// The directory of a new run; nothing is created yet, but it is checked that it can be.
+    /// The directory of a new run, created if it is not there, and locked until this is dropped, so that no
+    /// other run can begin there while this one reads its text. The temporary files of a killed process are
+    /// removed. Until [`RunDirectory::create`] is called, dropping this removes what was created.
     ///
     /// # Errors
     /// [`RunDirectoryError::Occupied`] when it holds a run or a model,
     /// [`RunDirectoryError::NotADirectory`] when it is a file, [`RunDirectoryError::Lock`] when a run
-    /// is writing there, [`RunDirectoryError::File`] when it cannot be written into or created.
+    /// is writing or reading its text there, [`RunDirectoryError::File`] when it cannot be written into or
+    /// created.
     pub fn new(path: &Path) -> Result<Self, RunDirectoryError> {
         if path.exists() && !path.is_dir() {
             return Err(RunDirectoryError::NotADirectory(path.to_path_buf()));
         }
         Lock::check(path)?;
-        let directory = Self { path: path.to_path_buf(), lock: None };
+        let mut directory = Self { path: path.to_path_buf(), lock: None, unbegun: None };
         directory.check_free()?;
         directory.check_writable()?;
+        directory.unbegun = Some(Unbegun::of(path));
+        files::create_directory(path)?;
+        directory.lock = Some(Lock::acquire(path)?);
+        // Another run may have come first.
+        directory.check_free()?;
+        remove_temporary_files(path)?;
         Ok(directory)
     }
 
@@ -113,7 +152,7 @@ impl RunDirectory {
         let lock = Some(Lock::acquire(path)?);
         files::check_writable(path)?;
         remove_temporary_files(path)?;
-        Ok(Self { path: path.to_path_buf(), lock })
+        Ok(Self { path: path.to_path_buf(), lock, unbegun: None })
     }
 
     /// Its path.
@@ -121,18 +160,13 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Creates the directory, if it is not there, locks it until this is dropped, and removes the temporary
-    /// files of a killed process.
+    /// The run begins: what was created stays.
     ///
     /// # Errors
-    /// As [`RunDirectory::new`]: another run may have come first.
+    /// [`RunDirectoryError::File`] when the directory was removed in the meantime and cannot be created again.
     pub fn create(&mut self) -> Result<(), RunDirectoryError> {
-        if self.lock.is_none() {
-            files::create_directory(&self.path)?;
-            self.lock = Some(Lock::acquire(&self.path)?);
-            self.check_free()?;
-            remove_temporary_files(&self.path)?;
-        }
+        files::create_directory(&self.path)?;
+        self.unbegun = None;
         Ok(())
     }
 
@@ -154,8 +188,12 @@ impl RunDirectory {
     /// [`FileError`].
     pub fn metrics(&self) -> Result<MetricsFile, FileError> {
         let path = self.path.join("metrics.jsonl");
-        let file = fs::OpenOptions::new().create(true).append(true).open(&path);
-        Ok(MetricsFile { file: file.map_err(|e| FileError::io("open", &path, e))?, path })
+        let file = fs::OpenOptions::new().create(true).append(true).read(true).open(&path);
+        let file = file.map_err(|error| FileError::io("open", &path, error))?;
+        let mut digest = Sha256::new();
+        let read = io::copy(&mut &file, &mut digest);
+        read.map_err(|error| FileError::io("read", &path, error))?;
+        Ok(MetricsFile { path, file, digest })
     }
 
     /// Opens `metrics.jsonl` for appending, cut back to its first `length` bytes. With fewer there,
@@ -164,15 +202,24 @@ impl RunDirectory {
     /// # Errors
     /// [`FileError`].
     pub fn metrics_cut_to(&self, length: u64) -> Result<(MetricsFile, bool), FileError> {
-        let metrics = self.metrics()?;
+        let path = self.path.join("metrics.jsonl");
         // Windows does not cut a file through a handle that may only append.
-        let cut = fs::OpenOptions::new().write(true).open(&metrics.path).and_then(|file| {
+        let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let cut = file.and_then(|file| {
             let there = file.metadata()?.len();
             file.set_len(length.min(there))?;
             Ok(there >= length)
         });
-        let whole = cut.map_err(|error| FileError::io("cut", &metrics.path, error))?;
-        Ok((metrics, whole))
+        let whole = cut.map_err(|error| FileError::io("cut", &path, error))?;
+        Ok((self.metrics()?, whole))
+    }
+}
+
+impl Drop for RunDirectory {
+    fn drop(&mut self) {
+        if let Some(unbegun) = &self.unbegun {
+            unbegun.remove();
+        }
     }
 }
 
@@ -192,6 +239,8 @@ fn remove_temporary_files(run: &Path) -> Result<(), FileError> {
 pub struct MetricsFile {
     path: PathBuf,
     file: File,
+    /// Of all bytes of the file.
+    digest: Sha256,
 }
 
 impl MetricsFile {
@@ -204,7 +253,14 @@ impl MetricsFile {
         text.push('\n');
         // One write, so that a line is never seen in part.
         let written = self.file.write_all(text.as_bytes());
-        written.map_err(|error| FileError::io("append to", &self.path, error))
+        written.map_err(|error| FileError::io("append to", &self.path, error))?;
+        self.digest.update(text.as_bytes());
+        Ok(())
+    }
+
+    /// The digest of the bytes that were there when the file was opened, and of all lines since.
+    pub fn digest(&self) -> Digest {
+        self.digest.clone().finish()
     }
 
     /// Makes all lines durable; returns the length of the file.
@@ -239,6 +295,27 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_never_begins_leaves_nothing_and_holds_the_lock_until_then() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a/b/run");
+        let run = RunDirectory::new(&path).unwrap();
+        let error = RunDirectory::new(&path).unwrap_err().to_string();
+        assert!(error.contains("another run"), "{error}");
+        drop(run);
+        assert!(!place.path().join("a").exists());
+        // What others wrote, and what was there before, stays.
+        let run = RunDirectory::new(&path).unwrap();
+        fs::write(path.join("mine"), "").unwrap();
+        drop(run);
+        assert_eq!(files::list(&path).unwrap(), [path.join("mine")]);
+        let mut run = RunDirectory::new(&path).unwrap();
+        run.create().unwrap();
+        drop(run);
+        drop(RunDirectory::new(&path).unwrap());
+        assert_eq!(files::list(&path).unwrap(), [path.join(".lock"), path.join("mine")]);
+    }
+
+    #[test]
     fn metrics_are_lines() {
         let directory = tempfile::tempdir().unwrap();
         let run = RunDirectory::new(directory.path()).unwrap();
@@ -250,7 +327,9 @@ mod tests {
         );
         let (mut metrics, whole) = run.metrics_cut_to(6).unwrap();
         assert!(whole && metrics.sync().unwrap() == 6);
+        assert_eq!(metrics.digest(), Digest::of(b"[1,2]\n"));
         metrics.append(&[4]).unwrap();
+        assert_eq!(metrics.digest(), Digest::of(b"[1,2]\n[4]\n"));
         assert_eq!(
             fs::read_to_string(directory.path().join("metrics.jsonl")).unwrap(),
             "[1,2]\n[4]\n"

@@ -15,6 +15,12 @@ pub trait RunOptions: Clone + PartialEq + Serialize + DeserializeOwned + Sync {
     /// Batches, optimizer, schedule, seed.
     fn recipe(&self) -> &Recipe;
 
+    /// The recipe of step `step`, counted from 0, where batches change in the course of a run.
+    fn recipe_at(&self, step: u64) -> Recipe {
+        let _ = step;
+        self.recipe().clone()
+    }
+
     /// Steps between log lines, at least 1.
     fn log_every(&self) -> u64;
 

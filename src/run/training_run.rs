@@ -150,6 +150,14 @@ pub fn resume<J: Job>(
     if !whole {
         let warning = "metrics.jsonl is shorter than it was; its lost lines stay lost";
         observer.observe(Event::Warning(warning));
+    } else if run
+        .progress
+        .metrics_sha256
+        .as_ref()
+        .is_some_and(|digest| *digest != metrics.digest().to_string())
+    {
+        let warning = "metrics.jsonl was changed after it was written; its lines stay as they are";
+        observer.observe(Event::Warning(warning));
     }
     run.train(Some(RunFiles::new(directory, metrics)), observer)
 }
@@ -189,11 +197,18 @@ impl<'o, J: Job> Run<'o, J> {
     ) -> Result<Self, RunError> {
         Simd::check()?;
         let (job, bert) = J::prepare(options, observer)?;
-        let objective = job.objective(&bert)?;
-        let trainer = Trainer::new(bert, objective, options.recipe().clone());
+        let last = options.recipe().schedule.num_train_steps.saturating_sub(1);
+        let objective = job.objective(&bert, last)?;
+        let mut trainer = Trainer::new(bert, objective, options.recipe_at(last));
+        let mut bytes = trainer.bytes();
+        if trainer.recipe() != &options.recipe_at(0) {
+            let objective = job.objective(&trainer.bert, 0)?;
+            trainer.change(objective, options.recipe_at(0));
+            bytes = bytes.max(trainer.bytes());
+        }
         let parameters = trainer.bert.layout.len();
         // Only the parameters have been written so far: the rest is not resident yet.
-        let elements = ((trainer.bytes() + job.bytes()) / 4).saturating_sub(parameters);
+        let elements = ((bytes + job.bytes()) / 4).saturating_sub(parameters);
         memory::check(elements)?;
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
         let before = memory::resident().unwrap_or(4 * parameters as u64);
@@ -211,6 +226,7 @@ impl<'o, J: Job> Run<'o, J> {
             evaluation: None,
             evaluation_due: false,
             metrics_bytes: 0,
+            metrics_sha256: None,
             best: Vec::new(),
         };
         let mut json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
@@ -233,7 +249,7 @@ impl<'o, J: Job> Run<'o, J> {
 
     /// Takes over a checkpoint; says what is wrong when it is of another run.
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), String> {
-        let Checkpoint { header, parameters, first, second, best } = checkpoint;
+        let Checkpoint { header, parameters, first, second, average, best } = checkpoint;
         let progress = header.progress;
         if header.settings != self.json.settings().to_string() {
             return Err("its settings are not those of run.json".into());
@@ -249,8 +265,13 @@ impl<'o, J: Job> Run<'o, J> {
         if progress.step > steps {
             return Err(format!("its step is beyond 'num_train_steps' {steps}"));
         }
+        if average.is_some() != self.trainer.average().is_some() {
+            return Err(
+                "it has an average of the weights and the run has none, or the reverse".into()
+            );
+        }
         let moments = Moments { first, second, steps: header.optimizer_steps };
-        self.trainer.restore(parameters, moments, progress.step);
+        self.trainer.restore(parameters, moments, average, progress.step);
         (self.progress, self.best) = (progress, best);
         Ok(())
     }
@@ -261,7 +282,7 @@ impl<'o, J: Job> Run<'o, J> {
         observer: &mut dyn Observer,
     ) -> Result<Finished, RunError> {
         let options = self.options;
-        let mut batches = self.job.batches();
+        let mut batches = self.job.batches(self.trainer.steps());
         let num_train_steps = options.recipe().schedule.num_train_steps;
         let mut clock = Clock::start();
         if let Some((text, word)) = self.job.sample() {
@@ -281,7 +302,8 @@ impl<'o, J: Job> Run<'o, J> {
                 }
                 return Err(RunError::Stopped { step, num_train_steps });
             }
-            self.job.fill(&mut batches)?;
+            self.change_shape(step, &mut batches)?;
+            self.job.fill(step, &mut batches)?;
             let report = self.trainer.step(&batches)?;
             let step = self.trainer.steps();
             self.progress.interval.add(&report);
@@ -308,6 +330,22 @@ impl<'o, J: Job> Run<'o, J> {
         }
         observer.observe(Event::Finished);
         self.finish(files)
+    }
+
+    /// Compiles the training step anew, and replaces `batches`, where step `step` has other shapes than the one
+    /// before.
+    fn change_shape(
+        &mut self,
+        step: u64,
+        batches: &mut Vec<<J::Objective as Objective>::Batch>,
+    ) -> Result<(), RunError> {
+        let recipe = self.options.recipe_at(step);
+        if *self.trainer.recipe() != recipe {
+            let objective = self.job.objective(&self.trainer.bert, step)?;
+            self.trainer.change(objective, recipe);
+            *batches = self.job.batches(step);
+        }
+        Ok(())
     }
 
     /// Writes a log line.
@@ -339,7 +377,7 @@ impl<'o, J: Job> Run<'o, J> {
         observer.observe(Event::Evaluating);
         let before = Instant::now();
         let mut duration = Duration::ZERO;
-        let evaluation = self.job.evaluate(&self.trainer.bert, &mut || observer.should_stop());
+        let evaluation = self.job.evaluate(self.trainer.model(), &mut || observer.should_stop());
         let Ok(evaluation) = evaluation else {
             self.progress.evaluation_due = true;
             self.save_checkpoint(files.as_deref(), observer)?;
@@ -347,7 +385,7 @@ impl<'o, J: Job> Run<'o, J> {
             return Err(RunError::Stopped { step: self.trainer.steps(), num_train_steps });
         };
         self.progress.evaluation_due = false;
-        let bert = &self.trainer.bert;
+        let bert = self.trainer.model();
         if let Some(evaluation) = evaluation {
             duration = before.elapsed();
             let step = self.trainer.steps();
@@ -364,7 +402,7 @@ impl<'o, J: Job> Run<'o, J> {
             }
             self.progress.evaluation = Some(evaluation);
         }
-        let bert = &self.trainer.bert;
+        let bert = self.trainer.model();
         if let Some(files) = files {
             weights::save(files.directory.path(), &bert.layout, &bert.parameters)?;
         }
@@ -391,7 +429,7 @@ impl<'o, J: Job> Run<'o, J> {
             None => best.push(now),
         }
         if is_best {
-            self.best = Some(self.trainer.bert.parameters.clone());
+            self.best = Some(self.trainer.model().parameters.clone());
         }
         is_best
     }
@@ -407,7 +445,8 @@ impl<'o, J: Job> Run<'o, J> {
         self.progress.step = self.trainer.steps();
         self.progress.position = self.job.position();
         self.progress.metrics_bytes = metrics.sync()?;
-        let parameters = &self.trainer.bert.parameters;
+        self.progress.metrics_sha256 = Some(metrics.digest().to_string());
+        let parameters = self.trainer.bert.parameters.as_slice();
         let moments = &self.trainer.moments;
         let header = CheckpointHeader::new(
             self.json.settings().to_string(),
@@ -416,9 +455,11 @@ impl<'o, J: Job> Run<'o, J> {
             moments.steps,
             self.progress.clone(),
         );
-        let mut arrays: Vec<&[f32]> = vec![parameters, &moments.first, &moments.second];
-        arrays.extend(self.best.as_deref());
-        checkpoints.save(&header, &arrays)?;
+        let average = self.trainer.average();
+        let arrays = [parameters, moments.first.as_slice(), &moments.second];
+        let best = self.best.as_deref();
+        let arrays: Vec<&[f32]> = arrays.into_iter().chain(average).chain(best).collect();
+        checkpoints.save(&header.averaged(average.is_some()), &arrays)?;
         if !self.json.has_checkpoint {
             self.json.has_checkpoint = true;
             self.json.write(directory)?;
@@ -429,7 +470,7 @@ impl<'o, J: Job> Run<'o, J> {
 
     /// Writes the digests of the weights and of the files beside them into `run.json`.
     fn finish(mut self, files: Option<RunFiles>) -> Result<Finished, RunError> {
-        let mut bert = self.trainer.bert;
+        let mut bert = self.trainer.into_model();
         if let Some(best) = self.best {
             bert.parameters = best;
         }

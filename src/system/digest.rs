@@ -33,7 +33,7 @@ impl fmt::Debug for Digest {
 
 /// Computes a [`Digest`] from bytes that arrive in parts of any size. Also a [`Write`]r, which never
 /// fails.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sha256(sha2::Sha256);
 
 impl Sha256 {

@@ -34,11 +34,6 @@ pub struct Lock {
     _file: File,
 }
 
-/// The lock file of a directory.
-fn lock_file(directory: &Path) -> PathBuf {
-    directory.join(".lock")
-}
-
 impl Lock {
     /// Locks `directory`, which must exist.
     ///
@@ -46,13 +41,36 @@ impl Lock {
     /// [`LockError::Held`] when another process holds the lock; [`LockError::File`] when the lock file
     /// cannot be opened or locked.
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
-        let path = lock_file(directory);
-        let options = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let mut file = options.map_err(|error| FileError::io("open", &path, error))?;
-        Self::try_lock(directory, &file)?;
-        // Only people read this, so a full disk must not stop the run here.
-        let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        let path = Self::file_in(directory);
+        loop {
+            let options =
+                fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+            let mut file = options.map_err(|error| FileError::io("open", &path, error))?;
+            Self::try_lock(directory, &file)?;
+            // Its last holder may have removed the file before this process locked it.
+            if !is_at(&file, &path) {
+                continue;
+            }
+            // Only people read this, so a full disk must not stop the run here.
+            let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+            return Ok(Self { _file: file });
+        }
+    }
+
+    /// The lock file of `directory`.
+    pub fn file_in(directory: &Path) -> PathBuf {
+        directory.join(".lock")
+    }
+
+    /// Whether the lock file at `path` names this process.
+    pub fn is_of_this_process(path: &Path) -> bool {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.trim().parse() == Ok(std::process::id())
+    }
+
+    /// Whether `directory` has a lock file, locked or not.
+    pub fn exists(directory: &Path) -> bool {
+        Self::file_in(directory).exists()
     }
 
     /// Checks that no other process holds the lock of `directory`. Creates and changes nothing.
@@ -60,7 +78,7 @@ impl Lock {
     /// # Errors
     /// As [`Lock::acquire`].
     pub fn check(directory: &Path) -> Result<(), LockError> {
-        match File::open(lock_file(directory)) {
+        match File::open(Self::file_in(directory)) {
             Ok(file) => Self::try_lock(directory, &file),
             Err(_) => Ok(()),
         }
@@ -81,21 +99,51 @@ impl Lock {
         match result {
             Ok(()) => Ok(()),
             Err(TryLockError::WouldBlock) => {
-                let text = fs::read_to_string(lock_file(directory)).unwrap_or_default();
+                let text = fs::read_to_string(Self::file_in(directory)).unwrap_or_default();
                 let process = text.trim().parse::<u32>();
                 let holder = process.map_or(String::new(), |id| format!(" (process {id})"));
                 Err(LockError::Held { path: directory.to_path_buf(), holder })
             }
             Err(TryLockError::Error(error)) => {
-                Err(FileError::io("lock", &lock_file(directory), error).into())
+                Err(FileError::io("lock", &Self::file_in(directory), error).into())
             }
         }
     }
 }
 
+/// Whether the open file is the one at `path`.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(open), Ok(there)) = (file.metadata(), path.metadata()) else { return false };
+    (open.dev(), open.ino()) == (there.dev(), there.ino())
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_file_that_was_removed_locks_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Lock::file_in(directory.path());
+        let lock = Lock::acquire(directory.path()).unwrap();
+        let opened = File::open(&path).unwrap();
+        assert!(is_at(&opened, &path));
+        fs::remove_file(&path).unwrap();
+        drop(lock);
+        assert!(!path.exists() && !is_at(&opened, &path));
+        // A process that opened the file before it was removed now has the lock of no directory.
+        opened.try_lock().unwrap();
+        let _lock = Lock::acquire(directory.path()).unwrap();
+        assert!(!is_at(&opened, &path));
+    }
 
     #[test]
     fn the_second_is_refused_while_the_first_lives() {

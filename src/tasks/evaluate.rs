@@ -85,7 +85,7 @@ pub fn evaluate(
 ) -> Result<(Evaluation, ReadReport), TaskError> {
     let EvalSettings { pairs, masks, eval_batch_size, seed } = *settings;
     model.need_masked_lm()?;
-    if !pairs.no_nsp {
+    if pairs.sentence_objective.has_pairs() {
         model.need_next_sentence("use a model that was pretrained with one, or set 'no_nsp'")?;
     }
     let mut recipe = PretrainingRecipe::default();
@@ -94,6 +94,8 @@ pub fn evaluate(
     recipe.max_predictions_per_seq = masks.max_predictions_per_seq;
     recipe.masked_lm_prob = masks.masked_lm_prob;
     recipe.short_seq_prob = pairs.short_seq_prob;
+    recipe.random_next = pairs.random_next;
+    recipe.sentence_objective = pairs.sentence_objective;
     recipe.validate(&model.bert().config).map_err(|error| match error.setting {
         "train_batch_size" => SettingError { setting: "eval_batch_size", ..error },
         _ => error,
@@ -119,7 +121,8 @@ pub fn evaluate(
         }
         (batch.instances > 0).then_some(Ok::<_, Infallible>(batch))
     });
-    let objective = Pretraining::new(model.bert(), shape, Mode::Evaluation, !pairs.no_nsp)?;
+    let objective =
+        Pretraining::new(model.bert(), shape, Mode::Evaluation, pairs.sentence_objective)?;
     let mut evaluator = Evaluator::new(objective);
     let Ok(evaluation) = evaluator.evaluate(&model.bert().parameters, batches);
     Ok((evaluation, read))

@@ -95,7 +95,10 @@ impl Merges {
         let symbols = if symbols.len() <= SHORT_SYMBOLS {
             Symbols::Short { start, length: symbols.len() }
         } else {
-            Symbols::Long(Box::new(LongWord::new(self.symbols.split_off(start))))
+            let symbols = self.symbols.split_off(start);
+            // A word may be as long as the text, so what was reserved for it is given back.
+            self.symbols.shrink_to(2 * start);
+            Symbols::Long(Box::new(LongWord::new(symbols)))
         };
         self.words.push(Word { symbols, count });
     }
@@ -171,6 +174,12 @@ mod tests {
         let mut merges = merges(vec![(vec![5, 6], 2), (vec![3, 9], 2), (vec![3, 8], 1)]);
         let order: Vec<_> = std::iter::from_fn(|| merges.pop()).map(|c| c.pair.0).collect();
         assert_eq!(order, [(3, 9), (5, 6), (3, 8)]);
+    }
+
+    #[test]
+    fn a_long_word_leaves_nothing_reserved() {
+        let merges = merges(vec![(vec![1; 10], 1), (vec![2; 1 << 20], 1)]);
+        assert!(merges.symbols.capacity() < 1 << 10, "{}", merges.symbols.capacity());
     }
 
     proptest! {

@@ -11,33 +11,54 @@ use std::ops::Range;
 pub fn for_each_word(
     normalizer: &Normalizer,
     text: &str,
+    visit: impl FnMut(&str, &[Range<usize>]),
+) {
+    for_each_word_up_to(usize::MAX, normalizer, text, visit);
+}
+
+/// As [`for_each_word`], but a word of more than `limit` characters has one source, that of the whole word,
+/// so that memory does not hold a range for each character of a text without spaces.
+pub(super) fn for_each_word_up_to(
+    limit: usize,
+    normalizer: &Normalizer,
+    text: &str,
     mut visit: impl FnMut(&str, &[Range<usize>]),
 ) {
     let mut word = String::new();
-    let mut sources = Vec::new();
-    let mut end_word = |word: &mut String, sources: &mut Vec<Range<usize>>| {
+    let mut sources: Vec<Range<usize>> = Vec::new();
+    // Whether the word has more than `limit` characters.
+    let mut is_long = false;
+    let mut end_word = |word: &mut String, sources: &mut Vec<Range<usize>>, is_long: &mut bool| {
         if !word.is_empty() {
             visit(word, sources);
             word.clear();
             sources.clear();
+            *is_long = false;
         }
     };
     normalizer.for_each_character(text, |character, source| {
         if character.is_whitespace() {
-            end_word(&mut word, &mut sources);
+            end_word(&mut word, &mut sources, &mut is_long);
             return;
         }
         let stands_alone = is_punctuation(character);
         if stands_alone {
-            end_word(&mut word, &mut sources);
+            end_word(&mut word, &mut sources, &mut is_long);
         }
         word.push(character);
-        sources.push(source);
+        is_long |= sources.len() == limit;
+        match sources.first_mut() {
+            Some(whole) if is_long => {
+                whole.end = source.end;
+                sources.truncate(1);
+            }
+            _ => sources.push(source),
+        }
         if stands_alone {
-            end_word(&mut word, &mut sources);
+            end_word(&mut word, &mut sources, &mut is_long);
         }
     });
-    end_word(&mut word, &mut sources);
+    end_word(&mut word, &mut sources, &mut is_long);
 }
 
 #[cfg(test)]
@@ -53,6 +74,24 @@ mod tests {
             words.push(word.to_owned());
         });
         words
+    }
+
+    #[test]
+    fn a_word_beyond_the_limit_has_one_source() {
+        let normalizer =
+            Normalizer { tokenize_chinese_chars: true, strip_accents: true, lower_case: true };
+        let mut found = Vec::new();
+        for_each_word_up_to(3, &normalizer, "abc Éxyzé ab, abcdefgh", |word, sources| {
+            found.push((word.to_owned(), sources.to_vec()));
+        });
+        let expected = [
+            ("abc", vec![0..1, 1..2, 2..3]),
+            ("exyze", vec![4..11]),
+            ("ab", vec![12..13, 13..14]),
+            (",", vec![14..15]),
+            ("abcdefgh", vec![16..24]),
+        ];
+        assert_eq!(found, expected.map(|(word, sources)| (word.to_owned(), sources)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::fast::FastEncoder;
 use super::normalizer::Normalizer;
-use super::pre_tokenizer::for_each_word;
+use super::pre_tokenizer::for_each_word_up_to;
 use super::special_tokens::{SPECIAL_TOKENS, Segment, SpecialTokens, UNK};
 use super::vocabulary::Vocabulary;
 use super::wordpiece::{CONTINUATION_PREFIX, Piece, WordPiece};
@@ -166,22 +166,36 @@ impl Tokenizer {
         let Some(tokens) = &self.in_normalized_text else {
             return visit(Segment::Text(range.start, range.end));
         };
-        // The source of each byte of the normalised text.
-        let (mut normalized, mut sources) = (String::new(), Vec::new());
-        self.options.normalizer().for_each_character(&text[range.clone()], |character, source| {
-            normalized.push(character);
-            sources.resize(normalized.len(), source);
-        });
-        let mut done = range.start;
-        tokens.for_each_segment(&normalized, |segment| {
-            let Segment::Special(first, end, id) = segment else { return };
-            let from = (range.start + sources[first].start).max(done);
-            let to = (range.start + sources[end - 1].end).max(from);
-            if done < from {
-                visit(Segment::Text(done, from));
+        let normalizer = self.options.normalizer();
+        let mut found = Vec::new();
+        tokens.for_each_segment(&normalizer.normalize(&text[range.clone()]), |segment| {
+            if let Segment::Special(first, end, id) = segment {
+                found.push((first, end, id));
             }
-            visit(Segment::Special(from, to, id));
-            done = to;
+        });
+        if found.is_empty() {
+            return visit(Segment::Text(range.start, range.end));
+        }
+        // The text is normalised again, because the sources of all its bytes would take much memory.
+        let mut done = range.start;
+        let mut found = found.into_iter().peekable();
+        let (mut length, mut from) = (0, 0);
+        normalizer.for_each_character(&text[range.clone()], |character, source| {
+            let before = length;
+            length += character.len_utf8();
+            let Some(&(first, end, id)) = found.peek() else { return };
+            if (before..length).contains(&first) {
+                from = (range.start + source.start).max(done);
+            }
+            if (before..length).contains(&(end - 1)) {
+                let to = (range.start + source.end).max(from);
+                if done < from {
+                    visit(Segment::Text(done, from));
+                }
+                visit(Segment::Special(from, to, id));
+                done = to;
+                found.next();
+            }
         });
         if done < range.end {
             visit(Segment::Text(done, range.end));
@@ -256,11 +270,13 @@ impl Tokenizer {
         pieces: &mut Vec<Piece>,
         visit: &mut dyn FnMut(u32, Range<usize>),
     ) {
-        for_each_word(&self.options.normalizer(), text, |word, sources| {
+        let limit = self.max_characters_per_word();
+        for_each_word_up_to(limit, &self.options.normalizer(), text, |word, sources| {
             self.wordpiece.encode_word(word, pieces);
             for piece in pieces.drain(..) {
                 let first = &sources[piece.characters.start];
-                let last = &sources[piece.characters.end - 1];
+                // A word beyond the limit is one piece, with one source.
+                let last = &sources[piece.characters.end.min(sources.len()) - 1];
                 visit(piece.id, first.start..last.end);
             }
         });
@@ -310,6 +326,12 @@ impl Tokenizer {
 
     pub(super) fn special_tokens(&self) -> &SpecialTokens {
         &self.special_tokens
+    }
+
+    /// The tokens, with their ids, that are kept whole in the normalised text, also by
+    /// [`encode_text`](Self::encode_text): the added tokens that a `tokenizer.json` calls `normalized`.
+    pub fn tokens_in_normalized_text(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.normalized_tokens.iter().map(|token| (token.content.as_str(), token.id))
     }
 
     pub(super) fn normalized_tokens(&self) -> &[NormalizedToken] {

@@ -15,6 +15,13 @@ pub const CONTINUATION_PREFIX: &str = "##";
 /// The most characters of a word in BERT; a longer word is `[UNK]`.
 pub const MAX_CHARACTERS_PER_WORD: usize = 100;
 
+/// Whether `token` may be a piece of a word of at most `limit` characters. A vocabulary learned from text
+/// without spaces has tokens of millions of characters; they take no memory in the tables.
+pub(super) fn may_match(token: &str, limit: usize) -> bool {
+    let piece = token.strip_prefix(CONTINUATION_PREFIX).unwrap_or(token);
+    piece.len() <= limit || piece.chars().nth(limit).is_none()
+}
+
 /// A piece of a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -27,7 +34,7 @@ pub struct Piece {
 /// The pieces of a vocabulary, prepared for matching.
 #[derive(Clone, Debug)]
 pub struct WordPiece {
-    /// All tokens: what a word may start with.
+    /// The tokens that a word may start with.
     starts: HashMap<Box<str>, u32>,
     /// The `##` tokens, without the prefix.
     continuations: HashMap<Box<str>, u32>,
@@ -46,13 +53,15 @@ impl WordPiece {
     /// The pieces of `vocabulary`, with another limit of characters per word.
     pub fn with_limit(vocabulary: &Vocabulary, max_characters_per_word: usize) -> Self {
         let (mut starts, mut continuations) = (HashMap::<Box<str>, u32>::new(), HashMap::new());
-        for (id, token) in vocabulary.iter() {
+        let tokens =
+            || vocabulary.iter().filter(|(_, token)| may_match(token, max_characters_per_word));
+        for (id, token) in tokens() {
             if let Some(piece) = token.strip_prefix(CONTINUATION_PREFIX) {
                 continuations.insert(piece.into(), id);
             }
             starts.insert(token.into(), id);
         }
-        let longest = vocabulary.iter().map(|(_, token)| token.len()).max().unwrap_or(0);
+        let longest = tokens().map(|(_, token)| token.len()).max().unwrap_or(0);
         let unk_id = vocabulary.unk_id();
         Self { starts, continuations, longest, unk_id, max_characters_per_word }
     }
@@ -118,6 +127,18 @@ mod tests {
         assert_eq!(encode("unaa"), [(9, 0..3), (8, 3..4)]);
         assert_eq!(encode("unéaff"), [(5, 0..2), (11, 2..3), (6, 3..6)]);
         assert_eq!(encode("éxé"), [(1, 0..3)]);
+    }
+
+    #[test]
+    fn a_token_that_is_longer_than_any_word_takes_no_memory() {
+        let own = ["a".repeat(101), format!("##{}", "a".repeat(101)), "é".repeat(100)];
+        let tokens: Vec<String> = SPECIAL_TOKENS.map(String::from).into_iter().chain(own).collect();
+        let wordpiece = WordPiece::new(&Vocabulary::from_tokens(tokens).unwrap());
+        assert_eq!((wordpiece.starts.len(), wordpiece.continuations.len()), (6, 0));
+        assert_eq!(wordpiece.longest, 200);
+        let mut pieces = Vec::new();
+        wordpiece.encode_word(&"é".repeat(100), &mut pieces);
+        assert_eq!(pieces, [Piece { id: 7, characters: 0..100 }]);
     }
 
     #[test]

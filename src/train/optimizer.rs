@@ -19,6 +19,18 @@ use std::ops::Range;
 /// Elements of one chunk of the flat buffers: the unit of work.
 const CHUNK: usize = 1 << 14;
 
+/// The optimizer of the matrices of the encoder's layers. Everything else is AdamW's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum MatrixOptimizer {
+    /// AdamW, as for all other parameters.
+    #[default]
+    AdamW,
+    /// [Muon](super::muon).
+    Muon,
+}
+
 /// Settings of AdamW.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdamW {

@@ -1,10 +1,11 @@
 //! Pretraining as an [`Objective`]: masked-LM cross-entropy averaged over all masked positions, plus
-//! next-sentence cross-entropy averaged over all pairs (BERT paper, section 3.1).
+//! next-sentence cross-entropy averaged over all pairs (BERT paper, section 3.1). Sentence-order prediction
+//! uses the same head and the same loss on other pairs.
 
 use super::evaluation::Evaluator;
 use super::objective::{Objective, Term, TermSums};
 use crate::autodiff::{GraphError, Mode, Plan, Profile};
-use crate::data::Batch;
+use crate::data::{Batch, SentenceObjective};
 use crate::model::{BatchShape, Bert, PretrainingPlan};
 use crate::tensor::dropout::DropoutKey;
 
@@ -12,20 +13,25 @@ use crate::tensor::dropout::DropoutKey;
 pub const MASKED_LM: &str = "masked_lm";
 /// The term of next-sentence prediction.
 pub const NEXT_SENTENCE: &str = "next_sentence";
+/// The term of sentence-order prediction.
+pub const SENTENCE_ORDER: &str = "sentence_order";
 
-const TERMS: [Term; 2] = [
-    Term { name: MASKED_LM, count_name: Some("masked_tokens"), has_accuracy: true },
-    Term { name: NEXT_SENTENCE, count_name: None, has_accuracy: true },
-];
+const MASKED_LM_TERM: Term = term(MASKED_LM, Some("masked_tokens"));
+const WITH_NEXT_SENTENCE: [Term; 2] = [MASKED_LM_TERM, term(NEXT_SENTENCE, None)];
+const WITH_SENTENCE_ORDER: [Term; 2] = [MASKED_LM_TERM, term(SENTENCE_ORDER, None)];
+
+const fn term(name: &'static str, count_name: Option<&'static str>) -> Term {
+    Term { name, count_name, has_accuracy: true }
+}
 
 /// Pretraining, compiled for one shape of batch.
 pub struct Pretraining {
     plan: PretrainingPlan,
-    next_sentence: bool,
+    objective: SentenceObjective,
 }
 
 impl Pretraining {
-    /// Compiles pretraining of `bert` for batches of `shape`, with or without next-sentence prediction.
+    /// Compiles pretraining of `bert` for batches of `shape`; `objective` is learned about pairs.
     ///
     /// # Errors
     /// [`GraphError`] when `shape` does not fit the model.
@@ -33,19 +39,22 @@ impl Pretraining {
         bert: &Bert,
         shape: BatchShape,
         mode: Mode,
-        next_sentence: bool,
+        objective: SentenceObjective,
     ) -> Result<Self, GraphError> {
-        let plan = PretrainingPlan::new(bert, shape, mode, next_sentence, false)?;
-        Ok(Self { plan, next_sentence })
+        let plan = PretrainingPlan::new(bert, shape, mode, objective.has_pairs(), false)?;
+        Ok(Self { plan, objective })
     }
 
-    /// An evaluator for batches of `shape`. Next-sentence prediction counts only the instances that are
-    /// pairs.
+    /// An evaluator for batches of `shape`. Only the instances that are pairs count for `objective`.
     ///
     /// # Errors
     /// [`GraphError`] when `shape` does not fit the model.
-    pub fn evaluator(bert: &Bert, shape: BatchShape) -> Result<Evaluator<Self>, GraphError> {
-        Ok(Evaluator::new(Self::new(bert, shape, Mode::Evaluation, true)?))
+    pub fn evaluator(
+        bert: &Bert,
+        shape: BatchShape,
+        objective: SentenceObjective,
+    ) -> Result<Evaluator<Self>, GraphError> {
+        Ok(Evaluator::new(Self::new(bert, shape, Mode::Evaluation, objective)?))
     }
 }
 
@@ -53,7 +62,11 @@ impl Objective for Pretraining {
     type Batch = Batch;
 
     fn terms(&self) -> &'static [Term] {
-        if self.next_sentence { &TERMS } else { &TERMS[..1] }
+        match self.objective {
+            SentenceObjective::NextSentence => &WITH_NEXT_SENTENCE,
+            SentenceObjective::SentenceOrder => &WITH_SENTENCE_ORDER,
+            SentenceObjective::None => &WITH_NEXT_SENTENCE[..1],
+        }
     }
 
     fn targets(&self, batch: &Batch) -> Vec<f32> {
@@ -87,9 +100,9 @@ impl Objective for Pretraining {
     }
 
     fn trains(&self, name: &str) -> bool {
-        let of_next_sentence =
+        let of_pairs =
             name.starts_with("bert.pooler.") || name.starts_with("cls.seq_relationship.");
-        self.next_sentence || !of_next_sentence
+        self.objective.has_pairs() || !of_pairs
     }
 
     fn plan(&self) -> &Plan {

@@ -1,6 +1,6 @@
 //! The settings of training that every objective has: batches, optimizer, schedule, seed.
 
-use super::optimizer::AdamW;
+use super::optimizer::{AdamW, MatrixOptimizer};
 use super::schedule::Schedule;
 use super::setting::{SettingError, check_number, check_setting};
 use crate::model::Config;
@@ -25,6 +25,13 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// The optimizer.
     pub optimizer: AdamW,
+    /// The optimizer of the matrices of the encoder's layers.
+    #[serde(default)]
+    pub matrix_optimizer: MatrixOptimizer,
+    /// The decay of the [average](super::averaging) of the weights, which is evaluated and saved; 0 for no
+    /// average.
+    #[serde(default)]
+    pub ema_decay: f32,
     /// The largest global norm of the gradient. A larger gradient is scaled down to it.
     pub max_grad_norm: f32,
     /// The seed of all randomness.
@@ -54,6 +61,8 @@ impl Default for Recipe {
             gradient_accumulation_steps: 1,
             schedule: Schedule::default(),
             optimizer: AdamW::default(),
+            matrix_optimizer: MatrixOptimizer::default(),
+            ema_decay: 0.0,
             max_grad_norm: 1.0,
             seed: 12345,
             trials: Vec::new(),
@@ -145,6 +154,8 @@ impl Recipe {
         let needed = "it must be at least 0 and below 1";
         let fits = |decay: f64| (0.0..1.0).contains(&decay);
         check_number("weight_decay", self.optimizer.weight_decay, fits, needed)?;
+        check_number("adam_beta2", self.optimizer.beta_2, fits, needed)?;
+        check_number("ema_decay", self.ema_decay, fits, needed)?;
         check_number("max_grad_norm", self.max_grad_norm, |norm| norm > 0.0, "it must be above 0")
     }
 }
@@ -196,7 +207,7 @@ mod tests {
         let good = Recipe::default();
         good.validate(&config).unwrap();
         type Change = fn(&mut Recipe);
-        let bad: [(&str, Change); 9] = [
+        let bad: [(&str, Change); 12] = [
             ("'max_seq_length' is 4", |r| r.max_seq_length = 4),
             ("max_position_embeddings is 512", |r| r.max_seq_length = 513),
             ("'train_batch_size' is 0", |r| r.train_batch_size = 0),
@@ -204,6 +215,9 @@ mod tests {
             ("'num_train_steps' is 0", |r| r.schedule.num_train_steps = 0),
             ("'num_warmup_steps' is 100001", |r| r.schedule.num_warmup_steps = 100_001),
             ("'weight_decay' is -1", |r| r.optimizer.weight_decay = -1.0),
+            ("'adam_beta2' is 1", |r| r.optimizer.beta_2 = 1.0),
+            ("'adam_beta2' is NaN", |r| r.optimizer.beta_2 = f32::NAN),
+            ("'ema_decay' is 1", |r| r.ema_decay = 1.0),
             ("'max_grad_norm' is 0", |r| r.max_grad_norm = 0.0),
             ("'max_grad_norm' is inf", |r| r.max_grad_norm = f32::INFINITY),
         ];

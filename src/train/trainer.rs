@@ -1,8 +1,10 @@
-//! One optimizer step: forward and backward over the micro-batches of the step, clipping, AdamW.
+//! One optimizer step: forward and backward over the micro-batches of the step, clipping, AdamW or Muon, averaging.
 
+use super::averaging;
 use super::gradient_tree::{GradientTree, clip_factor};
+use super::muon::{Muon, MuonStep, is_hidden_matrix};
 use super::objective::{Objective, TermMean, total_loss};
-use super::optimizer::{Group, Moments, groups};
+use super::optimizer::{Group, MatrixOptimizer, Moments, groups};
 use super::recipe::Recipe;
 use crate::autodiff::Profile;
 use crate::model::Bert;
@@ -10,10 +12,13 @@ use crate::tensor::dropout::DropoutKey;
 
 /// A model in training: parameters, gradients, moments, and the objective that computes a micro-batch.
 pub struct Trainer<O> {
-    /// The model after [`Trainer::steps`] steps.
+    /// The model after [`Trainer::steps`] steps, which the next step changes. See [`Trainer::model`].
     pub bert: Bert,
-    /// Adam's moments.
+    /// Adam's moments; for matrices that Muon trains, its momentum and zeros.
     pub moments: Moments,
+    /// The model with the average of the weights, if the recipe asks for it.
+    average: Option<Bert>,
+    muon: Option<Muon>,
     recipe: Recipe,
     objective: O,
     groups: Vec<Group>,
@@ -77,9 +82,15 @@ impl<O: Objective> Trainer<O> {
     /// `recipe`.
     pub fn new(bert: Bert, objective: O, recipe: Recipe) -> Self {
         let length = bert.layout.len();
+        let by_muon =
+            |name: &str| recipe.matrix_optimizer == MatrixOptimizer::Muon && is_hidden_matrix(name);
+        let trains = |name: &str| objective.trains(name);
         Self {
             moments: Moments::new(length),
-            groups: groups(&bert.layout, |name| objective.trains(name)),
+            average: (recipe.ema_decay > 0.0).then(|| bert.clone()),
+            muon: (recipe.matrix_optimizer == MatrixOptimizer::Muon)
+                .then(|| Muon::new(&bert.layout, |name| trains(name) && by_muon(name))),
+            groups: groups(&bert.layout, |name| trains(name) && !by_muon(name)),
             gradients: GradientTree::new(length, recipe.micro_batches().count()),
             steps: 0,
             first_weights: if recipe.trials.len() > 1 {
@@ -93,9 +104,40 @@ impl<O: Objective> Trainer<O> {
         }
     }
 
+    /// The model to evaluate and to save: with the average of the weights if the recipe asks for it, else with
+    /// the weights of the last step.
+    pub fn model(&self) -> &Bert {
+        self.average.as_ref().unwrap_or(&self.bert)
+    }
+
+    /// [`Trainer::model`], when training has ended.
+    pub fn into_model(self) -> Bert {
+        self.average.unwrap_or(self.bert)
+    }
+
+    /// The average of the weights, `[parameters]`, if the recipe asks for it.
+    pub fn average(&self) -> Option<&[f32]> {
+        self.average.as_ref().map(|bert| bert.parameters.as_slice())
+    }
+
     /// The number of steps taken so far.
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// The recipe of the next step.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Goes on with batches of another shape. `objective` must have the terms of the one before, compiled for
+    /// one micro-batch of `recipe`.
+    pub fn change(&mut self, objective: O, recipe: Recipe) {
+        let (length, micro_batches) = (self.bert.layout.len(), recipe.micro_batches().count());
+        if micro_batches != self.recipe.micro_batches().count() {
+            self.gradients = GradientTree::new(length, micro_batches);
+        }
+        (self.objective, self.recipe) = (objective, recipe);
     }
 
     /// The objective.
@@ -103,34 +145,54 @@ impl<O: Objective> Trainer<O> {
         &self.objective
     }
 
-    /// Continues from the state of another trainer of the same recipe. `parameters` and both moments are
-    /// `[parameters]`.
+    /// Continues from the state of another trainer of the same recipe. `parameters`, `average` and both moments
+    /// are `[parameters]`.
     ///
     /// # Panics
-    /// If a length differs from the model's. Code that reads them from a file must check that first.
-    pub fn restore(&mut self, parameters: Vec<f32>, moments: Moments, steps: u64) {
+    /// If a length differs from the model's, or if there is an average without the recipe asking for it, or the
+    /// reverse. Code that reads them from a file must check that first.
+    pub fn restore(
+        &mut self,
+        parameters: Vec<f32>,
+        moments: Moments,
+        average: Option<Vec<f32>>,
+        steps: u64,
+    ) {
         let length = self.bert.layout.len();
-        assert!([&parameters, &moments.first, &moments.second].iter().all(|x| x.len() == length));
+        let arrays = [&parameters, &moments.first, &moments.second];
+        assert!(arrays.into_iter().chain(&average).all(|x| x.len() == length));
+        assert_eq!(average.is_some(), self.average.is_some(), "an average");
+        if let Some((of_trainer, average)) = self.average.as_mut().zip(average) {
+            of_trainer.parameters = average;
+        }
         self.bert.parameters = parameters;
         self.moments = moments;
         self.steps = steps;
     }
 
-    /// Bytes of parameters, gradients, moments and all buffers of the plan.
+    /// Bytes of parameters, gradients, moments, the average and all buffers of the optimizer and the plan.
     pub fn bytes(&self) -> usize {
-        3 * 4 * self.bert.layout.len()
-            + 4 * self.first_weights.len()
-            + self.gradients.bytes()
-            + self.objective.plan().bytes()
+        let arrays = 3 + usize::from(self.average.is_some());
+        let muon = self.muon.as_ref().map_or(0, Muon::bytes);
+        let parameters = 4 * (arrays * self.bert.layout.len() + self.first_weights.len());
+        parameters + muon + self.gradients.bytes() + self.objective.plan().bytes()
     }
 
     /// The compiled graph with one line per operation, then the memory of parameters, moments and gradients.
     pub fn describe(&self) -> String {
         let parameters = self.bert.layout.len();
         let micro_batches = self.recipe.micro_batches().count();
+        let average = match self.average {
+            Some(_) => format!("{} bytes of the average of the parameters\n", 4 * parameters),
+            None => String::new(),
+        };
+        let muon = match &self.muon {
+            Some(muon) => format!("{} bytes for the products of Muon\n", muon.bytes()),
+            None => String::new(),
+        };
         format!(
             "{}{} bytes of parameters, as much for each of Adam's two moments\n\
-             {} bytes of gradients: {} partial sums for {micro_batches} micro-batches\n",
+             {} bytes of gradients: {} partial sums for {micro_batches} micro-batches\n{average}{muon}",
             self.objective.plan(),
             4 * parameters,
             self.gradients.bytes(),
@@ -155,6 +217,9 @@ impl<O: Objective> Trainer<O> {
         if !self.first_weights.is_empty() && self.recipe.trial(self.steps).1 == 0 {
             self.bert.parameters.clone_from(&self.first_weights);
             self.moments = Moments::new(self.first_weights.len());
+            if let Some(average) = &mut self.average {
+                average.parameters.clone_from(&self.first_weights);
+            }
         }
     }
 
@@ -208,15 +273,21 @@ impl<O: Objective> Trainer<O> {
         if !report.loss().is_finite() || !grad_norm.is_finite() {
             return Err(Diverged::from(&report));
         }
-        self.recipe.optimizer.step(
-            &self.groups,
-            gradient,
-            clip_factor(grad_norm, self.recipe.max_grad_norm),
-            report.learning_rate,
-            &mut self.moments,
-            &mut bert.parameters,
-        );
+        let Recipe { optimizer, ema_decay, max_grad_norm, .. } = &self.recipe;
+        let (factor, learning_rate) =
+            (clip_factor(grad_norm, *max_grad_norm), report.learning_rate);
+        let parameters = &mut bert.parameters;
+        let moments = &mut self.moments;
+        optimizer.step(&self.groups, gradient, factor, learning_rate, moments, parameters);
+        if let Some(muon) = &mut self.muon {
+            let weight_decay = optimizer.weight_decay;
+            let step = MuonStep { factor, learning_rate, weight_decay };
+            muon.step(step, gradient, &mut moments.first, parameters);
+        }
         self.steps += 1;
+        if let Some(average) = &mut self.average {
+            averaging::update(*ema_decay, step_of_trial + 1, parameters, &mut average.parameters);
+        }
         Ok(report)
     }
 }

@@ -155,12 +155,23 @@ fn eval_answers_with_the_names_of_googles_script() {
         "masked_tokens",
     ];
     assert_eq!(keys(&value), names);
-    for name in &names[..4] {
-        assert!(value[name].as_f64().unwrap() >= 0.0, "{value}");
+    let number = |name: &str| value[name].as_f64().unwrap();
+    let [instances, masked_tokens] = ["instances", "masked_tokens"].map(number);
+    // Four steps from random weights: each loss is near that of a guess.
+    let vocabulary = place.read_text("run/vocab.txt").lines().count() as f64;
+    for (name, guess) in [("masked_lm_loss", vocabulary.ln()), ("next_sentence_loss", 2f64.ln())] {
+        assert!((number(name) / guess - 1.0).abs() < 0.2, "{name} {} {guess}", number(name));
     }
-    assert!(value["masked_tokens"].as_u64().unwrap() >= value["instances"].as_u64().unwrap());
+    // Each accuracy is a share of a count.
+    for (name, count) in
+        [("masked_lm_accuracy", masked_tokens), ("next_sentence_accuracy", instances)]
+    {
+        let right = (number(name) * count).round();
+        assert!(right <= count && number(name) == right / count, "{name} {} {count}", number(name));
+    }
+    assert!(masked_tokens >= instances, "at least one token of each instance is masked");
     // How it is computed changes nothing.
-    let again = place.cloze(&format!("{base} --threads 3 --eval-batch-size 32")).json();
+    let again = place.cloze(&format!("{base} --threads 3 --eval-batch-size 5")).json();
     assert_eq!(again, value);
     assert_ne!(place.cloze(&format!("{base} --seed 1")).json(), value);
     let alone = place.cloze(&format!("{base} --no-nsp")).json();

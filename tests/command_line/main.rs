@@ -14,6 +14,7 @@ mod bad_weights;
 mod options;
 mod place;
 mod pretraining;
+mod streams;
 mod text;
 mod threads;
 mod unfinished;

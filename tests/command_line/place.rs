@@ -1,7 +1,10 @@
 //! Runs the program on a small text, for the tests of the command line.
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
@@ -241,4 +244,32 @@ pub fn answer(output: Output) -> Answer {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Asserts that a line on standard error contains `line`.
+#[track_caller]
+pub fn says(answer: &Answer, line: &str) {
+    assert!(answer.stderr.lines().any(|said| said.contains(line)), "{line}: {}", answer.stderr);
+}
+
+/// `text` as gzip.
+pub fn compressed(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Every document of `text` as a line of JSON Lines.
+pub fn as_json_lines(text: &str) -> String {
+    text.split("\n\n").map(|text| serde_json::json!({ "text": text }).to_string() + "\n").collect()
+}
+
+/// Runs a command with `bytes` on standard input.
+pub fn with_input(place: &Place, arguments: &str, bytes: &[u8]) -> Answer {
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    let mut command = place.command(&arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(bytes);
+    answer(child.wait_with_output().unwrap())
 }

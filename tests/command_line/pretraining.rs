@@ -149,11 +149,10 @@ fn every_command_reads_a_run() {
     let lines = place.metrics("other");
     let last = lines.last().unwrap();
     let eval = place.cloze("eval --model other --input text.txt --max-seq-length 32 --json").json();
-    assert_eq!(eval["instances"], last["eval_instances"]);
-    assert_eq!(eval["masked_tokens"], last["eval_masked_tokens"]);
-    for name in ["masked_lm_loss", "masked_lm_accuracy", "next_sentence_loss"] {
-        let (a, b) = (eval[name].as_f64().unwrap(), last[format!("eval_{name}")].as_f64().unwrap());
-        assert!((a - b).abs() < 1e-6, "{name}: {a} and {b}");
+    let eval = eval.as_object().unwrap();
+    assert_eq!(eval.len(), 6);
+    for (name, value) in eval {
+        assert_eq!(last[format!("eval_{name}")], *value, "{name}");
     }
 }
 

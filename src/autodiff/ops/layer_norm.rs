@@ -181,7 +181,10 @@ fn push(
     dropout: Option<Dropout>,
 ) -> Result<Tensor, GraphError> {
     let (rows, hidden) = (x.shape.rows(), x.shape.columns());
-    let seq = x.shape.dimensions().iter().rev().nth(1).copied().unwrap_or(1);
+    let seq = match x.shape.dimensions() {
+        [.., seq, _] => *seq,
+        _ => 1,
+    };
     let operation = LayerNorm { rows, hidden, eps, residual: residual.is_some(), dropout, seq };
     let name = operation.name();
     let parameters = [parameters.gamma, parameters.beta];

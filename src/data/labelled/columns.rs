@@ -73,7 +73,10 @@ pub(super) fn find(names: &[&str], settings: &ReadSettings) -> Result<Found, Str
 mod tests {
     use super::*;
 
-    fn found(names: &[&str], settings: &ReadSettings) -> Result<(usize, Option<usize>, Option<usize>), String> {
+    fn found(
+        names: &[&str],
+        settings: &ReadSettings,
+    ) -> Result<(usize, Option<usize>, Option<usize>), String> {
         find(names, settings).map(|Found { text, text_b, label }| (text, text_b, label))
     }
 
@@ -81,11 +84,21 @@ mod tests {
     fn usual_names_are_found_and_given_ones_come_first() {
         let labelled = ReadSettings::labelled(&Columns::default());
         assert_eq!(found(&["label", "sentence"], &labelled), Ok((1, None, Some(0))));
-        assert_eq!(found(&["index", "sentence1", "sentence2", "score"], &labelled), Ok((1, Some(2), Some(3))));
-        assert_eq!(found(&["index", "question", "sentence", "label"], &labelled), Ok((1, Some(2), Some(3))));
+        assert_eq!(
+            found(&["index", "sentence1", "sentence2", "score"], &labelled),
+            Ok((1, Some(2), Some(3)))
+        );
+        assert_eq!(
+            found(&["index", "question", "sentence", "label"], &labelled),
+            Ok((1, Some(2), Some(3)))
+        );
         let mrpc = ["Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"];
         assert_eq!(found(&mrpc, &labelled), Ok((3, Some(4), Some(0))));
-        let columns = Columns { text_column: Some("b".into()), label_column: Some("y".into()), ..Columns::default() };
+        let columns = Columns {
+            text_column: Some("b".into()),
+            label_column: Some("y".into()),
+            ..Columns::default()
+        };
         let given = ReadSettings::labelled(&columns);
         assert_eq!(found(&["text", "b", "y", "label"], &given), Ok((1, None, Some(2))));
         let error = found(&["text", "label"], &given).unwrap_err();

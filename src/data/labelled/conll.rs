@@ -58,13 +58,18 @@ pub(super) fn read(
 type Word<'l> = (&'l str, Option<&'l str>);
 
 /// The word of a line of CoNLL-U; `None` for comments, parts of contractions and empty words.
-fn conllu<'l>(source: &Source, line: u64, text: &'l str) -> Result<Option<Word<'l>>, LabelledError> {
+fn conllu<'l>(
+    source: &Source,
+    line: u64,
+    text: &'l str,
+) -> Result<Option<Word<'l>>, LabelledError> {
     if text.starts_with('#') {
         return Ok(None);
     }
     let columns: Vec<&str> = text.split('\t').collect();
     if columns.len() != CONLLU_COLUMNS {
-        let message = format!("it has {} columns, not the {CONLLU_COLUMNS} of CoNLL-U", columns.len());
+        let message =
+            format!("it has {} columns, not the {CONLLU_COLUMNS} of CoNLL-U", columns.len());
         return Err(source.error(line, message));
     }
     if columns[0].contains(['-', '.']) {
@@ -93,7 +98,8 @@ fn two_columns<'l>(
     }
     let label = (columns.len() > 1).then(|| columns[columns.len() - 1].trim());
     if settings.needs_labels && label.is_none_or(str::is_empty) {
-        let message = format!("the word `{word}` has no label; a line is a word, a tab and a label");
+        let message =
+            format!("the word `{word}` has no label; a line is a word, a tab and a label");
         return Err(source.error(line, message));
     }
     Ok(Some((word, label)))
@@ -102,7 +108,8 @@ fn two_columns<'l>(
 /// Where all labels look like IOB2, an entity must begin with `B-`.
 fn check_iob2(source: &Source, sentences: &[TaggedExample]) -> Result<(), LabelledError> {
     let labels = || sentences.iter().flat_map(|sentence| &sentence.labels);
-    let is_iob2 = |label: &String| label == "O" || label.starts_with("B-") || label.starts_with("I-");
+    let is_iob2 =
+        |label: &String| label == "O" || label.starts_with("B-") || label.starts_with("I-");
     if !labels().all(is_iob2) {
         return Ok(());
     }
@@ -126,10 +133,14 @@ fn check_iob2(source: &Source, sentences: &[TaggedExample]) -> Result<(), Labell
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::read::Columns;
+    use super::*;
 
-    fn sentences(extension: &str, text: &str, needs_labels: bool) -> Result<Vec<TaggedExample>, String> {
+    fn sentences(
+        extension: &str,
+        text: &str,
+        needs_labels: bool,
+    ) -> Result<Vec<TaggedExample>, String> {
         let settings = ReadSettings { columns: Columns::default(), needs_labels };
         read(&Source::new("x".as_ref(), extension, text), &settings).map_err(|e| e.to_string())
     }
@@ -148,10 +159,15 @@ mod tests {
 
     #[test]
     fn parts_of_speech_are_read() {
-        let row = |id: &str, word: &str, tag: &str| format!("{id}\t{word}\tx\t{tag}\tx\t_\t0\t_\t_\t_\n");
+        let row =
+            |id: &str, word: &str, tag: &str| format!("{id}\t{word}\tx\t{tag}\tx\t_\t0\t_\t_\t_\n");
         let text = format!(
             "# text = Don't run\n{}{}{}{}{}\n",
-            row("1-2", "Don't", "_"), row("1", "Do", "AUX"), row("2", "n't", "PART"), row("2.1", "", "X"), row("3", "run", "VERB")
+            row("1-2", "Don't", "_"),
+            row("1", "Do", "AUX"),
+            row("2", "n't", "PART"),
+            row("2.1", "", "X"),
+            row("3", "run", "VERB")
         );
         let labels = ["AUX", "PART", "VERB"].map(String::from).to_vec();
         let expected = [TaggedExample::new(&["Do", "n't", "run"], labels, 3)];
@@ -166,7 +182,10 @@ mod tests {
     fn bad_lines_are_named() {
         let error = |text: &str| sentences("conll", text, true).unwrap_err();
         assert!(error("The\tO\nfox\n").starts_with("`x`, line 2: the word `fox` has no label"));
-        assert!(error("The\tO\nfox\tI-ANIMAL\n").starts_with("`x`, line 2: the label `I-ANIMAL` of `fox` continues"));
+        assert!(
+            error("The\tO\nfox\tI-ANIMAL\n")
+                .starts_with("`x`, line 2: the label `I-ANIMAL` of `fox` continues")
+        );
         assert!(error("a\tB-X\nb\tI-Y\n").starts_with("`x`, line 2"));
         // Not IOB2 at all.
         assert!(sentences("conll", "a\tI-X\nb\tNOUN\n", true).is_ok());

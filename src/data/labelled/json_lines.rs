@@ -23,7 +23,12 @@ fn example(
     text: &str,
 ) -> Result<TextExample, LabelledError> {
     let object: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
-        source.error(line, format!("it is not a JSON object such as {{\"text\": \"…\", \"label\": \"…\"}}: {error}"))
+        source.error(
+            line,
+            format!(
+                "it is not a JSON object such as {{\"text\": \"…\", \"label\": \"…\"}}: {error}"
+            ),
+        )
     })?;
     let (names, values): (Vec<&str>, Vec<&Value>) =
         object.iter().map(|(name, value)| (name.as_str(), value)).unzip();
@@ -34,12 +39,14 @@ fn example(
         Some(_) => Err(source.error(line, "the text is empty")),
         None => Err(source.error(line, format!("`{}` is not a text", names[index]))),
     };
-    let label = |index: usize| match values[index] {
-        Value::String(label) if !label.trim().is_empty() => Ok(label.trim().to_string()),
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Bool(label) => Ok(label.to_string()),
-        _ => Err(source.error(line, format!("`{}` is not a label: a text or a number", names[index]))),
-    };
+    let label =
+        |index: usize| match values[index] {
+            Value::String(label) if !label.trim().is_empty() => Ok(label.trim().to_string()),
+            Value::Number(number) => Ok(number.to_string()),
+            Value::Bool(label) => Ok(label.to_string()),
+            _ => Err(source
+                .error(line, format!("`{}` is not a label: a text or a number", names[index]))),
+        };
     Ok(TextExample {
         text: text(found.text)?,
         text_b: found.text_b.map(text).transpose()?,
@@ -50,8 +57,8 @@ fn example(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::read::Columns;
+    use super::*;
 
     #[test]
     fn fields_have_the_names_of_columns() {
@@ -65,7 +72,9 @@ mod tests {
             .map(|e| (e.text.as_str(), e.text_b.as_deref(), e.label.as_deref(), e.line))
             .collect();
         assert_eq!(shown, [("a", Some("b"), Some("2.5"), 1), ("c", None, Some("1"), 3)]);
-        assert!(read("{\"text\": \"a\"}").unwrap_err().contains("line 1: there is no field `label`"));
+        assert!(
+            read("{\"text\": \"a\"}").unwrap_err().contains("line 1: there is no field `label`")
+        );
         assert!(read("{\"text\": \"a\"}").unwrap_err().contains("'label_column'"));
         assert!(read("{\"text\": \" \", \"label\": 1}").unwrap_err().contains("the text is empty"));
         assert!(read("{\"text\": 5, \"label\": 1}").unwrap_err().contains("`text` is not a text"));

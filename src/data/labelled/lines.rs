@@ -16,7 +16,12 @@ pub(super) fn read(source: &Source) -> Result<Vec<TextExample>, LabelledError> {
             if text.trim().is_empty() || text_b.is_some_and(|text| text.trim().is_empty()) {
                 return Err(source.error(line, "one of the two texts is empty"));
             }
-            Ok(TextExample { text: text.into(), text_b: text_b.map(String::from), label: None, line })
+            Ok(TextExample {
+                text: text.into(),
+                text_b: text_b.map(String::from),
+                label: None,
+                line,
+            })
         })
         .collect()
 }

@@ -9,6 +9,7 @@
 //!
 //! A label stays as the file writes it. What it means (a class, a number) is decided by the task.
 
+mod built_in;
 mod columns;
 mod conll;
 mod error;
@@ -20,9 +21,9 @@ mod source;
 mod squad;
 mod table;
 
+pub use built_in::{
+    built_in_lines, built_in_numbers, built_in_questions, built_in_tagged, built_in_texts,
+};
 pub use error::LabelledError;
 pub use example::{GoldAnswer, Labelled, QuestionExample, TaggedExample, TextExample};
-pub use read::{
-    Columns, ReadSettings, built_in_lines, built_in_numbers, built_in_questions, built_in_tagged,
-    built_in_texts, parse_lines, read_questions, read_tagged, read_texts,
-};
+pub use read::{Columns, ReadSettings, parse_lines, read_questions, read_tagged, read_texts};

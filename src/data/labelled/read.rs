@@ -72,9 +72,12 @@ fn texts(source: &Source, settings: &ReadSettings) -> Result<Labelled<TextExampl
     };
     let pairs = examples.iter().filter(|example| example.text_b.is_some()).count();
     if pairs > 0 && pairs < examples.len() {
-        let is_other = |example: &&TextExample| example.text_b.is_none() == examples[0].text_b.is_some();
+        let is_other =
+            |example: &&TextExample| example.text_b.is_none() == examples[0].text_b.is_some();
         let line = examples.iter().find(is_other).map_or(1, |example| example.line);
-        return Err(source.error(line, "some examples are pairs of texts and some are single texts"));
+        return Err(
+            source.error(line, "some examples are pairs of texts and some are single texts")
+        );
     }
     labelled(source, examples, Vec::new())
 }
@@ -116,33 +119,4 @@ fn labelled<E>(
         return Err(source.whole("it holds no example"));
     }
     Ok(Labelled { path: source.path.clone(), examples, warnings })
-}
-
-/// Built-in texts with their classes.
-pub fn built_in_texts() -> Labelled<TextExample> {
-    empty()
-}
-
-/// Built-in texts with a number.
-pub fn built_in_numbers() -> Labelled<TextExample> {
-    empty()
-}
-
-/// Built-in sentences with a label for each word.
-pub fn built_in_tagged() -> Labelled<TaggedExample> {
-    empty()
-}
-
-/// Built-in questions with their answers.
-pub fn built_in_questions() -> Labelled<QuestionExample> {
-    empty()
-}
-
-/// The sentences of the built-in stories.
-pub fn built_in_lines() -> Labelled<TextExample> {
-    empty()
-}
-
-fn empty<E>() -> Labelled<E> {
-    Labelled { path: "the built-in examples".into(), examples: Vec::new(), warnings: Vec::new() }
 }

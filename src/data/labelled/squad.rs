@@ -43,7 +43,8 @@ struct Answer {
 /// has no other answer. The second value names them.
 pub(super) fn read(source: &Source) -> Result<(Vec<QuestionExample>, Vec<String>), LabelledError> {
     let file: File = serde_json::from_str(&source.text).map_err(|error| {
-        let what = "it is not the JSON of SQuAD, {\"data\": [{\"paragraphs\": [{\"context\", \"qas\"}]}]}";
+        let what =
+            "it is not the JSON of SQuAD, {\"data\": [{\"paragraphs\": [{\"context\", \"qas\"}]}]}";
         let cut = if error.is_eof() { " (it seems to be cut short)" } else { "" };
         source.error(error.line() as u64, format!("{what}{cut}: {error}"))
     })?;
@@ -82,7 +83,12 @@ pub(super) fn read(source: &Source) -> Result<(Vec<QuestionExample>, Vec<String>
             if has_answers && answers.is_empty() {
                 continue;
             }
-            questions.push(QuestionExample { id, question, context: Arc::clone(&context), answers });
+            questions.push(QuestionExample {
+                id,
+                question,
+                context: Arc::clone(&context),
+                answers,
+            });
         }
     }
     let mut warnings = Vec::new();
@@ -126,7 +132,10 @@ mod tests {
         assert_eq!(found[0].answers, [GoldAnswer { text: "Zoë".into(), source: 0..4 }]);
         assert_eq!(found[1].answers[0].source, 11..14);
         assert!(found[2].answers.is_empty());
-        assert!(warnings[0].contains("2 questions") && warnings[0].ends_with("1 3"), "{warnings:?}");
+        assert!(
+            warnings[0].contains("2 questions") && warnings[0].ends_with("1 3"),
+            "{warnings:?}"
+        );
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub(super) fn read(
     rows.map(|(line, row)| {
         let column = |index: usize| {
             row.get(index).map(String::as_str).ok_or_else(|| {
-                let message = format!("it has {} columns, and column {} is needed", row.len(), index + 1);
+                let message =
+                    format!("it has {} columns, and column {} is needed", row.len(), index + 1);
                 source.error(line, message)
             })
         };
@@ -99,8 +100,8 @@ fn comma_rows(source: &Source) -> Vec<Row> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::read::Columns;
+    use super::*;
 
     fn examples(extension: &str, text: &str) -> Result<Vec<TextExample>, String> {
         let source = Source::new("x".as_ref(), extension, text);
@@ -122,7 +123,8 @@ mod tests {
     #[test]
     fn csv_has_quotation_marks() {
         let long = "x".repeat(5000);
-        let text = format!("text,text_b,label\n\"a, \"\"b\"\"\",\"two\nlines\",good\n{long},c,bad\n");
+        let text =
+            format!("text,text_b,label\n\"a, \"\"b\"\"\",\"two\nlines\",good\n{long},c,bad\n");
         let expected = [
             example("a, \"b\"", Some("two\nlines"), "good", 2),
             example(&long, Some("c"), "bad", 4),
@@ -140,7 +142,10 @@ mod tests {
     fn bad_rows_are_named() {
         let error = |text: &str| examples("tsv", text).unwrap_err();
         assert!(error("text\tclass\na\tb\n").starts_with("`x`, line 1: there is no column"));
-        assert_eq!(error("text\tlabel\na\t1\nb\n"), "`x`, line 3: it has 1 columns, and column 2 is needed");
+        assert_eq!(
+            error("text\tlabel\na\t1\nb\n"),
+            "`x`, line 3: it has 1 columns, and column 2 is needed"
+        );
         assert_eq!(error("text\tlabel\n \t1\n"), "`x`, line 2: the text is empty");
         assert_eq!(error("text\tlabel\na\t\n"), "`x`, line 2: the label is empty");
         assert!(error("").contains("`x`: it is empty"));

@@ -118,7 +118,7 @@ impl Job for FinetuningJob {
         Ok((job, bert))
     }
 
-    fn objective(&self, bert: &Bert) -> Result<Finetuning, GraphError> {
+    fn objective(&self, bert: &Bert, _step: u64) -> Result<Finetuning, GraphError> {
         Finetuning::new(bert, self.loss, self.shape, Mode::Training)
     }
 
@@ -134,11 +134,11 @@ impl Job for FinetuningJob {
         self.data
     }
 
-    fn batches(&self) -> Vec<FeatureBatch> {
+    fn batches(&self, _step: u64) -> Vec<FeatureBatch> {
         self.recipe.micro_batches().map(|_| FeatureBatch::new(self.shape)).collect()
     }
 
-    fn fill(&mut self, batches: &mut [FeatureBatch]) -> Result<(), RunError> {
+    fn fill(&mut self, _step: u64, batches: &mut [FeatureBatch]) -> Result<(), RunError> {
         self.stream.fill(batches, self.tokenizer.vocabulary().pad_id());
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::job::PretrainingJob;
 use super::options::{InMemoryText, InstanceSource, PretrainingOptions};
+use crate::data::SentenceObjective;
 use crate::run::error::RunError;
 use crate::run::observer::Observer;
 use crate::run::training_run::{Finished, begin, resume};
@@ -62,7 +63,7 @@ impl Pretraining {
 
     /// The size of the model (`tiny`, `mini`, `small`, `medium`, `base`) or the path of a `config.json`.
     pub fn model(mut self, model: impl Into<String>) -> Self {
-        *self.options.model.as_new().0 = model.into();
+        self.options.model.as_new().model = model.into();
         self
     }
 
@@ -104,7 +105,7 @@ impl Pretraining {
 
     /// Leaves next-sentence prediction out: one segment, no pairs.
     pub fn no_nsp(mut self) -> Self {
-        self.options.recipe.no_nsp = true;
+        self.options.recipe.sentence_objective = SentenceObjective::None;
         self
     }
 

@@ -4,7 +4,7 @@ use super::model::model;
 use super::options::{InstanceSource, ModelSource, PretrainingOptions, VocabularySource};
 use super::recipe::PretrainingRecipe;
 use super::sample::sample;
-use super::text::{add_store, sampler, store_path, tokenize};
+use super::text::{add_store, remove_tokens, sampler, tokenize};
 use crate::autodiff::{GraphError, Mode};
 use crate::data::stories::STORIES;
 use crate::data::{
@@ -16,7 +16,6 @@ use crate::run::error::RunError;
 use crate::run::job::{Interrupted, Job};
 use crate::run::observer::{Event, Observer};
 use crate::system::digest::{Digest, Sha256};
-use crate::system::files::FileError;
 use crate::tokenizer::Tokenizer;
 use crate::train::evaluation::{Evaluation, Evaluator};
 use crate::train::pretraining::Pretraining;
@@ -53,10 +52,20 @@ impl Job for PretrainingJob {
         for note in corpus.iter().chain(&eval_corpus).filter_map(Corpus::passed_over) {
             observer.observe(Event::Note(&note));
         }
-        if [options.text_inputs(), &options.eval_input].concat().iter().any(|input| input == "-") {
+        let reads_instances = matches!(
+            &options.input,
+            InstanceSource::Instances { file, .. } if file.as_os_str() == "-"
+        );
+        let texts = [options.text_inputs(), &options.eval_input].concat();
+        if reads_instances || texts.iter().any(|input| input == "-") {
             observer.observe(Event::Note(
                 "to resume or verify this run, give the same text on standard input again",
             ));
+        }
+        for (name, corpus) in [("train", &corpus), ("eval", &eval_corpus)] {
+            if corpus.is_none() {
+                remove_tokens(options, name);
+            }
         }
         let (bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
         let mut data = Sha256::new();
@@ -65,19 +74,19 @@ impl Job for PretrainingJob {
         let mut read = Vec::new();
         let (stream, mut held_out) = match corpus {
             Some(corpus) => {
-                let store = tokenize(&corpus, &tokenizer, store_path(options, "train"), observer)?;
-                add_store(&store, &mut data);
+                let store = tokenize(&corpus, &tokenizer, (options, "train"), observer)?;
+                add_store(&store, &options.recipe, &mut data);
                 read.push(store.read_report(&corpus));
                 from_text(options, store, &corpus.name(), holds_out, &tokenizer, observer)?
             }
             None => (from_instances(options, &tokenizer, &mut data, observer)?, None),
         };
         if let Some(corpus) = eval_corpus {
-            let store = tokenize(&corpus, &tokenizer, store_path(options, "eval"), observer)?;
-            add_store(&store, &mut data);
+            let store = tokenize(&corpus, &tokenizer, (options, "eval"), observer)?;
+            add_store(&store, &options.recipe, &mut data);
             read.push(store.read_report(&corpus));
             let all = (0..store.documents() as u32).collect();
-            held_out = Some(sampler(options, store, all, &tokenizer, &corpus.name())?);
+            held_out = Some(sampler(&options.recipe, store, all, &tokenizer, &corpus.name())?);
         }
         let pad_id = tokenizer.vocabulary().pad_id();
         let held_out = held_out.map(|sampler| first_instances(options, sampler, pad_id));
@@ -85,15 +94,19 @@ impl Job for PretrainingJob {
         let recipe = options.recipe.clone();
         let evaluator = match held_out.as_slice() {
             [] => None,
-            _ => Some(Pretraining::evaluator(&bert, recipe.evaluation_shape())?),
+            _ => Some(Pretraining::evaluator(
+                &bert,
+                recipe.evaluation_shape(),
+                recipe.sentence_objective,
+            )?),
         };
         let data = data.finish();
         Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data, read }, bert))
     }
 
-    fn objective(&self, bert: &Bert) -> Result<Pretraining, GraphError> {
-        let next_sentence = !self.recipe.no_nsp;
-        Pretraining::new(bert, self.recipe.batch_shape(), Mode::Training, next_sentence)
+    fn objective(&self, bert: &Bert, step: u64) -> Result<Pretraining, GraphError> {
+        let objective = self.recipe.sentence_objective;
+        Pretraining::new(bert, self.recipe.at(step).batch_shape(), Mode::Training, objective)
     }
 
     fn tokenizer(&self) -> &Tokenizer {
@@ -108,14 +121,17 @@ impl Job for PretrainingJob {
         self.data
     }
 
-    fn batches(&self) -> Vec<Batch> {
-        let shape = self.recipe.batch_shape();
-        self.recipe.training.micro_batches().map(|_| empty_batch(shape)).collect()
+    fn batches(&self, step: u64) -> Vec<Batch> {
+        let recipe = self.recipe.at(step);
+        let shape = recipe.batch_shape();
+        recipe.training.micro_batches().map(|_| empty_batch(shape)).collect()
     }
 
-    fn fill(&mut self, batches: &mut [Batch]) -> Result<(), RunError> {
+    fn fill(&mut self, step: u64, batches: &mut [Batch]) -> Result<(), RunError> {
         let pad_id = self.tokenizer.vocabulary().pad_id();
-        for (batch, instances) in batches.iter_mut().zip(self.recipe.training.micro_batches()) {
+        let training = self.recipe.at(step).training;
+        self.stream.change(training.max_seq_length, self.recipe.masks_at(step));
+        for (batch, instances) in batches.iter_mut().zip(training.micro_batches()) {
             self.stream.fill(batch, instances, pad_id)?;
         }
         Ok(())
@@ -130,10 +146,13 @@ impl Job for PretrainingJob {
     }
 
     fn bytes(&self) -> usize {
-        let training = &self.recipe.training;
-        // Ids, segments and mask of each token; position, id and weight of each masked one.
-        let sequence = 3 * (training.max_seq_length + self.recipe.max_predictions_per_seq);
-        let batches = training.sequences_per_step().saturating_mul(4 * sequence);
+        let of_step = |step| {
+            let recipe = self.recipe.at(step);
+            // Ids, segments and mask of each token; position, id and weight of each masked one.
+            let sequence = 3 * (recipe.training.max_seq_length + recipe.max_predictions_per_seq);
+            recipe.training.sequences_per_step().saturating_mul(4 * sequence)
+        };
+        let batches = of_step(0).max(of_step(u64::MAX));
         self.evaluator.as_ref().map_or(0, Evaluator::bytes).saturating_add(batches)
     }
 
@@ -174,7 +193,9 @@ fn training_corpus(options: &PretrainingOptions) -> Result<Option<Corpus>, RunEr
 fn read(inputs: &[String], options: &PretrainingOptions) -> Result<Corpus, DataError> {
     let mut outputs: Vec<&Path> = options.output_dir.as_deref().into_iter().collect();
     // A vocabulary is a text file, but not text to learn from.
-    if let ModelSource::New { vocabulary: VocabularySource::File(file), .. } = &options.model {
+    if let ModelSource::New(new) = &options.model
+        && let VocabularySource::File(file) = &new.vocabulary
+    {
         outputs.push(file);
     }
     let corpus = Corpus::from_inputs_without(inputs, &outputs)?;
@@ -192,9 +213,7 @@ fn from_instances(
         unreachable!("everything else is text")
     };
     let recipe = &options.recipe;
-    let mut bytes = InstanceFile::open_file(file)?;
-    std::io::copy(&mut bytes, data).map_err(|error| FileError::io("read", file, error))?;
-    let instances = InstanceFile::open(
+    let mut instances = InstanceFile::open(
         file,
         tokenizer.vocabulary(),
         recipe.training.max_seq_length,
@@ -202,10 +221,11 @@ fn from_instances(
         *shuffle,
         recipe.training.seed,
     )?;
+    instances.copy_to(data)?;
     observer.observe(Event::Note(&format!("{} instances", instances.len())));
-    match (instances.pairs(), recipe.no_nsp) {
-        (0, false) => return Err(RunError::InstancesWithoutPairs(file.clone())),
-        (1.., true) => observer.observe(Event::Note(
+    match (instances.pairs(), recipe.sentence_objective.has_pairs()) {
+        (0, true) => return Err(RunError::InstancesWithoutPairs(file.clone())),
+        (1.., false) => observer.observe(Event::Note(
             "the next-sentence labels of the instances stay unused, because of 'no_nsp'",
         )),
         _ => {}
@@ -225,7 +245,7 @@ fn from_text(
     let recipe = &options.recipe;
     let (training, evaluation) = if holds_out && options.eval_fraction > 0.0 {
         let (documents, fraction) = (store.documents(), options.eval_fraction);
-        split_documents(documents, fraction, recipe.no_nsp, recipe.training.seed, name)?
+        split_documents(documents, fraction, recipe.sentence_objective, recipe.training.seed, name)?
     } else {
         ((0..store.documents() as u32).collect(), Vec::new())
     };
@@ -233,10 +253,10 @@ fn from_text(
     if !evaluation.is_empty() {
         let note = format!("{} of its documents are held out", evaluation.len());
         observer.observe(Event::Note(&note));
-        held_out = Some(sampler(options, Arc::clone(&store), evaluation, tokenizer, name)?);
+        held_out = Some(sampler(recipe, Arc::clone(&store), evaluation, tokenizer, name)?);
     }
-    let sampler = sampler(options, store, training, tokenizer, name)?;
-    if let Some(warning) = sampler.warning() {
+    let sampler = sampler(&recipe.at(0), store, training, tokenizer, name)?;
+    for warning in sampler.warnings() {
         observer.observe(Event::Warning(&warning));
     }
     Ok((InstanceStream::Sampler(Box::new(sampler)), held_out))
@@ -266,6 +286,7 @@ fn empty_batch(shape: BatchShape) -> Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::SentenceObjective;
     use crate::run::pretraining::options::InMemoryText;
     use std::collections::BTreeSet;
 
@@ -306,8 +327,10 @@ mod tests {
         for no_nsp in [false, true] {
             let mut options = options();
             (options.eval_fraction, options.max_eval_steps) = (0.25, 1000);
-            *options.model.as_new().0 = "1/32".into();
-            options.recipe.no_nsp = no_nsp;
+            options.model.as_new().model = "1/32".into();
+            if no_nsp {
+                options.recipe.sentence_objective = SentenceObjective::None;
+            }
             (options.recipe.max_predictions_per_seq, options.recipe.training.max_seq_length) =
                 (5, 32);
             options.recipe.training.train_batch_size = 16;
@@ -317,9 +340,9 @@ mod tests {
             };
             let held_out = all_of(&job.held_out, &job.tokenizer);
             let mut trained = BTreeSet::new();
-            let mut batches = job.batches();
-            for _ in 0..20 {
-                job.fill(&mut batches).unwrap();
+            let mut batches = job.batches(0);
+            for step in 0..20 {
+                job.fill(step, &mut batches).unwrap();
                 trained.append(&mut all_of(&batches, &job.tokenizer));
             }
             assert_eq!((held_out.len(), trained.len()), (DOCUMENTS / 4, 3 * DOCUMENTS / 4));
@@ -330,7 +353,7 @@ mod tests {
     #[test]
     fn an_evaluation_has_the_instances_of_its_steps_and_no_more() {
         let mut options = options();
-        *options.model.as_new().0 = "1/32".into();
+        options.model.as_new().model = "1/32".into();
         options.eval_fraction = 0.5;
         options.recipe.max_predictions_per_seq = 5;
         let training = &mut options.recipe.training;

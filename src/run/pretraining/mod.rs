@@ -5,6 +5,7 @@
 //! - [`PretrainingJob`]: what [`begin`](super::begin) and [`resume`](super::resume) work on.
 
 mod builder;
+mod curriculum;
 mod job;
 mod model;
 mod options;
@@ -15,6 +16,6 @@ mod text;
 pub use builder::{Pretraining, pretrain};
 pub use job::PretrainingJob;
 pub use options::{
-    InMemoryText, InstanceSource, ModelSource, PretrainingOptions, VocabularySource,
+    InMemoryText, InstanceSource, ModelSource, NewModel, PretrainingOptions, VocabularySource,
 };
-pub use recipe::{PretrainingRecipe, check_shares};
+pub use recipe::{PretrainingRecipe, check_random_next, check_shares};

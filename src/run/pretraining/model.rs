@@ -1,6 +1,6 @@
 //! The model with its first weights, its vocabulary and its tokenizer.
 
-use super::options::{ModelSource, PretrainingOptions, VocabularySource};
+use super::options::{ModelSource, NewModel, PretrainingOptions, VocabularySource};
 use crate::data::{Corpus, count_words};
 use crate::model::{Bert, Config, Head, layout};
 use crate::run::error::RunError;
@@ -54,10 +54,12 @@ pub(super) fn model(
             }
             Ok((bert, tokenizer))
         }
-        ModelSource::New { model, vocabulary, cased } => {
+        ModelSource::New(new) => {
+            let NewModel { model, vocabulary, cased, initialization } = new;
             // The settings are checked before the text is read: the size of the vocabulary comes last.
             let config = adjust(Config::named_or_file(model, 1 << 20)?);
             config.validate("the settings")?;
+            initialization.check(&config, &format!("`{model}`"))?;
             options.recipe.validate(&config)?;
             let tokenizer_options =
                 TokenizerOptions { do_lower_case: !cased, ..TokenizerOptions::default() };
@@ -82,7 +84,7 @@ pub(super) fn model(
             config.validate(&format!("`{model}` with this vocabulary"))?;
             // Parameters, gradients and both moments.
             memory::check(layout(&config, Head::Pretraining).len().saturating_mul(4))?;
-            Ok((Bert::new(config, seed), tokenizer))
+            Ok((Bert::with_initialization(config, *initialization, seed)?, tokenizer))
         }
     }
 }

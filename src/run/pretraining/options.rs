@@ -2,10 +2,11 @@
 
 use super::recipe::PretrainingRecipe;
 use crate::data::InvalidUtf8;
+use crate::model::Initialization;
 use crate::run::run_json::{as_written, leaves};
 use crate::run::run_options::RunOptions;
 use crate::system::digest::Digest;
-use crate::train::{Recipe, SettingError, check_number};
+use crate::train::{Recipe, SettingError, check_number, check_setting};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -75,39 +76,59 @@ impl Default for VocabularySource {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ModelSource {
-    /// A size by name, or the path of a `config.json`. First weights are drawn from the seed.
-    New {
-        /// `tiny`, `mini`, `small`, `medium`, `base`, or a path.
-        model: String,
-        /// The vocabulary.
-        vocabulary: VocabularySource,
-        /// Whether case and accents are kept.
-        cased: bool,
-    },
+    /// A model whose first weights are drawn from the seed.
+    New(NewModel),
     /// A Hugging Face directory: configuration, vocabulary and weights.
     Init(PathBuf),
 }
 
-impl Default for ModelSource {
-    /// A new `tiny` with a learned vocabulary.
+/// A model that begins from nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct NewModel {
+    /// A size by name (`tiny`, `mini`, `small`, `medium`, `base`), or the path of a `config.json`.
+    pub model: String,
+    /// The vocabulary.
+    pub vocabulary: VocabularySource,
+    /// Whether case and accents are kept.
+    pub cased: bool,
+    /// The first weights.
+    #[serde(default)]
+    pub initialization: Initialization,
+}
+
+impl Default for NewModel {
+    /// A `tiny` with a learned vocabulary.
     fn default() -> Self {
-        Self::New { model: "tiny".into(), vocabulary: VocabularySource::default(), cased: false }
+        Self {
+            model: "tiny".into(),
+            vocabulary: VocabularySource::default(),
+            cased: false,
+            initialization: Initialization::default(),
+        }
+    }
+}
+
+impl Default for ModelSource {
+    fn default() -> Self {
+        Self::New(NewModel::default())
     }
 }
 
 impl ModelSource {
-    /// The parts of a new model: size, vocabulary, cased. Replaces [`ModelSource::Init`] by the default.
-    pub fn as_new(&mut self) -> (&mut String, &mut VocabularySource, &mut bool) {
+    /// The settings of a new model. Replaces [`ModelSource::Init`] by the default.
+    pub fn as_new(&mut self) -> &mut NewModel {
         if let Self::Init(_) = self {
             *self = Self::default();
         }
-        let Self::New { model, vocabulary, cased } = self else { unreachable!("replaced above") };
-        (model, vocabulary, cased)
+        let Self::New(new) = self else { unreachable!("replaced above") };
+        new
     }
 
     /// The limits of a vocabulary to learn: entries, characters. Replaces any other source.
     pub fn as_learned(&mut self) -> (&mut usize, &mut usize) {
-        let (_, vocabulary, _) = self.as_new();
+        let vocabulary = &mut self.as_new().vocabulary;
         if let VocabularySource::File(_) = vocabulary {
             *vocabulary = VocabularySource::default();
         }
@@ -234,6 +255,10 @@ impl RunOptions for PretrainingOptions {
         &self.recipe.training
     }
 
+    fn recipe_at(&self, step: u64) -> Recipe {
+        self.recipe.at(step).training
+    }
+
     fn log_every(&self) -> u64 {
         self.log_every.max(1)
     }
@@ -255,7 +280,16 @@ impl RunOptions for PretrainingOptions {
         let needed = "it must be at least 0 and below 1";
         let fits = |share: f64| (0.0..1.0).contains(&share);
         // The rates of dropout are checked with the model's configuration.
-        check_number("eval_fraction", self.eval_fraction, fits, needed)
+        check_number("eval_fraction", self.eval_fraction, fits, needed)?;
+        let made = matches!(self.input, InstanceSource::Instances { .. });
+        let needed = "the instances of a file are made already";
+        if let Some(share) = self.recipe.masked_lm_prob_start {
+            check_setting(!made, "masked_lm_prob_start", share, needed)?;
+        }
+        if let Some(length) = self.recipe.short_phase_seq_length {
+            check_setting(!made, "short_phase_seq_length", length, needed)?;
+        }
+        Ok(())
     }
 
     fn in_memory(self) -> Self {
@@ -277,6 +311,8 @@ impl RunOptions for PretrainingOptions {
                 "Init" => "init",
                 "File" => "vocab",
                 "bias_correction" => "adam_bias_correction",
+                "beta_2" => "adam_beta2",
+                "matrix_optimizer" => "optimizer",
                 name => name,
             };
             // The setting is the opposite of what is stored.

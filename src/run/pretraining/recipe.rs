@@ -1,6 +1,6 @@
 //! Every setting of pretraining that changes the weights.
 
-use crate::data::{MaskSettings, PairSettings};
+use crate::data::{MaskSettings, MaskUnit, PairSettings, RandomNext, SentenceObjective};
 use crate::model::{BatchShape, Config};
 use crate::train::recipe::MICRO_BATCH_TOKENS;
 use crate::train::{Recipe, SettingError, check_number, check_setting};
@@ -18,12 +18,24 @@ pub struct PretrainingRecipe {
     pub max_predictions_per_seq: usize,
     /// Share of positions that are masked.
     pub masked_lm_prob: f64,
+    /// Share of positions that are masked in the first step; it changes linearly, and reaches `masked_lm_prob`
+    /// with the last step. `None` for `masked_lm_prob` in every step.
+    pub masked_lm_prob_start: Option<f64>,
     /// Share of instances whose target length is drawn at random.
     pub short_seq_prob: f64,
-    /// Whether the pieces of a word are masked together.
-    pub whole_word_mask: bool,
-    /// Whether next-sentence prediction is left out: one segment, no pairs.
-    pub no_nsp: bool,
+    /// What is masked at once.
+    pub masking: MaskUnit,
+    /// What is learned about pairs of segments.
+    pub sentence_objective: SentenceObjective,
+    /// Which document a random next sentence comes from.
+    pub random_next: RandomNext,
+    /// Tokens of a sequence in the first steps, the short phase; `None` for no such phase.
+    pub short_phase_seq_length: Option<usize>,
+    /// Share of the steps that are the short phase, when there is one.
+    pub short_phase_fraction: f64,
+    /// Sequences of a step of the short phase, in place of `train_batch_size`; `None` for as many as have the
+    /// tokens of any other step.
+    pub short_phase_batch_size: Option<usize>,
 }
 
 impl Default for PretrainingRecipe {
@@ -32,9 +44,14 @@ impl Default for PretrainingRecipe {
             training: Recipe::default(),
             max_predictions_per_seq: 20,
             masked_lm_prob: 0.15,
+            masked_lm_prob_start: None,
             short_seq_prob: 0.1,
-            whole_word_mask: false,
-            no_nsp: false,
+            masking: MaskUnit::default(),
+            sentence_objective: SentenceObjective::default(),
+            random_next: RandomNext::default(),
+            short_phase_seq_length: None,
+            short_phase_fraction: 0.9,
+            short_phase_batch_size: None,
         }
     }
 }
@@ -64,7 +81,8 @@ impl PretrainingRecipe {
         PairSettings {
             max_seq_length: self.training.max_seq_length,
             short_seq_prob: self.short_seq_prob,
-            no_nsp: self.no_nsp,
+            sentence_objective: self.sentence_objective,
+            random_next: self.random_next,
         }
     }
 
@@ -73,7 +91,7 @@ impl PretrainingRecipe {
         MaskSettings {
             masked_lm_prob: self.masked_lm_prob,
             max_predictions_per_seq: self.max_predictions_per_seq,
-            whole_word_mask: self.whole_word_mask,
+            masking: self.masking,
         }
     }
 
@@ -83,7 +101,8 @@ impl PretrainingRecipe {
     /// [`SettingError`], naming the setting and its value.
     pub fn validate(&self, config: &Config) -> Result<(), SettingError> {
         self.validate_values()?;
-        self.training.validate(config)
+        self.training.validate(config)?;
+        self.validate_short_phase()
     }
 
     /// Checks what can be checked without the model's configuration: the range of every setting.
@@ -96,7 +115,48 @@ impl PretrainingRecipe {
         let needed = "it must be from 1 to 'max_seq_length'";
         let fits = (1..=seq).contains(&predictions);
         check_setting(fits, "max_predictions_per_seq", predictions, needed)?;
-        check_shares(self.masked_lm_prob, self.short_seq_prob)
+        check_shares(self.masked_lm_prob, self.short_seq_prob)?;
+        check_random_next(&self.pairs())?;
+        self.validate_curricula()
+    }
+
+    /// Checks the settings of what changes in the course of a run.
+    fn validate_curricula(&self) -> Result<(), SettingError> {
+        let share = |share: f64| (0.0..=1.0).contains(&share);
+        if let Some(start) = self.masked_lm_prob_start {
+            check_number("masked_lm_prob_start", start, share, "it must be from 0 to 1")?;
+            let needed = "with 'masked_lm_prob_start' it must be above 0";
+            check_number("masked_lm_prob", self.masked_lm_prob, |prob| prob > 0.0, needed)?;
+        }
+        let fraction = self.short_phase_fraction;
+        check_number("short_phase_fraction", fraction, share, "it must be from 0 to 1")?;
+        if let Some(length) = self.short_phase_seq_length {
+            let fits = (5..=self.training.max_seq_length).contains(&length);
+            let needed = "it must be from 5 to 'max_seq_length'";
+            check_setting(fits, "short_phase_seq_length", length, needed)?;
+        }
+        if let Some(size) = self.short_phase_batch_size {
+            let setting = "short_phase_batch_size";
+            let needed = "it needs 'short_phase_seq_length'";
+            check_setting(self.short_phase_seq_length.is_some(), setting, size, needed)?;
+            let fits = (1..=1 << 20).contains(&size);
+            check_setting(fits, setting, size, "it must be from 1 to 1048576")?;
+        }
+        Ok(())
+    }
+
+    /// Checks that a step of the short phase can be counted.
+    fn validate_short_phase(&self) -> Result<(), SettingError> {
+        let (Some(length), Some(size)) = (self.short_phase_seq_length, self.short_phase_batch_size)
+        else {
+            return Ok(());
+        };
+        let steps = self.training.gradient_accumulation_steps;
+        let most = (1 << 31) / length / steps;
+        let needed = format!(
+            "with {steps} 'gradient_accumulation_steps' and sequences of {length} tokens it must be at most {most}"
+        );
+        check_setting(size <= most, "short_phase_batch_size", size, needed)
     }
 }
 
@@ -113,6 +173,18 @@ pub fn check_shares(masked_lm_prob: f64, short_seq_prob: f64) -> Result<(), Sett
     Ok(())
 }
 
+/// Checks that there are random sentences where `random_next` says which.
+///
+/// # Errors
+/// [`SettingError`], naming the setting and its value.
+pub fn check_random_next(pairs: &PairSettings) -> Result<(), SettingError> {
+    let fits = pairs.random_next == RandomNext::Any
+        || pairs.sentence_objective == SentenceObjective::NextSentence;
+    let value = serde_json::to_value(pairs.random_next).expect("a name");
+    let needed = "only next-sentence prediction has random sentences; leave it out";
+    check_setting(fits, "random_next", value.as_str().unwrap_or_default(), needed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,12 +195,29 @@ mod tests {
         let good = PretrainingRecipe::default();
         good.validate(&config).unwrap();
         type Change = fn(&mut PretrainingRecipe);
-        let bad: [(&str, Change); 5] = [
+        let bad: [(&str, Change); 13] = [
             ("'max_seq_length' is 4", |r| r.training.max_seq_length = 4),
             ("'max_predictions_per_seq' is 0", |r| r.max_predictions_per_seq = 0),
             ("'masked_lm_prob' is 1.5", |r| r.masked_lm_prob = 1.5),
             ("'short_seq_prob' is NaN", |r| r.short_seq_prob = f64::NAN),
+            ("'random_next' is nearby", |r| {
+                r.random_next = RandomNext::Nearby;
+                r.sentence_objective = SentenceObjective::SentenceOrder;
+            }),
             ("'train_batch_size' is 0", |r| r.training.train_batch_size = 0),
+            ("'masked_lm_prob_start' is 1.5", |r| r.masked_lm_prob_start = Some(1.5)),
+            ("'masked_lm_prob' is 0", |r| {
+                (r.masked_lm_prob, r.masked_lm_prob_start) = (0.0, Some(0.3));
+            }),
+            ("'short_phase_seq_length' is 4", |r| r.short_phase_seq_length = Some(4)),
+            ("'short_phase_seq_length' is 129", |r| r.short_phase_seq_length = Some(129)),
+            ("'short_phase_fraction' is 1.5", |r| r.short_phase_fraction = 1.5),
+            ("'short_phase_batch_size' is 8", |r| r.short_phase_batch_size = Some(8)),
+            ("'short_phase_batch_size' is 1048576", |r| {
+                r.short_phase_seq_length = Some(64);
+                r.short_phase_batch_size = Some(1 << 20);
+                r.training.gradient_accumulation_steps = 1 << 10;
+            }),
         ];
         for (message, change) in bad {
             let mut recipe = good.clone();

@@ -5,37 +5,48 @@
 use super::number_map::NumberMap;
 use crate::tokenizer::merge_word::Pair;
 
-/// Replaces a symbol that was merged into the one before it.
-const GONE: u32 = u32::MAX;
+/// Set in a cell that holds no symbol, because the symbol in it was merged into one before it. The other
+/// bits are the number of cells of that symbol; they are right in its second and in its last cell.
+const GONE: u32 = 1 << 31;
 
-/// The neighbour before the first and after the last symbol.
-const NO_PLACE: u32 = u32::MAX;
-
-/// The symbols of a word, linked to their neighbours, and the positions of every pair.
+/// The symbols of a word, each in the first of its cells, and the positions of every pair. It takes four
+/// bytes for each character and four for each pair, because a word may be as long as the text.
 #[derive(Debug)]
 pub(in crate::tokenizer) struct LongWord {
-    symbols: Vec<u32>,
-    before: Vec<u32>,
-    after: Vec<u32>,
+    cells: Vec<u32>,
     /// The positions of each pair, and some former ones.
     places: NumberMap<Pair, Vec<u32>>,
 }
 
 impl LongWord {
-    /// The word of these symbols.
+    /// The word of these symbols, which are below 2³¹.
     ///
     /// # Panics
-    /// When there are 2³² symbols or more.
+    /// When there are 2³¹ symbols or more.
     pub(in crate::tokenizer) fn new(symbols: Vec<u32>) -> Self {
-        let length = u32::try_from(symbols.len()).expect("a line is shorter than 4 GB");
+        assert!(symbols.len() < GONE as usize, "a word is shorter than 2 GB");
         let mut places: NumberMap<Pair, Vec<u32>> = NumberMap::default();
         for (place, window) in (0..).zip(symbols.windows(2)) {
             places.entry((window[0], window[1])).or_default().push(place);
         }
-        let before = (0..length).map(|place| place.checked_sub(1).unwrap_or(NO_PLACE)).collect();
-        let end = |place| if place == length { NO_PLACE } else { place };
-        let after = (1..=length).map(end).collect();
-        Self { symbols, before, after, places }
+        Self { cells: symbols, places }
+    }
+
+    /// The number of cells of the symbol at `place`.
+    fn extent(&self, place: usize) -> usize {
+        match self.cells.get(place + 1) {
+            Some(cell) if cell & GONE != 0 => (cell & !GONE) as usize,
+            _ => 1,
+        }
+    }
+
+    /// The position of the symbol before the one at `place`.
+    fn before(&self, place: usize) -> Option<usize> {
+        let last = place.checked_sub(1)?;
+        Some(match self.cells[last] {
+            cell if cell & GONE != 0 => place - (cell & !GONE) as usize,
+            _ => last,
+        })
     }
 
     /// Replaces `pair` by `replacement`, from left to right. Calls `changed(pair, is_new)` for each pair
@@ -46,36 +57,38 @@ impl LongWord {
         replacement: u32,
         mut changed: impl FnMut(Pair, bool),
     ) {
-        let Self { symbols, before, after, places } = self;
-        let mut found = places.remove(&pair).unwrap_or_default();
+        let mut found = self.places.remove(&pair).unwrap_or_default();
         found.sort_unstable();
         for place in found {
             let first = place as usize;
-            let second = after[first] as usize;
-            if symbols[first] != pair.0 || symbols.get(second) != Some(&pair.1) {
+            let second = first + self.extent(first);
+            if self.cells[first] != pair.0 || self.cells.get(second) != Some(&pair.1) {
                 continue;
             }
-            let (left, right) = (before[first], after[second]);
-            if let Some(&symbol) = symbols.get(left as usize) {
+            let end = second + self.extent(second);
+            if let Some(left) = self.before(first) {
+                let symbol = self.cells[left];
                 changed((symbol, pair.0), false);
                 changed((symbol, replacement), true);
-                places.entry((symbol, replacement)).or_default().push(left);
+                self.places.entry((symbol, replacement)).or_default().push(left as u32);
             }
-            if let Some(&symbol) = symbols.get(right as usize) {
+            if let Some(&symbol) = self.cells.get(end) {
                 changed((pair.1, symbol), false);
                 changed((replacement, symbol), true);
-                places.entry((replacement, symbol)).or_default().push(place);
-                before[right as usize] = place;
+                self.places.entry((replacement, symbol)).or_default().push(place);
             }
-            after[first] = right;
-            (symbols[first], symbols[second]) = (replacement, GONE);
+            let gone = GONE | (end - first) as u32;
+            self.cells[first] = replacement;
+            for cell in [first + 1, second, end - 1] {
+                self.cells[cell] = gone;
+            }
         }
     }
 
     /// The current symbols of the word.
     #[cfg(test)]
     pub(in crate::tokenizer) fn symbols(&self) -> Vec<u32> {
-        self.symbols.iter().copied().filter(|&symbol| symbol != GONE).collect()
+        self.cells.iter().copied().filter(|cell| cell & GONE == 0).collect()
     }
 }
 
@@ -84,6 +97,18 @@ mod tests {
     use super::*;
     use crate::tokenizer::merge_word::merge_word;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_word_of_a_million_letters_takes_a_few_bytes_a_letter() {
+        const LETTERS: usize = 1 << 20;
+        let mut word = LongWord::new(vec![0; LETTERS]);
+        for symbol in 0..5 {
+            let places = word.places.values().map(Vec::capacity).sum::<usize>();
+            assert!(word.cells.capacity() + places < 3 * LETTERS, "merge {symbol}: {places}");
+            word.merge((symbol, symbol), symbol + 1, |_, _| {});
+        }
+        assert_eq!(word.symbols(), vec![5; LETTERS >> 5]);
+    }
 
     proptest! {
         #[test]

@@ -5,7 +5,7 @@
 //! bits.
 
 use crate::tokenizer::vocabulary::Vocabulary;
-use crate::tokenizer::wordpiece::CONTINUATION_PREFIX;
+use crate::tokenizer::wordpiece::{CONTINUATION_PREFIX, may_match};
 
 /// The number of bits of a node's number. It limits the vocabulary to 2²⁸ bytes of tokens.
 const NODE_BITS: u32 = 28;
@@ -30,9 +30,12 @@ pub(super) struct PieceTrie {
 }
 
 impl PieceTrie {
-    /// The trie of `vocabulary`; `None` if the vocabulary is too large.
+    /// The trie of `vocabulary`, without the tokens that are longer than any word; `None` if it would be too
+    /// large.
     pub(super) fn new(vocabulary: &Vocabulary, max_characters_per_word: usize) -> Option<Self> {
-        let bytes: usize = vocabulary.iter().map(|(_, token)| token.len()).sum();
+        let tokens =
+            || vocabulary.iter().filter(|(_, token)| may_match(token, max_characters_per_word));
+        let bytes: usize = tokens().map(|(_, token)| token.len()).sum();
         if bytes + 1 >= 1 << NODE_BITS {
             return None;
         }
@@ -44,7 +47,7 @@ impl PieceTrie {
             unk_id: vocabulary.unk_id(),
             max_characters_per_word,
         };
-        for (id, token) in vocabulary.iter() {
+        for (id, token) in tokens() {
             let node = token.bytes().fold(0, |node, byte| trie.child_or_new(node, byte));
             trie.ids[node as usize] = id;
         }
@@ -138,6 +141,17 @@ mod tests {
     use crate::tokenizer::special_tokens::SPECIAL_TOKENS;
     use crate::tokenizer::wordpiece::WordPiece;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_token_that_is_longer_than_any_word_takes_no_memory() {
+        let own = ["a".repeat(1 << 20), format!("##{}", "a".repeat(101)), "b".repeat(100)];
+        let tokens = SPECIAL_TOKENS.map(String::from).into_iter().chain(own).collect();
+        let trie = PieceTrie::new(&Vocabulary::from_tokens(tokens).unwrap(), 100).unwrap();
+        assert!(trie.ids.len() < 150, "{}", trie.ids.len());
+        let mut ids = Vec::new();
+        trie.encode_word(&"b".repeat(100), &mut ids);
+        assert_eq!(ids, [7]);
+    }
 
     proptest! {
         #[test]

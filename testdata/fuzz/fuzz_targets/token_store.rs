@@ -50,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
         let [epoch, document, before, offset] = [0, 1, 2, 3].map(number);
         // Larger ones are refused with the checkpoint that holds them.
         if [epoch, document, before, offset].iter().all(|&number| number < 1 << 48) {
-            sampler.seek(SamplerPosition { epoch, document, before, offset });
+            sampler.seek(SamplerPosition { epoch, document, before, offset, ..sampler.position() });
         }
         for _ in 0..20 {
             assert!(sampler.next_instance().input_ids.len() <= 12);
