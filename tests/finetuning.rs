@@ -208,6 +208,11 @@ fn embeddings() {
         .ok();
     let answer: Value = serde_json::from_str(&said.stdout).unwrap();
     assert!(answer["evaluation"]["spearman"].is_f64(), "{answer}");
+    let measured = place.cloze("eval --model paired --input pairs.jsonl --json").json();
+    assert_eq!(keys(&measured), ["spearman", "pearson", "examples"]);
+    let [measured, recorded] =
+        [&measured["spearman"], &answer["evaluation"]["spearman"]].map(|s| s.as_f64().unwrap());
+    assert!((measured - recorded).abs() < 1e-9);
 }
 
 /// Stops a run before step `at`.
@@ -313,7 +318,7 @@ fn the_built_in_examples_teach_every_task() {
     let place = Place::with_run();
     for task in ["classify", "regress", "tag", "answer", "embed"] {
         // Too short to learn much: what is learned in a minute is a matter of tests/learning.rs.
-        let options = "--learning-rate 1e-3 --num-train-epochs 1 --train-batch-size 512 --max-query-length 16";
+        let options = "--learning-rate 1e-3 --num-train-epochs 1 --train-batch-size 512 --max-query-length 16 --doc-stride 16";
         let said =
             place.cloze(&format!("finetune {task} --model run --output-dir {task} {options}")).ok();
         assert!(said.stderr.contains(&format!("The model is in `{task}`")), "{}", said.stderr);

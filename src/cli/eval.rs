@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use cloze::data::{Corpus, SentenceObjective};
 use cloze::report::{Terminal, print_line};
-use cloze::tasks::{EvalSettings, Model, TaskError, evaluate};
+use cloze::tasks::{EvalSettings, Model, TaskError, evaluate, sentence_pooling};
 use cloze::train::Evaluation;
 use cloze::train::pretraining::{MASKED_LM, NEXT_SENTENCE, SENTENCE_ORDER};
 use serde_json::{Map, Value};
@@ -53,6 +53,11 @@ pub fn run(args: Args) -> cloze::Result<()> {
     super::warn_without_fma();
     let answer = args.threads.run(|| {
         let model = super::open_model(&args.model)?;
+        if let Some(pooling) = sentence_pooling(&args.model) {
+            let columns = args.columns.columns();
+            let evaluation = model.measure_embeddings(examples(&args), &columns, pooling)?;
+            return print_metrics(&args, &evaluation).map(|()| None);
+        }
         match model.finetuned_task() {
             Ok(_) => finetuned(&args, &model).map(|()| None),
             Err(TaskError::NotFinetuned { .. }) => measure(&args, &model).map(Some),
@@ -80,17 +85,27 @@ pub fn run(args: Args) -> cloze::Result<()> {
 
 /// The metrics of a fine-tuned model.
 fn finetuned(args: &Args, model: &Model<'_>) -> cloze::Result<()> {
+    print_metrics(args, &model.measure(examples(args), &args.columns.columns())?)
+}
+
+/// The file of examples.
+fn examples(args: &Args) -> &Path {
     let [file] = args.input.as_slice() else {
         let message = "a fine-tuned model is evaluated on one file of examples\n";
         super::Cli::command().error(ErrorKind::TooManyValues, message).exit();
     };
-    let evaluation = model.measure(Path::new(file), &args.columns.columns())?;
+    Path::new(file)
+}
+
+fn print_metrics(args: &Args, evaluation: &Evaluation) -> cloze::Result<()> {
     print(|out| {
         let mut fields: Map<String, Value> = Map::new();
         let metrics = evaluation.metrics.iter();
         fields.extend(metrics.map(|(name, value)| (name.to_string(), (*value).into())));
         fields.insert("examples".into(), evaluation.instances.into());
-        fields.insert("loss".into(), evaluation.loss().into());
+        if !evaluation.terms.is_empty() {
+            fields.insert("loss".into(), evaluation.loss().into());
+        }
         if args.json {
             return writeln!(out, "{}", Value::Object(fields));
         }

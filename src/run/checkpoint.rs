@@ -12,6 +12,7 @@
 //!
 //! Nothing is used before the digest at the end is found to be right.
 
+use super::best::BestOfTrial;
 use super::metrics::Interval;
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::{self, FileError};
@@ -53,27 +54,6 @@ pub struct Progress {
     /// The best evaluation of each trial so far, in a run that keeps its best weights.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub best: Vec<BestOfTrial>,
-}
-
-/// The best evaluation of one trial of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct BestOfTrial {
-    /// The learning rate of the trial.
-    pub learning_rate: f64,
-    /// The step of the run after which the model was best.
-    pub step: u64,
-    /// How good it was: [`Job::score`](super::Job::score).
-    pub score: f64,
-    /// What was measured.
-    pub evaluation: Evaluation,
-}
-
-impl BestOfTrial {
-    /// The best of several trials, the first of equals.
-    pub fn of(trials: &[Self]) -> Option<&Self> {
-        trials.iter().reduce(|best, trial| if trial.score > best.score { trial } else { best })
-    }
 }
 
 /// What comes before the numbers.

@@ -10,6 +10,7 @@
 //! - [`damage`]: whether the files of a finished run are as it wrote them.
 //! - [`Observer`]: who is told what happens.
 
+mod best;
 pub mod checkpoint;
 pub mod checkpoint_directory;
 mod clock;
@@ -20,6 +21,7 @@ mod job;
 pub mod metrics;
 pub mod newest_weights;
 mod observer;
+mod on_pool;
 pub mod pretraining;
 pub mod run_directory;
 pub mod run_json;
@@ -27,7 +29,7 @@ mod run_options;
 mod training_run;
 pub mod verify;
 
-pub use checkpoint::BestOfTrial;
+pub use best::BestOfTrial;
 pub use error::{RunError, VerifyError};
 pub use finetuning::{Finetuning, FinetuningJob, FinetuningOptions, FinetuningTask};
 pub use job::{Interrupted, Job};

@@ -1,6 +1,7 @@
 //! A run from its first step to its last: step, log, evaluate, save; and resuming one that stopped.
 
-use super::checkpoint::{BestOfTrial, Checkpoint, CheckpointError, CheckpointHeader, Progress};
+use super::best::BestOfTrial;
+use super::checkpoint::{Checkpoint, CheckpointError, CheckpointHeader, Progress};
 use super::checkpoint_directory::CheckpointDirectory;
 use super::clock::Clock;
 use super::damage;
@@ -397,8 +398,12 @@ impl<'o, J: Job> Run<'o, J> {
             let tokenizer = self.job.tokenizer();
             observer.observe(Event::Evaluated { metrics: &line, bert, tokenizer });
             self.lines.push(MetricsLine::Evaluation(line));
-            if self.job.score(&evaluation).is_some() && !self.is_best(&evaluation) {
-                return Ok(duration);
+            if let Some(score) = self.job.score(&evaluation) {
+                let best = &mut self.progress.best;
+                if !BestOfTrial::note(best, self.options.recipe(), step, score, &evaluation) {
+                    return Ok(duration);
+                }
+                self.best = Some(self.trainer.model().parameters.clone());
             }
             self.progress.evaluation = Some(evaluation);
         }
@@ -407,31 +412,6 @@ impl<'o, J: Job> Run<'o, J> {
             weights::save(files.directory.path(), &bert.layout, &bert.parameters)?;
         }
         Ok(duration)
-    }
-
-    /// Notes an evaluation of a job that says what is good. Returns whether it is the best so far; then the parameters
-    /// are kept.
-    fn is_best(&mut self, evaluation: &Evaluation) -> bool {
-        // No number is as bad as any.
-        let score = self.job.score(evaluation).filter(|score| score.is_finite());
-        let score = score.unwrap_or(f64::MIN);
-        let step = self.trainer.steps();
-        let recipe = self.options.recipe();
-        let (trial, _) = recipe.trial(step.saturating_sub(1));
-        let learning_rate =
-            recipe.trials.get(trial).copied().unwrap_or(recipe.schedule.learning_rate);
-        let best = &mut self.progress.best;
-        let is_best = BestOfTrial::of(best).is_none_or(|best| score > best.score);
-        let now = BestOfTrial { learning_rate, step, score, evaluation: evaluation.clone() };
-        match best.get_mut(trial) {
-            Some(known) if score > known.score => *known = now,
-            Some(_) => {}
-            None => best.push(now),
-        }
-        if is_best {
-            self.best = Some(self.trainer.model().parameters.clone());
-        }
-        is_best
     }
 
     /// Saves the run as it is now, metrics first. Does nothing for a run in memory.

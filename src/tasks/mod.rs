@@ -27,6 +27,7 @@ pub use error::TaskError;
 pub use evaluate::{EvalSettings, evaluate};
 pub use fill_mask::{FilledMask, FilledText, Prediction};
 pub use finetuned::FinetunedTask;
+pub use measure::sentence_pooling;
 pub use model::Model;
 pub use next_sentence::NextSentence;
 pub use sequence::Sequence;

@@ -7,8 +7,8 @@ use crate::data::labelled::{Labelled, TaggedExample, TextExample};
 use crate::model::Bert;
 use crate::run::error::RunError;
 use crate::run::observer::Observer;
+use crate::run::on_pool::on_pool;
 use crate::run::training_run::{Finished, begin, resume};
-use crate::system::threads::Pool;
 use crate::tokenizer::Tokenizer;
 use std::path::PathBuf;
 
@@ -205,15 +205,4 @@ impl Finetuning {
 /// Examples that a program holds in memory.
 fn in_memory<E>(examples: Vec<E>) -> Labelled<E> {
     Labelled { path: "the examples in memory".into(), examples, warnings: Vec::new() }
-}
-
-/// Runs `work` on a pool of its own, or on the current one.
-fn on_pool(
-    threads: Option<usize>,
-    work: impl FnOnce() -> Result<Finished, RunError> + Send,
-) -> Result<Finished, RunError> {
-    Ok(match threads {
-        Some(threads) => Pool::new(threads)?.run(work)?,
-        None => work()?,
-    })
 }

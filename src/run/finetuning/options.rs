@@ -201,7 +201,7 @@ impl FinetuningOptions {
 }
 
 /// The learning rates that are tried when none is given. Turc et al. (2019) tried 3e-4, 1e-4, 5e-5 and 3e-5 for small
-/// models; narrow ones profit from more (docs/recipes.md). Google's is 5e-5.
+/// models; narrow ones profit from more. Google's is 5e-5.
 fn default_rates(task: FinetuningTask, hidden_size: usize) -> Vec<f64> {
     match (task, hidden_size) {
         (FinetuningTask::Embed, ..512) => vec![1e-4],
