@@ -174,8 +174,10 @@ fn suggest(mut error: clap::Error) -> clap::Error {
     let asked = std::env::args().nth(1).unwrap_or_default();
     let command = Cli::command();
     let options = command.find_subcommand(asked).into_iter().flat_map(clap::Command::get_arguments);
-    let mut long = options.filter_map(clap::Arg::get_long);
-    if let Some(option) = long.find(|long| format!("-{long}-").contains(&format!("-{name}-"))) {
+    let long = options.filter_map(clap::Arg::get_long);
+    let has_name = long.filter(|long| format!("-{long}-").contains(&format!("-{name}-")));
+    // Of several, the one with the least beside that name.
+    if let Some(option) = has_name.min_by_key(|long| long.len()) {
         error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{option}")));
         // It shows clap's own suggestion.
         error.remove(ContextKind::Usage);
