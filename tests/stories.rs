@@ -5,7 +5,7 @@ mod generate;
 
 use std::collections::{BTreeMap, HashSet};
 
-use cloze::data::stories::STORIES;
+use cloze::data::stories::{CLASSES, NUMBERS as SUMS, QUESTIONS, STORIES, TAGS};
 
 const WOMEN: &[&str] = &["Anna", "Clara", "Ella", "Alice", "Mary", "Lily", "Greta", "Ida"];
 const MEN: &[&str] = &["Otto", "Hugo", "Arthur", "Peter", "Tom", "Simon", "Karl", "Paul"];
@@ -41,6 +41,22 @@ fn the_generator_makes_the_committed_text() {
         "testdata/stories/stories.txt is not what its generator makes: \
          run `cargo run --example generate_stories` and commit the text"
     );
+}
+
+#[test]
+fn the_generator_makes_the_committed_labelled_examples() {
+    for (name, made, committed) in [
+        ("classes.tsv", generate::labelled::classes(), CLASSES),
+        ("numbers.tsv", generate::labelled::numbers(), SUMS),
+        ("tags.conll", generate::labelled::tags(), TAGS),
+        ("questions.json", generate::labelled::questions(), QUESTIONS),
+    ] {
+        assert!(
+            made == committed,
+            "testdata/stories/{name} is not what its generator makes: run `cargo run --example generate_stories` and \
+             commit it"
+        );
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ options! {
     #[arg(long, help_heading = READ, hide_short_help = true, num_args = 1.., value_name = "PATH")]
     eval_input: Vec<String> => |o, inputs| o.eval_input = inputs;
     /// Share of the documents held out when there is no --eval-input; 0 for none
-    #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 0.05, value_name = "SHARE", value_parser = share, conflicts_with_all = ["eval_input", "instances"])]
+    #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 0.05, value_name = "SHARE", value_parser = super::share, conflicts_with_all = ["eval_input", "instances"])]
     eval_fraction: f64 => |o, share| o.eval_fraction = share;
     /// Batches, of --train-batch-size sequences, of one evaluation, at most
     #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 100, value_name = "N")]
@@ -253,13 +253,6 @@ impl Args {
         {
             set(self, options);
         }
-    }
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
-        _ => Err("a share is a number from 0 up to, but not including, 1".into()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::autodiff::GraphError;
 use crate::data::DataError;
+use crate::data::labelled::LabelledError;
 use crate::model::{ConfigError, WeightsError};
 use crate::run::newest_weights::NewestWeightsError;
 use crate::tensor::kernels::SimdError;
@@ -108,6 +109,26 @@ pub enum TaskError {
     /// An instruction set that this machine does not have.
     #[error(transparent)]
     Simd(#[from] SimdError),
+    /// Labelled examples that cannot be used.
+    #[error(transparent)]
+    Labelled(#[from] LabelledError),
+    /// A model that was only pretrained.
+    #[error(
+        "the model was pretrained (class {architecture}) and not fine-tuned: it answers no such question yet; \
+         fine-tune it with `cloze finetune`, or ask it with `cloze fill-mask`"
+    )]
+    NotFinetuned {
+        /// Hugging Face's name of the model's class.
+        architecture: &'static str,
+    },
+    /// A model that was fine-tuned for another task.
+    #[error("the model was fine-tuned to {known}, not to {asked}")]
+    OtherTask {
+        /// The task that it is for.
+        known: String,
+        /// The task that was asked for.
+        asked: String,
+    },
     /// A head that the model does not have.
     #[error(
         "a model of the class {architecture} has no {head}; use a model that was pretrained with one"

@@ -7,8 +7,11 @@
 
 use super::sequence::Sequence;
 use crate::autodiff::{Graph, GraphError, Integers, Mode, Plan, Tensor};
-use crate::model::heads::{masked_lm_logits, next_sentence_logits, pooler};
-use crate::model::{Bert, EncoderInputs, PackedRows, Padding, Sequences, encoder};
+use crate::model::heads::{
+    masked_lm_logits, next_sentence_logits, pooler, question_answering_logits,
+    sequence_classification_logits, token_classification_logits,
+};
+use crate::model::{Bert, EncoderInputs, Head, PackedRows, Padding, Sequences, encoder};
 use crate::system::threads;
 use crate::tensor::dropout::DropoutKey;
 use std::ops::Range;
@@ -44,6 +47,8 @@ pub(super) enum Output {
     MaskedLm,
     /// Logits of "is next" and "is random", `[1, 2]`.
     NextSentence,
+    /// Logits of the head of a fine-tuned model: `[1, num_labels]`, or `[tokens, num_labels]`.
+    Head,
 }
 
 /// Which rows of an output belong to a sequence.
@@ -232,6 +237,7 @@ impl Compiled {
                 let logits = masked_lm_logits(g, &bert.config, last, positions)?;
                 vec![(logits, Rows::Positions)]
             }
+            Output::Head => vec![head_logits(g, bert, last, &encoder_inputs, first_tokens)?],
             Output::NextSentence => {
                 let pooled = pooler(g, last, first_tokens)?;
                 vec![(next_sentence_logits(g, pooled)?, Rows::Sequence)]
@@ -261,6 +267,27 @@ impl Compiled {
         self.plan.integers_mut(self.first_tokens).copy_from_slice(packed.first_tokens());
         packed
     }
+}
+
+/// Pushes the logits of the head of a fine-tuned model.
+fn head_logits(
+    g: &mut Graph<'_>,
+    bert: &Bert,
+    last: Tensor,
+    inputs: &EncoderInputs,
+    first_tokens: Integers,
+) -> Result<(Tensor, Rows), GraphError> {
+    Ok(match bert.head {
+        Head::QuestionAnswering => (question_answering_logits(g, last)?, Rows::Tokens),
+        Head::TokenClassification { .. } => {
+            (token_classification_logits(g, &bert.config, last, inputs.row_ids)?, Rows::Tokens)
+        }
+        _ => {
+            let pooled = pooler(g, last, first_tokens)?;
+            let z = sequence_classification_logits(g, &bert.config, pooled, first_tokens)?;
+            (z, Rows::Sequence)
+        }
+    })
 }
 
 #[cfg(test)]
