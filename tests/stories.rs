@@ -232,3 +232,16 @@ fn most_sentences_name_somebody() {
 fn pairs(words: Vec<String>) -> Vec<(String, String)> {
     words.windows(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
 }
+
+#[test]
+fn the_settings_for_the_stories_are_pinned() {
+    let options = cloze::run::PretrainingOptions::stories();
+    let training = &options.recipe.training;
+    assert_eq!(training.max_seq_length, 48);
+    assert_eq!(options.recipe.max_predictions_per_seq, 10);
+    assert_eq!(training.schedule.num_train_steps, 3600);
+    assert_eq!(training.schedule.num_warmup_steps, 360);
+    assert_eq!(options.eval_every, 360);
+    assert_eq!(training.schedule.learning_rate, 2e-3);
+    assert!(training.optimizer.bias_correction);
+}

@@ -6,20 +6,26 @@
 
 mod bench;
 mod bench_tokenizer;
+mod columns;
+mod embed;
 mod eval;
 mod fill_mask;
 mod finetune;
 mod finetune_options;
+mod generate;
 mod instance_options;
 mod instances;
 mod next_sentence;
+mod notes;
 mod option_names;
 mod output;
 mod predict;
 mod pretrain;
 mod pretrain_options;
 mod run_command;
+mod score;
 mod signals;
+mod text_input;
 mod tokenize;
 mod verify;
 mod vocab;
@@ -83,6 +89,15 @@ enum Command {
     /// Judges whether sentence B really followed sentence A
     #[command(allow_negative_numbers = true)]
     NextSentence(next_sentence::Args),
+    /// sentences ─► vectors, or how similar they are
+    #[command(allow_negative_numbers = true)]
+    Embed(embed::Args),
+    /// How likely a text is, token by token; minimal pairs
+    #[command(allow_negative_numbers = true)]
+    Score(score::Args),
+    /// Writes text, such as it is
+    #[command(allow_negative_numbers = true)]
+    Generate(generate::Args),
     /// How fast training is on this machine
     Bench(bench::Args),
 }
@@ -114,6 +129,9 @@ pub fn main() -> ExitCode {
         }
         Command::Predict(args) => predict::run(args).map(done),
         Command::NextSentence(args) => next_sentence::run(args).map(done),
+        Command::Embed(args) => embed::run(args).map(done),
+        Command::Score(args) => score::run(args).map(done),
+        Command::Generate(args) => generate::run(args).map(done),
         Command::Bench(args) => bench::run(args).map(done),
     };
     match result {

@@ -6,7 +6,7 @@ use super::TextOptions;
 use super::instance_options::InstanceOptions;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use cloze::model::Initialization;
+use cloze::model::{Initialization, OutputBias};
 use cloze::run::PretrainingOptions;
 use cloze::run::pretraining::{InstanceSource, ModelSource, VocabularySource};
 use cloze::train::optimizer::MatrixOptimizer;
@@ -91,8 +91,12 @@ options! {
     /// attention on neighbouring words
     #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "normal", value_name = "normal|mimetic", value_parser = super::choice::<Initialization>)]
     initialization: Initialization => |o, initialization| o.model.as_new().initialization = initialization;
+    /// First bias of the masked-LM decoder: zero, BERT's; unigram, the logarithms of the shares of the word
+    /// pieces in the text
+    #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "zero", value_name = "zero|unigram", value_parser = super::choice::<OutputBias>)]
+    output_bias: OutputBias => |o, bias| o.model.as_new().output_bias = bias;
     /// Start from a Hugging Face BERT directory: its config, vocabulary and weights
-    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization"])]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization", "output_bias"])]
     init: Option<PathBuf> => |o, directory| if let Some(directory) = directory {
         o.model = ModelSource::Init(directory);
     };

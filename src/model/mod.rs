@@ -33,7 +33,7 @@ pub use encoder::{encoder, encoder_at};
 pub use encoder_inputs::{EncoderInputs, PackedRows, Padding, Sequences};
 pub use finetuning::{FinetuningPlan, HeadLoss, Pooling};
 pub use head::Head;
-pub use initialization::Initialization;
+pub use initialization::{Initialization, OutputBias};
 pub use parameters::{decays, layout};
 
 pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};

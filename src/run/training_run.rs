@@ -329,8 +329,10 @@ impl<'o, J: Job> Run<'o, J> {
                 saved = Some(step);
             }
         }
+        let finished = self.finish(files)?;
+        // Only now is everything saved: from here on, a signal ends the process at once.
         observer.observe(Event::Finished);
-        self.finish(files)
+        Ok(finished)
     }
 
     /// Compiles the training step anew, and replaces `batches`, where step `step` has other shapes than the one

@@ -2,7 +2,7 @@
 
 use super::recipe::PretrainingRecipe;
 use crate::data::InvalidUtf8;
-use crate::model::Initialization;
+use crate::model::{Initialization, OutputBias};
 use crate::run::run_json::{as_written, leaves};
 use crate::run::run_options::RunOptions;
 use crate::system::digest::Digest;
@@ -96,6 +96,9 @@ pub struct NewModel {
     /// The first weights.
     #[serde(default)]
     pub initialization: Initialization,
+    /// The first values of the bias of the masked-LM decoder.
+    #[serde(default)]
+    pub output_bias: OutputBias,
 }
 
 impl Default for NewModel {
@@ -106,6 +109,7 @@ impl Default for NewModel {
             vocabulary: VocabularySource::default(),
             cased: false,
             initialization: Initialization::default(),
+            output_bias: OutputBias::default(),
         }
     }
 }
