@@ -7,8 +7,8 @@ use super::instance_options::InstanceOptions;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use cloze::model::Initialization;
-use cloze::run::PretrainingOptions;
-use cloze::run::pretraining::{InstanceSource, ModelSource, VocabularySource};
+use cloze::run::pretraining::{InstanceSource, ModelSource, RecipeName, VocabularySource};
+use cloze::run::{PretrainingOptions, TrainTime};
 use cloze::train::optimizer::MatrixOptimizer;
 use std::path::PathBuf;
 
@@ -17,8 +17,7 @@ type Setter = fn(&Args, &mut PretrainingOptions);
 
 macro_rules! options {
     ($($(#[$attribute:meta])* $name:ident: $type:ty $(=> $set:expr)?;)*) => {
-        /// The options of `cloze pretrain`. Defaults are Google's; without --input and --instances, those of
-        /// the built-in corpus.
+        /// The options of `cloze pretrain`. Defaults are those of `--recipe`.
         #[derive(clap::Args)]
         pub struct Args {
             $($(#[$attribute])* pub(super) $name: $type,)*
@@ -97,6 +96,13 @@ options! {
         o.model = ModelSource::Init(directory);
     };
 
+    /// What the settings are that are not given. google: those of Google's scripts. laptop: what learns most in an hour
+    /// on a CPU (docs/recipes.md). [default: laptop for --input; google with --init or --instances; the built-in
+    /// stories have their own]
+    #[arg(long, help_heading = RECIPE, value_name = "google|laptop", value_parser = recipe)]
+    recipe: Option<RecipeName> => |o, name| if let Some(name) = name {
+        o.recipe.name = name;
+    };
     /// Tokens of a sequence [default: 128; built-in stories: 48]
     #[arg(long, help_heading = RECIPE, default_value_t = 128, hide_default_value = true, value_name = "N")]
     max_seq_length: usize => |o, length| o.recipe.training.max_seq_length = length;
@@ -126,12 +132,16 @@ options! {
     /// A step sees train-batch-size times this many sequences; only the product matters
     #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value_t = 1, value_name = "N")]
     gradient_accumulation_steps: usize => |o, n| o.recipe.training.gradient_accumulation_steps = n;
-    /// Highest learning rate [default: 5e-5; built-in stories: 2e-3]
+    /// Highest learning rate [default: google 5e-5, laptop 2e-3; built-in stories: 2e-3]
     #[arg(long, help_heading = OPTIMIZER, default_value_t = 5e-5, hide_default_value = true, value_name = "RATE")]
     learning_rate: f64 => |o, rate| o.recipe.training.schedule.learning_rate = rate;
-    /// Steps [default: 100000; built-in stories: 3600]
+    /// Steps [default: google 100000, laptop what --train-time gives; built-in stories: 3600]
     #[arg(long, help_heading = RECIPE, default_value_t = 100_000, hide_default_value = true, value_name = "N")]
     num_train_steps: u64 => |o, steps| o.recipe.training.schedule.num_train_steps = steps;
+    /// Train for about this long (1h, 20m, 320s, 1h30m), evaluations included: the steps are worked out once, before
+    /// the first one, from the speed of this machine [default: laptop 1h]
+    #[arg(long, help_heading = RECIPE, value_name = "TIME", conflicts_with = "num_train_steps", value_parser = train_time)]
+    train_time: Option<TrainTime> => |o, time| o.train_time = time;
     /// Steps of warm-up [default: a tenth of the steps]
     #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 10_000, hide_default_value = true, value_name = "N")]
     num_warmup_steps: u64 => |o, steps| o.recipe.training.schedule.num_warmup_steps = steps;
@@ -148,16 +158,19 @@ options! {
     /// Decay of weights; not of biases and LayerNorm
     #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 0.01, value_name = "D")]
     weight_decay: f32 => |o, decay| o.recipe.training.optimizer.weight_decay = decay;
-    /// Correct Adam's moments for their start at zero; BERT's optimizer does not [built-in stories: on]
-    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true)]
-    adam_bias_correction: bool => |o, on| o.recipe.training.optimizer.bias_correction = on;
+    /// Correct Adam's moments for their start at zero; BERT's optimizer does not [default: google false, laptop true;
+    /// built-in stories: true]
+    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "true|false")]
+    adam_bias_correction: Option<bool> => |o, on| if let Some(on) = on {
+        o.recipe.training.optimizer.bias_correction = on;
+    };
     /// Scale gradients down to this norm
     #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 1.0, value_name = "N")]
     max_grad_norm: f32 => |o, norm| o.recipe.training.max_grad_norm = norm;
-    /// Dropout of hidden states [default: the model's, 0.1; built-in stories: 0]
+    /// Dropout of hidden states [default: google the model's, 0.1, laptop 0; built-in stories: 0]
     #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "P")]
     hidden_dropout_prob: Option<f32> => |o, rate| o.hidden_dropout_prob = rate;
-    /// Dropout of attention probabilities [default: the model's, 0.1; built-in stories: 0]
+    /// Dropout of attention probabilities [default: google the model's, 0.1, laptop 0; built-in stories: 0]
     #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "P")]
     attention_probs_dropout_prob: Option<f32> => |o, rate| o.attention_probs_dropout_prob = rate;
 
@@ -168,6 +181,10 @@ options! {
     /// --num-train-steps may be larger, and the same data may lie elsewhere
     #[arg(long, help_heading = SAVING)]
     resume: bool;
+    /// Say how long the run would take, how often it would read the text, how much memory it needs and what counting
+    /// words alone would give; write nothing
+    #[arg(long, help_heading = WATCHING, conflicts_with_all = ["resume", "expect_sha256"])]
+    dry_run: bool;
     /// Steps between checkpoints; 0 for none but at the end, or when stopped
     #[arg(long, help_heading = SAVING, hide_short_help = true, default_value_t = 1000, value_name = "N")]
     save_checkpoints_steps: u64 => |o, steps| o.save_checkpoints_steps = steps;
@@ -231,7 +248,14 @@ impl Args {
     pub(super) fn options(&self, matches: &ArgMatches) -> PretrainingOptions {
         let stories = self.input.is_empty() && self.instances.is_none();
         let mut options =
-            if stories { PretrainingOptions::stories() } else { PretrainingOptions::default() };
+            if stories { PretrainingOptions::on_stories() } else { PretrainingOptions::default() };
+        let given_weights_or_instances = self.init.is_some() || self.instances.is_some();
+        let recipe = self.recipe.unwrap_or(match (stories, given_weights_or_instances) {
+            (_, true) => RecipeName::Google,
+            (true, false) => RecipeName::Stories,
+            (false, false) => RecipeName::Laptop,
+        });
+        recipe.apply(&mut options);
         // First what other settings follow from.
         if typed(matches, "num_train_steps") {
             options.set_num_train_steps(self.num_train_steps);
@@ -240,16 +264,42 @@ impl Args {
             options.set_max_seq_length(self.max_seq_length);
         }
         self.apply(&mut options, matches);
+        if let Some(time) = &mut options.train_time {
+            time.keeps_warmup = typed(matches, "num_warmup_steps");
+            time.keeps_eval_every = typed(matches, "eval_every");
+        }
         options
     }
 
+    /// The settings of a run that is resumed, which began with `recorded`.
+    pub(super) fn resumed(
+        &self,
+        mut recorded: PretrainingOptions,
+        matches: &ArgMatches,
+    ) -> PretrainingOptions {
+        self.apply(&mut recorded, matches);
+        if let Some(time) = &mut recorded.train_time {
+            // What followed from the steps is recorded.
+            (time.keeps_warmup, time.keeps_eval_every) = (true, true);
+        }
+        recorded
+    }
+
     /// Changes `options` where an option was typed. The output directory is always set.
-    pub(super) fn apply(&self, options: &mut PretrainingOptions, matches: &ArgMatches) {
+    fn apply(&self, options: &mut PretrainingOptions, matches: &ArgMatches) {
         for (_, set) in setters().filter(|(name, _)| *name == "output_dir" || typed(matches, name))
         {
             set(self, options);
         }
     }
+}
+
+fn recipe(text: &str) -> Result<RecipeName, &'static str> {
+    text.parse()
+}
+
+fn train_time(text: &str) -> Result<TrainTime, String> {
+    text.parse()
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -272,6 +322,15 @@ mod tests {
     use clap::{Args as _, Command, FromArgMatches};
     use cloze::run::pretraining::PretrainingRecipe;
 
+    const GOOGLE: [&str; 4] = ["--input", "text.txt", "--recipe", "google"];
+
+    /// The settings of the built-in run, with the directory that the command line gives.
+    fn stories() -> PretrainingOptions {
+        let mut options = PretrainingOptions::stories();
+        options.output_dir = Some("run".into());
+        options
+    }
+
     fn command() -> Command {
         Args::augment_args(Command::new("pretrain"))
     }
@@ -282,14 +341,50 @@ mod tests {
     }
 
     #[test]
-    fn without_other_options_settings_are_googles() {
-        let options = options(&["--input", "text.txt"]);
+    fn without_other_options_the_settings_are_those_of_the_recipe() {
+        let recipe = |arguments: &[&str]| options(arguments).recipe.name;
+        assert_eq!(recipe(&["--input", "text.txt"]), RecipeName::Laptop);
+        assert_eq!(recipe(&["--input", "text.txt", "--init", "run"]), RecipeName::Google);
+        assert_eq!(recipe(&["--init", "run"]), RecipeName::Google);
+        assert_eq!(recipe(&["--instances", "i.jsonl"]), RecipeName::Google);
+        assert_eq!(recipe(&[]), RecipeName::Stories);
+        assert_eq!(options(&[]), stories());
+
+        let options = options(&["--input", "text.txt", "--recipe", "google"]);
         assert_eq!(options.recipe, PretrainingRecipe::default());
         // Those of the model's config.json.
         assert_eq!(
             (options.hidden_dropout_prob, options.attention_probs_dropout_prob),
             (None, None)
         );
+    }
+
+    #[test]
+    fn what_is_given_takes_the_place_of_the_recipe() {
+        let laptop = options(&["--input", "text.txt"]);
+        assert_eq!(laptop.train_time, Some(TrainTime::new(3600)));
+        assert_eq!(laptop.recipe.training.schedule.learning_rate, 2e-3);
+        let given = options(&[
+            "--input=text.txt",
+            "--learning-rate=1e-3",
+            "--num-train-steps=50",
+            "--hidden-dropout-prob=0.2",
+            "--adam-bias-correction=false",
+        ]);
+        let training = &given.recipe.training;
+        assert_eq!((training.schedule.learning_rate, given.hidden_dropout_prob), (1e-3, Some(0.2)));
+        assert_eq!((given.train_time, training.schedule.num_train_steps), (None, 50));
+        assert!(
+            !training.optimizer.bias_correction && laptop.recipe.training.optimizer.bias_correction
+        );
+        assert_eq!(given.attention_probs_dropout_prob, Some(0.0), "the recipe's");
+        assert_eq!(given.recipe.name, RecipeName::Laptop);
+        // A budget leaves what was given beside it.
+        let time = |arguments: &[&str]| options(arguments).train_time.unwrap();
+        let both = time(&["--train-time=20m", "--num-warmup-steps=7", "--eval-every=3"]);
+        assert_eq!((both.seconds, both.keeps_warmup, both.keeps_eval_every), (1200, true, true));
+        let google = time(&["--input=t", "--recipe=google", "--train-time=1h"]);
+        assert_eq!(google, TrainTime::new(3600));
     }
 
     /// An option without a setter would be ignored with --resume.
@@ -299,7 +394,7 @@ mod tests {
             let name = argument.get_id().as_str();
             let known = setters().any(|(known, _)| *known == name);
             // These do not change what the run does.
-            let aside = ["resume", "threads", "expect_sha256", "json", "quiet"];
+            let aside = ["resume", "dry_run", "threads", "expect_sha256", "json", "quiet"];
             assert!(known != aside.contains(&name), "{name}");
         }
     }
@@ -307,7 +402,7 @@ mod tests {
     /// The defaults that help shows, or tells in words, are those of the library.
     #[test]
     fn the_defaults_of_the_table_are_those_of_the_library() {
-        let expected = options(&["--input", "text.txt"]);
+        let expected = options(&GOOGLE);
         let command = command();
         for argument in command.get_arguments() {
             let (name, long) = (argument.get_id().as_str(), argument.get_long().unwrap());
@@ -317,7 +412,7 @@ mod tests {
                 continue;
             }
             let given = format!("--{long}={}", default.to_str().unwrap());
-            let now = options(&["--input", "text.txt", &given]);
+            let now = options(&[&GOOGLE[..], &[&given]].concat());
             assert!(now == expected, "{given} is not the default");
         }
     }

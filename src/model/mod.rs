@@ -3,8 +3,9 @@
 //! Read in this order: [`config`](mod@config) (the sizes), [`embeddings`](mod@embeddings),
 //! [`encoder`](mod@encoder), [`heads`] (the model, as functions that push operations),
 //! [`head`](mod@head) and [`bert`](mod@bert) (the model with its parameters),
-//! [`initialization`](mod@initialization) (first weights), [`encoder_inputs`] (how a batch gets in), [`pretraining`] (the losses, compiled for a shape of
-//! batch), [`weights`] (files).
+//! [`initialization`](mod@initialization) (first weights), [`encoder_inputs`] (how a batch gets in), [`pretraining`]
+//! (the losses, compiled for a shape of batch), [`neighbour_attention`] (whether a model looks at its context),
+//! [`weights`] (files).
 
 pub mod bert;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod encoder_inputs;
 pub mod head;
 pub mod heads;
 pub mod initialization;
+pub mod neighbour_attention;
 pub mod parameters;
 pub mod pretraining;
 mod weight_files;
@@ -31,6 +33,7 @@ pub use encoder::encoder;
 pub use encoder_inputs::{EncoderInputs, PackedRows, Padding, Sequences};
 pub use head::Head;
 pub use initialization::Initialization;
+pub use neighbour_attention::{NeighbourAttention, NeighbourAttentionPlan};
 pub use parameters::{decays, layout};
 pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};
 pub use weights::LoadReport;

@@ -83,6 +83,19 @@ pub trait Job: Sized {
         should_stop: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Evaluation>, Interrupted>;
 
+    /// Takes over the number of steps of `options`, once it is known.
+    fn set_steps(&mut self, options: &Self::Options);
+
+    /// Batches of one evaluation; 0 when there is no held-out data.
+    fn evaluation_batches(&self) -> usize;
+
+    /// The part of a pass over the data that a step over `batches` reads.
+    fn passes(&self, batches: &[<Self::Objective as Objective>::Batch]) -> f64;
+
+    /// The loss that the shares of the words in the training data give on the held-out data: what counting alone can
+    /// do. `None` where that means nothing.
+    fn unigram_loss(&self) -> Option<f64>;
+
     /// What was read, for `run.json`; empty when there was no text.
     fn read(&self) -> &[ReadReport];
 

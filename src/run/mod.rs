@@ -3,6 +3,7 @@
 //!
 //! Read in this order:
 //! - [`Job`] and [`RunOptions`]: what a run has to know of what it trains; [`pretraining`] is one job.
+//! - [`prepare`]: a run before its first step; [`TrainTime`], [`Speed`] and [`Forecast`]: how long it takes.
 //! - [`begin`] and [`resume`]: a run from its first step to its last.
 //! - [`run_directory`], [`run_json`], [`metrics`], [`checkpoint`], [`checkpoint_directory`]: its files.
 //! - [`mod@verify`]: the same run again, compared bit by bit.
@@ -14,20 +15,27 @@ pub mod checkpoint_directory;
 mod clock;
 pub mod damage;
 mod error;
+mod forecast;
 mod job;
 pub mod metrics;
 pub mod newest_weights;
 mod observer;
+mod preparation;
 pub mod pretraining;
 pub mod run_directory;
 pub mod run_json;
 mod run_options;
+mod speed;
+mod train_time;
 mod training_run;
 pub mod verify;
 
 pub use error::{RunError, VerifyError};
+pub use forecast::Forecast;
 pub use job::{Interrupted, Job};
 pub use observer::{Event, Observer};
+pub use preparation::{Prepared, prepare};
 pub use pretraining::{Pretraining, PretrainingJob, PretrainingOptions, pretrain};
 pub use run_options::RunOptions;
+pub use train_time::{Speed, TrainTime};
 pub use training_run::{Finished, begin, resume};

@@ -5,16 +5,16 @@ use super::checkpoint_directory::CheckpointDirectory;
 use super::clock::Clock;
 use super::damage;
 use super::error::RunError;
+use super::forecast::Forecast;
 use super::job::Job;
 use super::metrics::{EvaluationMetrics, Interval, MetricsLine, Timing};
 use super::observer::{Event, Observer};
+use super::preparation::{Prepared, prepare, prepare_in};
 use super::run_directory::{MetricsFile, RunDirectory};
 use super::run_json::{Difference, Extension, RunJson, differences};
 use super::run_options::RunOptions;
 use crate::model::{Bert, weights};
 use crate::system::digest::Digest;
-use crate::system::memory;
-use crate::tensor::kernels::Simd;
 use crate::tokenizer::Tokenizer;
 use crate::train::optimizer::Moments;
 use crate::train::trainer::{Diverged, StepReport, Trainer};
@@ -30,6 +30,8 @@ pub struct Finished {
     pub tokenizer: Tokenizer,
     /// The last evaluation, when there was held-out data.
     pub evaluation: Option<Evaluation>,
+    /// The masked-LM loss that counting words alone gives on the held-out data ([`Job::unigram_loss`]).
+    pub unigram_loss: Option<f64>,
     /// The lines that this part of the run added to `metrics.jsonl`.
     pub metrics: Vec<MetricsLine>,
     /// SHA-256 of `model.safetensors`.
@@ -48,19 +50,27 @@ pub fn begin<J: Job>(
     command: &str,
     observer: &mut dyn Observer,
 ) -> Result<Finished, RunError> {
-    options.validate()?;
-    let directory = options.output_dir().map(RunDirectory::new).transpose()?;
-    let run = Run::<J>::prepare(options, command, observer)?;
-    let files = match directory {
-        None => None,
-        Some(mut directory) => {
-            directory.create()?;
-            run.describe(&directory)?;
-            let metrics = directory.metrics()?;
-            Some(RunFiles::new(directory, metrics))
-        }
-    };
-    run.train(files, observer)
+    prepare::<J>(options, observer)?.begin(command, observer)
+}
+
+impl<J: Job> Prepared<J> {
+    /// Trains from the first step to the last. `command` goes into `run.json`: the command that gives this run again.
+    ///
+    /// # Errors
+    /// [`RunError`], naming what is at fault.
+    pub fn begin(self, command: &str, observer: &mut dyn Observer) -> Result<Finished, RunError> {
+        let (run, directory) = Run::new(self, command);
+        let files = match directory {
+            None => None,
+            Some(mut directory) => {
+                directory.create()?;
+                run.describe(&directory)?;
+                let metrics = directory.metrics()?;
+                Some(RunFiles::new(directory, metrics))
+            }
+        };
+        run.train(files, observer)
+    }
 }
 
 /// Resumes the run in the run directory of `options` from its newest whole checkpoint, or from its start
@@ -78,11 +88,26 @@ pub fn resume<J: Job>(
     options: &J::Options,
     observer: &mut dyn Observer,
 ) -> Result<Finished, RunError> {
-    let path = options.output_dir().expect("a run in memory cannot be resumed");
+    let path = &*options.output_dir().expect("a run in memory cannot be resumed").to_path_buf();
     let directory = RunDirectory::existing(path)?;
     let before = RunJson::<J::Options>::read(path)?;
     before.check_fields(path)?;
+    let given = options.train_time().map(|time| time.to_string());
+    if given.is_some() && given != before.train_time {
+        let differ = Difference {
+            setting: "train_time".into(),
+            before: before.train_time.into(),
+            now: given.into(),
+        };
+        return Err(RunError::Settings { path: path.to_path_buf(), differ: vec![differ] });
+    }
     let num_train_steps = before.options.recipe().schedule.num_train_steps;
+    let mut options = options.clone();
+    if given.is_some() {
+        // The steps were worked out when the run began.
+        options.set_steps_of_train_time(num_train_steps, before.options.eval_every());
+    }
+    let options = &options;
     let longer = options.recipe().schedule.num_train_steps > num_train_steps;
     let mut differ = differences(&before.options, options);
     differ.retain(|difference| !(longer && difference.setting == "num_train_steps"));
@@ -97,7 +122,9 @@ pub fn resume<J: Job>(
     if let Some(elsewhere) = before.elsewhere() {
         observer.observe(Event::Note(&elsewhere));
     }
-    let mut run = Run::<J>::prepare(options, &before.command, observer)?;
+    let prepared = prepare_in::<J>(options, Some(directory), observer)?;
+    let (mut run, directory) = Run::new(prepared, &before.command);
+    let directory = directory.expect("given above");
     if run.json.config != before.config {
         return Err(RunError::OtherConfig(path.to_path_buf()));
     }
@@ -109,6 +136,7 @@ pub fn resume<J: Job>(
         run.json.cloze_version.clone_from(&before.cloze_version);
     }
     run.json.extensions.clone_from(&before.extensions);
+    run.json.train_time.clone_from(&before.train_time);
     if differ.is_empty() {
         run.json.directory.clone_from(&before.directory);
     }
@@ -175,45 +203,20 @@ impl RunFiles {
 }
 
 /// A run between its steps.
-struct Run<'o, J: Job> {
-    options: &'o J::Options,
+struct Run<J: Job> {
+    options: J::Options,
     job: J,
     json: RunJson<J::Options>,
     trainer: Trainer<J::Objective>,
     progress: Progress,
     lines: Vec<MetricsLine>,
+    forecast: Forecast,
 }
 
-impl<'o, J: Job> Run<'o, J> {
-    /// Reads and checks everything, and allocates all memory; writes nothing.
-    fn prepare(
-        options: &'o J::Options,
-        command: &str,
-        observer: &mut dyn Observer,
-    ) -> Result<Self, RunError> {
-        Simd::check()?;
-        let (job, bert) = J::prepare(options, observer)?;
-        let last = options.recipe().schedule.num_train_steps.saturating_sub(1);
-        let objective = job.objective(&bert, last)?;
-        let mut trainer = Trainer::new(bert, objective, options.recipe_at(last));
-        let mut bytes = trainer.bytes();
-        if trainer.recipe() != &options.recipe_at(0) {
-            let objective = job.objective(&trainer.bert, 0)?;
-            trainer.change(objective, options.recipe_at(0));
-            bytes = bytes.max(trainer.bytes());
-        }
-        let parameters = trainer.bert.layout.len();
-        // Only the parameters have been written so far: the rest is not resident yet.
-        let elements = ((bytes + job.bytes()) / 4).saturating_sub(parameters);
-        memory::check(elements)?;
-        let megabytes = |bytes: u64| bytes as f64 / 1e6;
-        let before = memory::resident().unwrap_or(4 * parameters as u64);
-        observer.observe(Event::Note(&format!(
-            "{parameters} parameters; {:.0} MB of memory, {:.0} MB of it for the text and everything else \
-             that is loaded by now",
-            megabytes(before + 4 * elements as u64),
-            megabytes(before.saturating_sub(4 * parameters as u64)),
-        )));
+impl<J: Job> Run<J> {
+    /// A run before its first step, with its directory.
+    fn new(prepared: Prepared<J>, command: &str) -> (Self, Option<RunDirectory>) {
+        let Prepared { options, directory, job, trainer, forecast, .. } = prepared;
         let progress = Progress {
             step: 0,
             tokens: 0,
@@ -224,9 +227,11 @@ impl<'o, J: Job> Run<'o, J> {
             metrics_bytes: 0,
             metrics_sha256: None,
         };
-        let mut json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
+        let mut json = RunJson::new(J::NAME, command, &options, &trainer.bert.config);
         json.read = job.read().to_vec();
-        Ok(Self { options, job, json, trainer, progress, lines: Vec::new() })
+        json.train_time.clone_from(&forecast.train_time);
+        json.unigram_loss = forecast.unigram_loss;
+        (Self { options, job, json, trainer, progress, lines: Vec::new(), forecast }, directory)
     }
 
     /// Writes `run.json`, and what Hugging Face reads beside the weights. `run.json` comes first: with it, the
@@ -273,14 +278,16 @@ impl<'o, J: Job> Run<'o, J> {
         mut files: Option<RunFiles>,
         observer: &mut dyn Observer,
     ) -> Result<Finished, RunError> {
-        let options = self.options;
+        let options = self.options.clone();
         let mut batches = self.job.batches(self.trainer.steps());
         let num_train_steps = options.recipe().schedule.num_train_steps;
         let mut clock = Clock::start();
         if let Some((text, word)) = self.job.sample() {
             observer.observe(Event::Sample { text: &text, word: &word });
         }
-        observer.observe(Event::Started { step: self.trainer.steps(), num_train_steps });
+        let step = self.trainer.steps();
+        observer.observe(Event::Forecast { step, forecast: &self.forecast });
+        observer.observe(Event::Started { step, num_train_steps });
         let mut saved = (self.progress.step > 0).then_some(self.progress.step);
         if self.progress.evaluation_due {
             clock.last_log += self.evaluate(files.as_mut(), observer)?;
@@ -382,7 +389,9 @@ impl<'o, J: Job> Run<'o, J> {
             duration = before.elapsed();
             let step = self.trainer.steps();
             let seconds = duration.as_secs_f64();
-            let line = EvaluationMetrics { step, evaluation: evaluation.clone(), seconds };
+            let unigram_loss = self.json.unigram_loss;
+            let line =
+                EvaluationMetrics { step, evaluation: evaluation.clone(), unigram_loss, seconds };
             if let Some(files) = &mut files {
                 files.metrics.append(&line)?;
             }
@@ -447,6 +456,7 @@ impl<'o, J: Job> Run<'o, J> {
             bert,
             tokenizer: self.job.into_tokenizer(),
             evaluation: self.progress.evaluation,
+            unigram_loss: self.forecast.unigram_loss,
             metrics: self.lines,
             model_sha256,
         })

@@ -16,7 +16,7 @@ mod softmax;
 
 pub use encode::Encoding;
 pub use error::TaskError;
-pub use evaluate::{EvalSettings, evaluate};
+pub use evaluate::{EvalSettings, TextEvaluation, evaluate};
 pub use fill_mask::{FilledMask, FilledText, Prediction};
 pub use model::Model;
 pub use next_sentence::NextSentence;

@@ -4,6 +4,7 @@
 //! - [`bad_input`], [`bad_weights`]: refused input, its messages, and that nothing is written.
 //! - [`options`]: options that contradict each other or are not there; the help.
 //! - [`pretraining`]: from text to a directory that every command reads.
+//! - [`recipes`]: `--recipe`, `--train-time`, `--dry-run`, and what counting words alone gives.
 //! - [`text`]: bytes that are not UTF-8, line ends, other unusual input, large text.
 //! - [`threads`]: `--threads`, and threads that cannot be started.
 //! - [`unfinished`]: runs that have not finished.
@@ -14,6 +15,7 @@ mod bad_weights;
 mod options;
 mod place;
 mod pretraining;
+mod recipes;
 mod streams;
 mod text;
 mod threads;

@@ -5,13 +5,14 @@ use super::options::{InstanceSource, ModelSource, PretrainingOptions, Vocabulary
 use super::recipe::PretrainingRecipe;
 use super::sample::sample;
 use super::text::{add_store, remove_tokens, sampler, tokenize};
+use super::unigrams::Unigrams;
 use crate::autodiff::{GraphError, Mode};
 use crate::data::stories::STORIES;
 use crate::data::{
     Batch, Corpus, DataError, InstanceFile, InstanceStream, ReadReport, Sampler, TokenStore,
     split_documents,
 };
-use crate::model::{BatchShape, Bert};
+use crate::model::{BatchShape, Bert, NeighbourAttentionPlan};
 use crate::run::error::RunError;
 use crate::run::job::{Interrupted, Job};
 use crate::run::observer::{Event, Observer};
@@ -30,9 +31,21 @@ pub struct PretrainingJob {
     stream: InstanceStream,
     /// Held-out instances, drawn once.
     held_out: Vec<Batch>,
-    evaluator: Option<Evaluator<Pretraining>>,
+    evaluator: Option<(Evaluator<Pretraining>, NeighbourAttentionPlan)>,
     data: Digest,
     read: Vec<ReadReport>,
+    /// Tokens of one pass over the training text, or instances of a file of them.
+    pass: Pass,
+    unigram_loss: Option<f64>,
+}
+
+/// What one pass over the training data is.
+#[derive(Clone, Copy)]
+enum Pass {
+    /// Tokens of text.
+    Tokens(u64),
+    /// Instances of a file.
+    Instances(usize),
 }
 
 impl Job for PretrainingJob {
@@ -72,14 +85,22 @@ impl Job for PretrainingJob {
         tokenizer.vocabulary().write(&mut data).expect("a digest takes every byte");
         let holds_out = eval_corpus.is_none();
         let mut read = Vec::new();
-        let (stream, mut held_out) = match corpus {
+        let unigrams;
+        let (mut stream, mut held_out) = match corpus {
             Some(corpus) => {
                 let store = tokenize(&corpus, &tokenizer, (options, "train"), observer)?;
                 add_store(&store, &options.recipe, &mut data);
                 read.push(store.read_report(&corpus));
-                from_text(options, store, &corpus.name(), holds_out, &tokenizer, observer)?
+                let name = corpus.name();
+                let text;
+                (text, unigrams) =
+                    from_text(options, store, &name, holds_out, &tokenizer, observer)?;
+                text
             }
-            None => (from_instances(options, &tokenizer, &mut data, observer)?, None),
+            None => {
+                unigrams = Unigrams::new(tokenizer.vocabulary());
+                (from_instances(options, &tokenizer, &mut data, observer)?, None)
+            }
         };
         if let Some(corpus) = eval_corpus {
             let store = tokenize(&corpus, &tokenizer, (options, "eval"), observer)?;
@@ -94,14 +115,26 @@ impl Job for PretrainingJob {
         let recipe = options.recipe.clone();
         let evaluator = match held_out.as_slice() {
             [] => None,
-            _ => Some(Pretraining::evaluator(
-                &bert,
-                recipe.evaluation_shape(),
-                recipe.sentence_objective,
-            )?),
+            _ => {
+                let shape = recipe.evaluation_shape();
+                let (batch_size, seq) = (shape.batch_size, shape.max_seq_length);
+                let attention = NeighbourAttentionPlan::new(&bert, batch_size, seq)?;
+                let evaluator = Pretraining::evaluator(&bert, shape, recipe.sentence_objective)?;
+                Some((evaluator, attention))
+            }
         };
+        let (pass, unigrams) = match &mut stream {
+            InstanceStream::Sampler(_) => (Pass::Tokens(unigrams.total()), unigrams),
+            InstanceStream::File(file) if held_out.is_empty() => {
+                (Pass::Instances(file.len()), unigrams)
+            }
+            InstanceStream::File(file) => (Pass::Instances(file.len()), unigrams.with_file(file)?),
+        };
+        let unigram_loss = unigrams.loss_of(&held_out);
         let data = data.finish();
-        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data, read }, bert))
+        let job =
+            Self { recipe, tokenizer, stream, held_out, evaluator, data, read, pass, unigram_loss };
+        Ok((job, bert))
     }
 
     fn objective(&self, bert: &Bert, step: u64) -> Result<Pretraining, GraphError> {
@@ -153,7 +186,10 @@ impl Job for PretrainingJob {
             recipe.training.sequences_per_step().saturating_mul(4 * sequence)
         };
         let batches = of_step(0).max(of_step(u64::MAX));
-        self.evaluator.as_ref().map_or(0, Evaluator::bytes).saturating_add(batches)
+        let bytes = |(evaluator, attention): &(Evaluator<_>, NeighbourAttentionPlan)| {
+            evaluator.bytes() + attention.bytes()
+        };
+        self.evaluator.as_ref().map_or(0, bytes).saturating_add(batches)
     }
 
     fn evaluate(
@@ -161,9 +197,40 @@ impl Job for PretrainingJob {
         bert: &Bert,
         should_stop: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Evaluation>, Interrupted> {
-        let Some(evaluator) = &mut self.evaluator else { return Ok(None) };
+        let Some((evaluator, attention)) = &mut self.evaluator else { return Ok(None) };
         let go_on = |batch| if should_stop() { Err(Interrupted) } else { Ok(batch) };
-        evaluator.evaluate(&bert.parameters, self.held_out.iter().map(go_on)).map(Some)
+        let mut evaluation =
+            evaluator.evaluate(&bert.parameters, self.held_out.iter().map(go_on))?;
+        evaluation.attention = Some(attention.measure(bert, &self.held_out[0]));
+        Ok(Some(evaluation))
+    }
+
+    fn set_steps(&mut self, options: &PretrainingOptions) {
+        self.recipe.clone_from(&options.recipe);
+    }
+
+    fn evaluation_batches(&self) -> usize {
+        self.held_out.len()
+    }
+
+    fn passes(&self, batches: &[Batch]) -> f64 {
+        match self.pass {
+            Pass::Tokens(all) => {
+                let vocabulary = self.tokenizer.vocabulary();
+                let special = [vocabulary.pad_id(), vocabulary.cls_id(), vocabulary.sep_id()];
+                let ids = batches.iter().flat_map(|batch| &batch.input_ids);
+                let tokens = ids.filter(|id| !special.contains(id)).count();
+                tokens as f64 / all.max(1) as f64
+            }
+            Pass::Instances(all) => {
+                let instances: usize = batches.iter().map(|batch| batch.instances).sum();
+                instances as f64 / all as f64
+            }
+        }
+    }
+
+    fn unigram_loss(&self) -> Option<f64> {
+        self.unigram_loss
     }
 
     fn read(&self) -> &[ReadReport] {
@@ -233,7 +300,10 @@ fn from_instances(
     Ok(InstanceStream::File(Box::new(instances)))
 }
 
-/// The stream drawn from the text in `store`, called `name` in errors, and a sampler over the documents that are held out, if any.
+/// A stream, and a sampler over the documents that are held out, if any.
+type Streams = (InstanceStream, Option<Sampler>);
+
+/// The streams of the text in `store`, called `name` in errors, and the word pieces of the documents to train on.
 fn from_text(
     options: &PretrainingOptions,
     store: Arc<TokenStore>,
@@ -241,7 +311,7 @@ fn from_text(
     holds_out: bool,
     tokenizer: &Tokenizer,
     observer: &mut dyn Observer,
-) -> Result<(InstanceStream, Option<Sampler>), RunError> {
+) -> Result<(Streams, Unigrams), RunError> {
     let recipe = &options.recipe;
     let (training, evaluation) = if holds_out && options.eval_fraction > 0.0 {
         let (documents, fraction) = (store.documents(), options.eval_fraction);
@@ -255,11 +325,12 @@ fn from_text(
         observer.observe(Event::Note(&note));
         held_out = Some(sampler(recipe, Arc::clone(&store), evaluation, tokenizer, name)?);
     }
+    let unigrams = Unigrams::of_documents(tokenizer.vocabulary(), &store, &training);
     let sampler = sampler(&recipe.at(0), store, training, tokenizer, name)?;
     for warning in sampler.warnings() {
         observer.observe(Event::Warning(&warning));
     }
-    Ok((InstanceStream::Sampler(Box::new(sampler)), held_out))
+    Ok(((InstanceStream::Sampler(Box::new(sampler)), held_out), unigrams))
 }
 
 /// The instances of the first pass over held-out text, as many as an evaluation looks at.

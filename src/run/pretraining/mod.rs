@@ -10,8 +10,10 @@ mod job;
 mod model;
 mod options;
 mod recipe;
+mod recipe_name;
 mod sample;
 mod text;
+mod unigrams;
 
 pub use builder::{Pretraining, pretrain};
 pub use job::PretrainingJob;
@@ -19,3 +21,5 @@ pub use options::{
     InMemoryText, InstanceSource, ModelSource, NewModel, PretrainingOptions, VocabularySource,
 };
 pub use recipe::{PretrainingRecipe, check_random_next, check_shares};
+pub use recipe_name::RecipeName;
+pub use unigrams::{UnigramLoss, Unigrams};
