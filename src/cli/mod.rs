@@ -15,6 +15,7 @@ mod option_names;
 mod output;
 mod pretrain;
 mod pretrain_options;
+mod pretrain_settings;
 mod signals;
 mod tokenize;
 mod verify;

@@ -15,11 +15,12 @@ use cloze::run::pretraining::InstanceSource;
 use cloze::run::run_directory::RunDirectoryError;
 use cloze::run::run_json::RunJson;
 use cloze::run::{
-    Finished, Observer, Prepared, PretrainingJob, PretrainingOptions, RunError, RunOptions,
-    prepare, resume,
+    Finished, Forecast, Measure, Observer, Prepared, PretrainingJob, PretrainingOptions, RunError,
+    RunOptions, prepare, resume,
 };
 use cloze::system::threads::Pool;
 use serde::Serialize;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -155,12 +156,13 @@ fn dry_run(
     sample: Option<String>,
 ) -> cloze::Result<ExitCode> {
     let options = options.in_memory();
-    let known = if args.quiet {
-        prepare::<PretrainingJob>(&options, &mut ())?.forecast().clone()
-    } else {
-        let mut watcher = StopOnSignal::new(Terminal::new(sample));
-        prepare::<PretrainingJob>(&options, &mut watcher)?.forecast().clone()
+    let known = |observer: &mut dyn Observer| -> Result<Forecast, RunError> {
+        Ok(prepare::<PretrainingJob>(&options, Measure::Always, observer)?.forecast().clone())
     };
+    let known = match args.quiet {
+        true => known(&mut ()),
+        false => known(&mut StopOnSignal::new(Terminal::new(sample))),
+    }?;
     print(|out| {
         if args.json {
             return writeln!(out, "{}", serde_json::to_string(&known)?);
@@ -185,7 +187,10 @@ fn train<O: Observer + Send>(
     let result = pool.run(|| match resumes {
         true => resume::<PretrainingJob>(options, &mut watcher),
         false => {
-            let prepared = prepare::<PretrainingJob>(options, &mut watcher)?;
+            // Only a person who watches has a use for it.
+            let watched = !args.quiet && std::io::stderr().is_terminal();
+            let measures = if watched { Measure::Always } else { Measure::ForBudget };
+            let prepared = prepare::<PretrainingJob>(options, measures, &mut watcher)?;
             let command = command(&prepared);
             prepared.begin(&command, &mut watcher)
         }

@@ -36,7 +36,6 @@ pub use head::Head;
 pub use initialization::Initialization;
 pub use neighbour_attention::{NeighbourAttention, NeighbourAttentionPlan};
 pub use parameters::{decays, layout};
-
 pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};
 pub use read_rows::ReadRows;
 pub use weights::LoadReport;

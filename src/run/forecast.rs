@@ -16,8 +16,8 @@ pub struct Forecast {
     pub num_train_steps: u64,
     /// The budget of time that the steps were worked out from.
     pub train_time: Option<String>,
-    /// Seconds of the whole run with evaluations and checkpoints, at the speed of this machine now; `None` for a
-    /// run of so few steps that nothing was measured.
+    /// Seconds of the whole run with evaluations and checkpoints, at the speed of this machine now; `None` where
+    /// nothing was measured: nobody asked for it, or the run has very few steps.
     pub seconds: Option<f64>,
     /// How often the run reads the text, on average.
     pub passes: f64,
@@ -39,8 +39,8 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Checks that a run whose trainer needs `trainer_bytes` fits into memory. Until here, only the parameters have been written: the other buffers are
-    /// not resident yet.
+    /// Checks that a run whose trainer needs `trainer_bytes` fits into memory. Until here, only the parameters have
+    /// been written: the other buffers are not resident yet.
     ///
     /// # Errors
     /// [`memory::OutOfMemory`].

@@ -22,6 +22,16 @@ pub struct Prepared<J: Job> {
     pub(super) train_time: Option<TrainTime>,
 }
 
+/// When the speed of the machine is measured. The result of a run does not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Only for a budget of time, which needs it.
+    ForBudget,
+    /// Always, for [`Forecast::seconds`]: a part of a second for a small model, a few passes of one micro-batch for
+    /// a large one.
+    Always,
+}
+
 /// Reads and checks everything that `options` name, allocates all memory, and turns a budget of time into steps.
 /// Writes nothing but the tokens of a large text.
 ///
@@ -29,17 +39,19 @@ pub struct Prepared<J: Job> {
 /// [`RunError`], naming what is at fault.
 pub fn prepare<J: Job>(
     options: &J::Options,
+    measures: Measure,
     observer: &mut dyn Observer,
 ) -> Result<Prepared<J>, RunError> {
     options.validate()?;
     let directory = options.output_dir().map(RunDirectory::new).transpose()?;
-    prepare_in(options, directory, observer)
+    prepare_in(options, directory, measures, observer)
 }
 
 /// [`prepare`] with the run directory of `options`, which have been checked.
 pub(super) fn prepare_in<J: Job>(
     options: &J::Options,
     directory: Option<RunDirectory>,
+    measures: Measure,
     observer: &mut dyn Observer,
 ) -> Result<Prepared<J>, RunError> {
     Simd::check()?;
@@ -63,7 +75,10 @@ pub(super) fn prepare_in<J: Job>(
             )));
             Some(Effort::for_budget(time.seconds))
         }
-        None => Effort::for_steps(options.recipe().schedule.num_train_steps),
+        None if measures == Measure::Always => {
+            Effort::for_steps(options.recipe().schedule.num_train_steps)
+        }
+        None => None,
     };
     let (speed, passes) = measure(&options, &mut job, &mut trainer, effort)?;
     if let (Some(time), Some(speed)) = (train_time, &speed) {

@@ -1,5 +1,6 @@
 //! The speed of a run on this machine, measured on its own batches before its first step. Model and data are
-//! afterwards as they were before, so that a measured run has the bits of any other.
+//! afterwards as they were before, so that a measured run has the bits of any other. Until then, a copy of the
+//! weights (and of their average) is kept: 4 bytes a parameter, a small part of what training needs.
 
 use super::error::RunError;
 use super::job::{Interrupted, Job};
@@ -13,32 +14,45 @@ use std::time::{Duration, Instant};
 /// Bytes that a disk is taken to write in a second, with the digest of what is written.
 const WRITES: f64 = 200e6;
 
-/// Micro-batches of a measured step, at most. A step of more takes that many times as long; the update of the
-/// weights, which it has once, is short beside them.
-const MICRO_BATCHES: usize = 2;
-
-/// Batches of a measured evaluation, at most.
-const EVALUATION_BATCHES: usize = 4;
-
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Effort {
     /// Steps that are timed, at most.
-    pub(super) steps: u64,
+    steps: u64,
     /// Time for that, at most, unless a single step takes longer.
-    pub(super) time: Duration,
+    time: Duration,
+    /// Micro-batches of a measured step, at most. A step of more takes that many times as long; the update of the
+    /// weights, which it has once, is short beside them.
+    micro_batches: usize,
+    /// Batches of a measured evaluation, at most. The first is not timed.
+    evaluation_batches: usize,
+    /// Whether a first step that alone takes longer than `time` is the measurement. It touches memory for the first
+    /// time, so it is slower than those that follow.
+    first_may_do: bool,
 }
 
 impl Effort {
     /// To say how long a run of `num_train_steps` takes; `None` when the run is too short to be worth it.
     pub(super) fn for_steps(num_train_steps: u64) -> Option<Self> {
-        let effort = Self { steps: (num_train_steps / 10).min(5), time: Duration::from_secs(1) };
+        let effort = Self {
+            steps: (num_train_steps / 10).min(3),
+            time: Duration::from_millis(200),
+            micro_batches: 1,
+            evaluation_batches: 2,
+            first_may_do: true,
+        };
         (effort.steps > 0).then_some(effort)
     }
 
     /// To work out the steps of a run of `seconds`: up to a fiftieth of that.
     pub(super) fn for_budget(seconds: u64) -> Self {
-        Self { steps: 1000, time: Duration::from_secs_f64((seconds as f64 / 50.0).min(10.0)) }
+        Self {
+            steps: 1000,
+            time: Duration::from_secs_f64((seconds as f64 / 50.0).min(10.0)),
+            micro_batches: 2,
+            evaluation_batches: 4,
+            first_may_do: false,
+        }
     }
 }
 
@@ -73,17 +87,18 @@ pub(super) fn measure<J: Job>(
         trainer.change(objective, first);
     }
     if let Some(parameters) = parameters {
-        let moments = Moments::new(parameters.len());
+        let mut moments = std::mem::replace(&mut trainer.moments, Moments::new(0));
+        moments.clear();
         trainer.restore(parameters, moments, average, 0);
     }
     let speed = match effort {
         None => None,
-        Some(_) => {
+        Some(effort) => {
             let weights = 4.0 * trainer.bert.layout.len() as f64;
             let saves = if options.output_dir().is_some() { 1.0 / WRITES } else { 0.0 };
             Some(Speed {
                 step: seconds,
-                evaluation: evaluation_seconds(job, trainer) + saves * weights,
+                evaluation: evaluation_seconds(job, trainer, effort) + saves * weights,
                 checkpoint: saves * 3.0 * weights,
             })
         }
@@ -116,9 +131,14 @@ fn step_seconds<J: Job>(
     batches: &mut [<J::Objective as Objective>::Batch],
     effort: Effort,
 ) -> Result<f64, RunError> {
-    let measured = batches.len().min(MICRO_BATCHES);
+    let measured = batches.len().min(effort.micro_batches);
+    let all = batches.len() as f64 / measured as f64;
     // The first step touches memory for the first time.
+    let start = Instant::now();
     trainer.step(&batches[..measured])?;
+    if effort.first_may_do && start.elapsed() >= effort.time {
+        return Ok(start.elapsed().as_secs_f64() * all);
+    }
     let start = Instant::now();
     let mut times = Vec::new();
     while (times.len() as u64) < effort.steps {
@@ -129,8 +149,8 @@ fn step_seconds<J: Job>(
         if trainer.step(&batches[..measured]).is_err() && !times.is_empty() {
             break;
         }
-        let computed = (before.elapsed() - filled).as_secs_f64() / measured as f64;
-        times.push(filled.as_secs_f64() + computed * batches.len() as f64);
+        let computed = before.elapsed() - filled;
+        times.push(filled.as_secs_f64() + computed.as_secs_f64() * all);
         if start.elapsed() >= effort.time {
             break;
         }
@@ -140,7 +160,7 @@ fn step_seconds<J: Job>(
 }
 
 /// The time of an evaluation, from its first batches.
-fn evaluation_seconds<J: Job>(job: &mut J, trainer: &Trainer<J::Objective>) -> f64 {
+fn evaluation_seconds<J: Job>(job: &mut J, trainer: &Trainer<J::Objective>, effort: Effort) -> f64 {
     let batches = job.evaluation_batches();
     if batches == 0 {
         return 0.0;
@@ -152,7 +172,7 @@ fn evaluation_seconds<J: Job>(job: &mut J, trainer: &Trainer<J::Objective>) -> f
             // The first batch touches memory for the first time.
             start = Instant::now();
         }
-        begun > EVALUATION_BATCHES
+        begun > effort.evaluation_batches
     });
     let timed = match result {
         Err(Interrupted) => begun - 2,
@@ -196,7 +216,7 @@ mod tests {
         };
         let expected = steps(prepare());
         let (mut trainer, mut job) = prepare();
-        let effort = Effort { steps: 3, time: Duration::MAX };
+        let effort = Effort { steps: 3, time: Duration::MAX, ..Effort::for_budget(1) };
         let (speed, passes) = measure(&options, &mut job, &mut trainer, Some(effort)).unwrap();
         let speed = speed.unwrap();
         assert!(speed.step > 0.0 && speed.evaluation > 0.0 && speed.checkpoint == 0.0, "{speed:?}");
@@ -211,6 +231,6 @@ mod tests {
     fn short_runs_are_not_measured() {
         assert!(Effort::for_steps(9).is_none());
         assert_eq!(Effort::for_steps(10).unwrap().steps, 1);
-        assert_eq!(Effort::for_steps(1000).unwrap().steps, 5);
+        assert_eq!(Effort::for_steps(1000).unwrap().steps, 3);
     }
 }

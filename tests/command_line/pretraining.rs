@@ -440,7 +440,7 @@ fn a_size_is_layers_and_width() {
     let place = Place::with_vocab();
     let options = "--vocab vocab.txt --model 3/24 --output-dir run";
     let arguments = format!(
-        "pretrain --input text.txt {options} --max-seq-length 16 --train-batch-size 2 --num-train-steps 1"
+        "pretrain --input text.txt {options} --recipe google --max-seq-length 16 --train-batch-size 2 --num-train-steps 1"
     );
     place.cloze(&arguments).ok();
     let config = place.read_json("run/config.json");

@@ -12,6 +12,7 @@ mod options;
 mod recipe;
 mod recipe_name;
 mod sample;
+mod streams;
 mod text;
 mod unigrams;
 

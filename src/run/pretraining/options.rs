@@ -1,7 +1,7 @@
 //! The settings of a pretraining run.
 
 use super::recipe::PretrainingRecipe;
-use super::recipe_name::RecipeName;
+use super::recipe_name::{RecipeName, laptop_predictions};
 use crate::data::InvalidUtf8;
 use crate::model::Initialization;
 use crate::run::run_json::{as_written, leaves};
@@ -238,11 +238,16 @@ impl PretrainingOptions {
         self.eval_every = (num_train_steps / 10).max(1);
     }
 
-    /// Sets `max_seq_length`; `max_predictions_per_seq` is lowered to it where it is larger.
+    /// Sets `max_seq_length`, and `max_predictions_per_seq` as the recipe has it for this length, at most
+    /// `max_seq_length`.
     pub fn set_max_seq_length(&mut self, max_seq_length: usize) {
-        self.recipe.training.max_seq_length = max_seq_length;
-        let predictions = &mut self.recipe.max_predictions_per_seq;
-        *predictions = max_seq_length.min(*predictions);
+        let recipe = &mut self.recipe;
+        recipe.training.max_seq_length = max_seq_length;
+        let predictions = match recipe.name {
+            RecipeName::Laptop => laptop_predictions(max_seq_length),
+            _ => recipe.max_predictions_per_seq,
+        };
+        recipe.max_predictions_per_seq = predictions.min(max_seq_length);
     }
 }
 
