@@ -115,6 +115,9 @@ fn violation(
         }
         _ => answer.stdout == whole.stdout,
     };
+    if command == "resume" && answer.status == 0 && get(after, model) != get(undamaged, model) {
+        return Some("the model is not that of the run".into());
+    }
     if answer.status == 0 && !same && !names_it {
         return Some("another result without a word".into());
     }
@@ -146,6 +149,7 @@ fn no_damage_of_a_file_is_silent_or_costs_the_run() {
     let names: Vec<&str> = undamaged.iter().map(|(name, _)| name.to_str().unwrap()).collect();
     assert_eq!(names.len(), 12, "every file of a run directory: {names:?}");
     let whole = COMMANDS.map(|command| run(&place, command).ok());
+    assert!(!whole[0].stderr.contains("metrics.jsonl"), "{}", whole[0].stderr);
     assert!(
         files_of(&place).iter().zip(&undamaged).all(|(a, b)| a.0 == Path::new(".lock") || a == b)
     );

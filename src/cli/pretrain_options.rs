@@ -3,7 +3,7 @@
 
 use super::TextOptions;
 use super::instance_options::InstanceOptions;
-use cloze::model::Initialization;
+use cloze::model::{Initialization, OutputBias};
 use cloze::run::pretraining::{InstanceSource, ModelSource, RecipeName, VocabularySource};
 use cloze::run::{PretrainingOptions, TrainTime};
 use cloze::train::optimizer::MatrixOptimizer;
@@ -49,7 +49,7 @@ options! {
     #[arg(long, help_heading = READ, hide_short_help = true, num_args = 1.., value_name = "PATH")]
     eval_input: Vec<String> => |o, inputs| o.eval_input = inputs;
     /// Share of the documents held out when there is no --eval-input; 0 for none
-    #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 0.05, value_name = "SHARE", value_parser = share, conflicts_with_all = ["eval_input", "instances"])]
+    #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 0.05, value_name = "SHARE", value_parser = super::share, conflicts_with_all = ["eval_input", "instances"])]
     eval_fraction: f64 => |o, share| o.eval_fraction = share;
     /// Batches, of --train-batch-size sequences, of one evaluation, at most
     #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 100, value_name = "N")]
@@ -87,8 +87,12 @@ options! {
     /// attention on neighbouring words [default: google normal, laptop mimetic; built-in stories: normal]
     #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "normal", hide_default_value = true, value_name = "normal|mimetic", value_parser = super::choice::<Initialization>)]
     initialization: Initialization => |o, initialization| o.model.as_new().initialization = initialization;
+    /// First bias of the masked-LM decoder: zero, BERT's; unigram, the logarithms of the shares of the word
+    /// pieces in the text [default: google zero, laptop unigram; built-in stories: zero]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "zero", hide_default_value = true, value_name = "zero|unigram", value_parser = super::choice::<OutputBias>)]
+    output_bias: OutputBias => |o, bias| o.model.as_new().output_bias = bias;
     /// Start from a Hugging Face BERT directory: its config, vocabulary and weights
-    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization"])]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization", "output_bias"])]
     init: Option<PathBuf> => |o, directory| if let Some(directory) = directory {
         o.model = ModelSource::Init(directory);
     };
@@ -218,13 +222,6 @@ fn recipe(text: &str) -> Result<RecipeName, &'static str> {
 
 fn train_time(text: &str) -> Result<TrainTime, String> {
     text.parse()
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
-        _ => Err("a share is a number from 0 up to, but not including, 1".into()),
-    }
 }
 
 fn sample(text: &str) -> Result<String, String> {

@@ -67,6 +67,16 @@ impl Bert {
         Self { layout: layout(&config, head), config, head, parameters: Vec::new() }
     }
 
+    /// Sets `cls.predictions.bias`, `[vocab_size]`. Does nothing for a head that predicts no masked words.
+    ///
+    /// # Panics
+    /// When `bias` is not as long as the vocabulary.
+    pub fn set_output_bias(&mut self, bias: &[f32]) {
+        if let Some(entry) = self.layout.get("cls.predictions.bias") {
+            self.parameters[entry.range.clone()].copy_from_slice(bias);
+        }
+    }
+
     /// Reads the weights of a Hugging Face directory into a BERT of sizes `config` (usually that
     /// directory's `config.json`) with the head `head`. Parameters of the pooler and the head that
     /// the directory lacks are drawn from `seed` and reported.

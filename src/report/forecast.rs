@@ -21,12 +21,14 @@ pub fn forecast(forecast: &Forecast, step: u64) -> Vec<String> {
         (_, None) => String::new(),
     };
     lines.push(format!("{steps}{takes}"));
-    let passes = match passes {
-        passes if passes < 0.995 => format!("{:.1} % of one pass", 100.0 * passes),
-        passes if passes < 9.95 => format!("{passes:.1} passes"),
-        passes => format!("{passes:.0} passes"),
-    };
-    lines.push(format!("{passes} over the text"));
+    if let Some(passes) = passes {
+        let passes = match passes {
+            passes if passes < 0.995 => format!("{:.1} % of one pass", 100.0 * passes),
+            passes if passes < 9.95 => format!("{passes:.1} passes"),
+            passes => format!("{passes:.0} passes"),
+        };
+        lines.push(format!("{passes} over the text"));
+    }
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let (model, text) = (megabytes(forecast.model_bytes), megabytes(forecast.text_bytes));
     lines.push(format!(

@@ -1,6 +1,7 @@
 //! What a person looks at: progress in the terminal, the words at the end of a run.
 
 mod duration;
+mod finetuning;
 mod forecast;
 mod plateau;
 mod print_line;
@@ -9,6 +10,7 @@ mod summary;
 mod terminal;
 mod work;
 
+pub use finetuning::finetuning_summary;
 pub use forecast::forecast;
 pub use plateau::is_past;
 pub use print_line::{print_line, wrap_help};

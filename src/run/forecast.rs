@@ -19,8 +19,8 @@ pub struct Forecast {
     /// Seconds of the whole run with evaluations and checkpoints, at the speed of this machine now; `None` where
     /// nothing was measured: nobody asked for it, or the run has very few steps.
     pub seconds: Option<f64>,
-    /// How often the run reads the text, on average.
-    pub passes: f64,
+    /// How often the run reads the text, on average; `None` where the job does not count it.
+    pub passes: Option<f64>,
     /// Parameters of the model.
     pub parameters: usize,
     /// Bytes of memory of the model: parameters, gradients, moments, and everything a step computes.
@@ -65,7 +65,7 @@ impl Forecast {
         job: &J,
         memory: Memory,
         parameters: usize,
-        passes: f64,
+        passes: Option<f64>,
         speed: Option<&Speed>,
     ) -> Self {
         let num_train_steps = options.recipe().schedule.num_train_steps;
@@ -74,7 +74,7 @@ impl Forecast {
             num_train_steps,
             train_time: None,
             seconds: speed.map(|speed| speed.seconds(num_train_steps, eval_every, save_every)),
-            passes: passes * num_train_steps as f64,
+            passes: passes.map(|passes| passes * num_train_steps as f64),
             parameters,
             model_bytes: memory.model,
             text_bytes: memory.text,

@@ -2,7 +2,8 @@
 //! what is trained.
 //!
 //! Read in this order:
-//! - [`Job`] and [`RunOptions`]: what a run has to know of what it trains; [`pretraining`] is one job.
+//! - [`Job`] and [`RunOptions`]: what a run has to know of what it trains; [`pretraining`] is one job,
+//!   [`finetuning`] another.
 //! - [`prepare`]: a run before its first step; [`TrainTime`], [`Speed`] and [`Forecast`]: how long it takes.
 //! - [`begin`] and [`resume`]: a run from its first step to its last.
 //! - [`run_directory`], [`run_json`], [`metrics`], [`checkpoint`], [`checkpoint_directory`]: its files.
@@ -10,16 +11,19 @@
 //! - [`damage`]: whether the files of a finished run are as it wrote them.
 //! - [`Observer`]: who is told what happens.
 
+mod best;
 pub mod checkpoint;
 pub mod checkpoint_directory;
 mod clock;
 pub mod damage;
 mod error;
+pub mod finetuning;
 mod forecast;
 mod job;
 pub mod metrics;
 pub mod newest_weights;
 mod observer;
+mod on_pool;
 mod preparation;
 pub mod pretraining;
 mod resuming;
@@ -31,7 +35,9 @@ mod train_time;
 mod training_run;
 pub mod verify;
 
+pub use best::BestOfTrial;
 pub use error::{RunError, VerifyError};
+pub use finetuning::{Finetuning, FinetuningJob, FinetuningOptions, FinetuningTask};
 pub use forecast::Forecast;
 pub use job::{Interrupted, Job};
 pub use observer::{Event, Observer};

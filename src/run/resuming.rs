@@ -131,7 +131,7 @@ pub fn resume<J: Job>(
 impl<J: Job> Run<J> {
     /// Takes over a checkpoint; says what is wrong when it is of another run.
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), String> {
-        let Checkpoint { header, parameters, first, second, average } = checkpoint;
+        let Checkpoint { header, parameters, first, second, average, best } = checkpoint;
         let progress = header.progress;
         if header.settings != self.json.settings().to_string() {
             return Err("its settings are not those of run.json".into());
@@ -154,7 +154,7 @@ impl<J: Job> Run<J> {
         }
         let moments = Moments { first, second, steps: header.optimizer_steps };
         self.trainer.restore(parameters, moments, average, progress.step);
-        self.progress = progress;
+        (self.progress, self.best) = (progress, best);
         Ok(())
     }
 }

@@ -264,7 +264,15 @@ mod tests {
         let names: Vec<&str> = found.iter().map(|found| found.0.as_str()).collect();
         assert_eq!(
             names,
-            ["cased", "init", "initialization", "limit_alphabet", "model", "vocab_size"]
+            [
+                "cased",
+                "init",
+                "initialization",
+                "limit_alphabet",
+                "model",
+                "output_bias",
+                "vocab_size"
+            ]
         );
     }
 

@@ -40,10 +40,12 @@ pub trait RunOptions: Clone + PartialEq + Serialize + DeserializeOwned + Sync {
     fn output_dir(&self) -> Option<&Path>;
 
     /// The budget of time that takes the place of `num_train_steps` until the steps are known.
-    fn train_time(&self) -> Option<TrainTime>;
+    fn train_time(&self) -> Option<TrainTime> {
+        None
+    }
 
     /// Replaces [`RunOptions::train_time`] by steps. Warm-up follows from them unless it was given.
-    fn set_steps_of_train_time(&mut self, num_train_steps: u64, eval_every: u64);
+    fn set_steps_of_train_time(&mut self, _num_train_steps: u64, _eval_every: u64) {}
 
     /// Checks every setting, as far as that needs no file. Nothing is read or written before.
     ///

@@ -1,5 +1,6 @@
 //! A run from its first step to its last: step, log, evaluate, save.
 
+use super::best::BestOfTrial;
 use super::checkpoint::{CheckpointHeader, Progress};
 use super::checkpoint_directory::CheckpointDirectory;
 use super::clock::Clock;
@@ -23,14 +24,16 @@ use std::time::{Duration, Instant};
 /// A finished run.
 #[non_exhaustive]
 pub struct Finished {
-    /// The trained model.
+    /// The trained model: as it was at its best evaluation when the job says what is good, else after the last step.
     pub bert: Bert,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// The last evaluation, when there was held-out data.
+    /// The evaluation of this model, when there was held-out data.
     pub evaluation: Option<Evaluation>,
     /// The masked-LM loss that counting words alone gives on the held-out data ([`Job::unigram_loss`]).
     pub unigram_loss: Option<f64>,
+    /// The best evaluation of each trial, when the job says what is good.
+    pub trials: Vec<BestOfTrial>,
     /// The lines that this part of the run added to `metrics.jsonl`.
     pub metrics: Vec<MetricsLine>,
     /// SHA-256 of `model.safetensors`.
@@ -93,6 +96,8 @@ pub(super) struct Run<J: Job> {
     pub(super) json: RunJson<J::Options>,
     pub(super) trainer: Trainer<J::Objective>,
     pub(super) progress: Progress,
+    /// The parameters at the best evaluation so far, when the job says what is good.
+    pub(super) best: Option<Vec<f32>>,
     lines: Vec<MetricsLine>,
     forecast: Forecast,
 }
@@ -110,12 +115,14 @@ impl<J: Job> Run<J> {
             evaluation_due: false,
             metrics_bytes: 0,
             metrics_sha256: None,
+            best: Vec::new(),
         };
         let mut json = RunJson::new(J::NAME, command, &options, &trainer.bert.config);
         json.read = job.read().to_vec();
         json.train_time.clone_from(&forecast.train_time);
         json.unigram_loss = forecast.unigram_loss;
-        (Self { options, job, json, trainer, progress, lines: Vec::new(), forecast }, directory)
+        let lines = Vec::new();
+        (Self { options, job, json, trainer, progress, best: None, lines, forecast }, directory)
     }
 
     /// Writes `run.json`, and what Hugging Face reads beside the weights. `run.json` comes first: with it, the
@@ -124,6 +131,9 @@ impl<J: Job> Run<J> {
         self.json.write(directory)?;
         let config = &self.trainer.bert.config;
         directory.write("config.json", &config.to_json())?;
+        for (name, content) in self.job.other_files(&self.trainer.bert) {
+            directory.write(name, &content)?;
+        }
         let positions = config.max_position_embeddings;
         Ok(self.job.tokenizer().save_pretrained(directory.path(), positions)?)
     }
@@ -183,8 +193,10 @@ impl<J: Job> Run<J> {
                 saved = Some(step);
             }
         }
+        let finished = self.finish(files)?;
+        // Only now is everything saved: from here on, a signal ends the process at once.
         observer.observe(Event::Finished);
-        self.finish(files)
+        Ok(finished)
     }
 
     /// Compiles the training step anew, and replaces `batches`, where step `step` has other shapes than the one
@@ -254,8 +266,16 @@ impl<J: Job> Run<J> {
             let tokenizer = self.job.tokenizer();
             observer.observe(Event::Evaluated { metrics: &line, bert, tokenizer });
             self.lines.push(MetricsLine::Evaluation(line));
+            if let Some(score) = self.job.score(&evaluation) {
+                let best = &mut self.progress.best;
+                if !BestOfTrial::note(best, self.options.recipe(), step, score, &evaluation) {
+                    return Ok(duration);
+                }
+                self.best = Some(self.trainer.model().parameters.clone());
+            }
             self.progress.evaluation = Some(evaluation);
         }
+        let bert = self.trainer.model();
         if let Some(files) = files {
             weights::save(files.directory.path(), &bert.layout, &bert.parameters)?;
         }
@@ -285,7 +305,8 @@ impl<J: Job> Run<J> {
         );
         let average = self.trainer.average();
         let arrays = [parameters, moments.first.as_slice(), &moments.second];
-        let arrays: Vec<&[f32]> = arrays.into_iter().chain(average).collect();
+        let best = self.best.as_deref();
+        let arrays: Vec<&[f32]> = arrays.into_iter().chain(average).chain(best).collect();
         checkpoints.save(&header.averaged(average.is_some()), &arrays)?;
         if !self.json.has_checkpoint {
             self.json.has_checkpoint = true;
@@ -297,7 +318,10 @@ impl<J: Job> Run<J> {
 
     /// Writes the digests of the weights and of the files beside them into `run.json`.
     fn finish(mut self, files: Option<RunFiles>) -> Result<Finished, RunError> {
-        let bert = self.trainer.into_model();
+        let mut bert = self.trainer.into_model();
+        if let Some(best) = self.best {
+            bert.parameters = best;
+        }
         let model_sha256 = weights::digest(&bert.layout, &bert.parameters);
         if let Some(RunFiles { directory, .. }) = files {
             // Written at the last evaluation; written again if that file is missing or has changed.
@@ -313,6 +337,7 @@ impl<J: Job> Run<J> {
             tokenizer: self.job.into_tokenizer(),
             evaluation: self.progress.evaluation,
             unigram_loss: self.forecast.unigram_loss,
+            trials: self.progress.best,
             metrics: self.lines,
             model_sha256,
         })

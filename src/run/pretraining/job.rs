@@ -1,7 +1,7 @@
 //! Pretraining as a [`Job`]: what it reads, what a step consumes, what it is evaluated on.
 
 use super::model::model;
-use super::options::{InstanceSource, PretrainingOptions};
+use super::options::{InstanceSource, ModelSource, PretrainingOptions};
 use super::recipe::PretrainingRecipe;
 use super::sample::sample;
 use super::streams::{
@@ -11,7 +11,7 @@ use super::text::{add_store, remove_tokens, sampler, tokenize};
 use super::unigrams::Unigrams;
 use crate::autodiff::{GraphError, Mode};
 use crate::data::{Batch, Corpus, InstanceStream, ReadReport};
-use crate::model::{Bert, NeighbourAttentionPlan};
+use crate::model::{Bert, NeighbourAttentionPlan, OutputBias};
 use crate::run::error::RunError;
 use crate::run::job::{Interrupted, Job};
 use crate::run::observer::{Event, Observer};
@@ -77,7 +77,8 @@ impl Job for PretrainingJob {
                 remove_tokens(options, name);
             }
         }
-        let (bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
+        let (mut bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
+        let unigram_bias = matches!(&options.model, ModelSource::New(new) if new.output_bias == OutputBias::Unigram);
         let mut data = Sha256::new();
         tokenizer.vocabulary().write(&mut data).expect("a digest takes every byte");
         let holds_out = eval_corpus.is_none();
@@ -109,6 +110,17 @@ impl Job for PretrainingJob {
         let pad_id = tokenizer.vocabulary().pad_id();
         let held_out = held_out.map(|sampler| first_instances(options, sampler, pad_id));
         let held_out = held_out.unwrap_or_default();
+        let (pass, unigrams) = match &mut stream {
+            InstanceStream::Sampler(_) => (Pass::Tokens(unigrams.total()), unigrams),
+            InstanceStream::File(file) => {
+                let pass = Pass::Instances(file.len());
+                let counts = unigram_bias || !held_out.is_empty();
+                (pass, if counts { unigrams.with_file(file)? } else { unigrams })
+            }
+        };
+        if unigram_bias {
+            bert.set_output_bias(&unigrams.output_bias());
+        }
         let recipe = options.recipe.clone();
         let evaluator = match held_out.as_slice() {
             [] => None,
@@ -119,13 +131,6 @@ impl Job for PretrainingJob {
                 let evaluator = Pretraining::evaluator(&bert, shape, recipe.sentence_objective)?;
                 Some((evaluator, attention))
             }
-        };
-        let (pass, unigrams) = match &mut stream {
-            InstanceStream::Sampler(_) => (Pass::Tokens(unigrams.total()), unigrams),
-            InstanceStream::File(file) if held_out.is_empty() => {
-                (Pass::Instances(file.len()), unigrams)
-            }
-            InstanceStream::File(file) => (Pass::Instances(file.len()), unigrams.with_file(file)?),
         };
         let unigram_loss = unigrams.loss_of(&held_out);
         let data = data.finish();
@@ -210,8 +215,8 @@ impl Job for PretrainingJob {
         self.held_out.len()
     }
 
-    fn passes(&self, batches: &[Batch]) -> f64 {
-        match self.pass {
+    fn passes(&self, batches: &[Batch]) -> Option<f64> {
+        Some(match self.pass {
             Pass::Tokens(all) => {
                 let vocabulary = self.tokenizer.vocabulary();
                 let special = [vocabulary.pad_id(), vocabulary.cls_id(), vocabulary.sep_id()];
@@ -223,7 +228,7 @@ impl Job for PretrainingJob {
                 let instances: usize = batches.iter().map(|batch| batch.instances).sum();
                 instances as f64 / all as f64
             }
-        }
+        })
     }
 
     fn unigram_loss(&self) -> Option<f64> {

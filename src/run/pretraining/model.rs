@@ -55,7 +55,7 @@ pub(super) fn model(
             Ok((bert, tokenizer))
         }
         ModelSource::New(new) => {
-            let NewModel { model, vocabulary, cased, initialization } = new;
+            let NewModel { model, vocabulary, cased, initialization, .. } = new;
             // The settings are checked before the text is read: the size of the vocabulary comes last.
             let config = adjust(Config::named_or_file(model, 1 << 20)?);
             config.validate("the settings")?;

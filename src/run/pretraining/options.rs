@@ -3,7 +3,7 @@
 use super::recipe::PretrainingRecipe;
 use super::recipe_name::{RecipeName, laptop_predictions};
 use crate::data::InvalidUtf8;
-use crate::model::Initialization;
+use crate::model::{Initialization, OutputBias};
 use crate::run::run_json::{as_written, leaves};
 use crate::run::run_options::RunOptions;
 use crate::run::train_time::TrainTime;
@@ -98,6 +98,9 @@ pub struct NewModel {
     /// The first weights.
     #[serde(default)]
     pub initialization: Initialization,
+    /// The first values of the bias of the masked-LM decoder.
+    #[serde(default)]
+    pub output_bias: OutputBias,
 }
 
 impl Default for NewModel {
@@ -108,6 +111,7 @@ impl Default for NewModel {
             vocabulary: VocabularySource::default(),
             cased: false,
             initialization: Initialization::default(),
+            output_bias: OutputBias::default(),
         }
     }
 }

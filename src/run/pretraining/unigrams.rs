@@ -77,6 +77,22 @@ impl Unigrams {
         self.total += ids.len() as u64;
     }
 
+    /// ln p(w) of word piece `id`.
+    fn log_share(&self, id: usize) -> f32 {
+        let all = self.total as f64 + self.counts.len() as f64;
+        // Our own ln: the platform's may differ in the last bit.
+        math::ln(((self.counts[id] as f64 + 1.0) / all) as f32)
+    }
+
+    /// ln p(w) of every word piece minus their mean, `[vocab_size]`. The mean changes no probability; without
+    /// it, the numbers are small.
+    pub fn output_bias(&self) -> Vec<f32> {
+        let shares: Vec<f32> = (0..self.counts.len()).map(|id| self.log_share(id)).collect();
+        let sum: f64 = shares.iter().map(|&share| f64::from(share)).sum();
+        let mean = (sum / shares.len().max(1) as f64) as f32;
+        shares.into_iter().map(|share| share - mean).collect()
+    }
+
     /// How many word pieces were counted.
     pub fn total(&self) -> u64 {
         self.total
@@ -108,13 +124,9 @@ impl UnigramLoss<'_> {
     /// # Panics
     /// When one is not in the vocabulary.
     pub fn add(&mut self, batch: &Batch) {
-        let Unigrams { counts, total } = self.unigrams;
-        let all = *total as f64 + counts.len() as f64;
         for (&id, &weight) in batch.masked_lm_ids.iter().zip(&batch.masked_lm_weights) {
             if weight > 0.0 {
-                let share = (counts[id as usize] as f64 + 1.0) / all;
-                // Our own ln: the platform's may differ in the last bit.
-                self.sum -= f64::from(math::ln(share as f32));
+                self.sum -= f64::from(self.unigrams.log_share(id as usize));
                 self.masked += 1;
             }
         }
