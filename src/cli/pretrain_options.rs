@@ -6,7 +6,7 @@ use super::TextOptions;
 use super::instance_options::InstanceOptions;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use cloze::model::Initialization;
+use cloze::model::{Initialization, WordEmbeddings};
 use cloze::run::PretrainingOptions;
 use cloze::run::pretraining::{InstanceSource, ModelSource, VocabularySource};
 use cloze::train::optimizer::MatrixOptimizer;
@@ -91,8 +91,12 @@ options! {
     /// attention on neighbouring words
     #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "normal", value_name = "normal|mimetic", value_parser = super::choice::<Initialization>)]
     initialization: Initialization => |o, initialization| o.model.as_new().initialization = initialization;
+    /// First word embeddings: random; ppmi-svd, word vectors from counting the neighbours of words in the
+    /// training text
+    #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "random", value_name = "random|ppmi-svd", value_parser = super::choice::<WordEmbeddings>)]
+    word_embeddings: WordEmbeddings => |o, words| o.model.as_new().word_embeddings = words;
     /// Start from a Hugging Face BERT directory: its config, vocabulary and weights
-    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization"])]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization", "word_embeddings"])]
     init: Option<PathBuf> => |o, directory| if let Some(directory) = directory {
         o.model = ModelSource::Init(directory);
     };

@@ -41,6 +41,7 @@ mod stream;
 mod text_field;
 mod text_file;
 mod whole_text;
+pub mod word_sample;
 mod words;
 
 pub use batch::Batch;
@@ -61,4 +62,5 @@ pub use sentences::Lines;
 pub use store::{Progress, Storage, TokenStore};
 pub use stream::{InstanceStream, StreamPosition};
 pub use whole_text::read_text;
+pub use word_sample::WordSample;
 pub use words::{Words, count_words};

@@ -3,8 +3,9 @@
 //! Read in this order: [`config`](mod@config) (the sizes), [`embeddings`](mod@embeddings),
 //! [`encoder`](mod@encoder), [`heads`] (the model, as functions that push operations),
 //! [`head`](mod@head) and [`bert`](mod@bert) (the model with its parameters),
-//! [`initialization`](mod@initialization) (first weights), [`encoder_inputs`] (how a batch gets in), [`pretraining`] (the losses, compiled for a shape of
-//! batch), [`weights`] (files).
+//! [`initialization`](mod@initialization) (first weights), [`word_embeddings`] (those that come from counting words),
+//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] (the losses, compiled for a shape of batch), [`weights`]
+//! (files).
 
 pub mod bert;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod pretraining;
 mod weight_files;
 pub mod weights;
 mod weights_error;
+pub mod word_embeddings;
 
 pub use bert::Bert;
 pub use config::Config;
@@ -35,3 +37,4 @@ pub use parameters::{decays, layout};
 pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};
 pub use weights::LoadReport;
 pub use weights_error::WeightsError;
+pub use word_embeddings::WordEmbeddings;

@@ -34,6 +34,18 @@ pub trait Job: Sized {
         observer: &mut dyn Observer,
     ) -> Result<(Self, Bert), RunError>;
 
+    /// Changes the first weights that [`prepare`](Self::prepare) returned where they come from the data. Not called
+    /// when the weights of a checkpoint take their place.
+    ///
+    /// # Errors
+    /// [`RunError`] when there is not enough memory.
+    fn set_first_weights(
+        &self,
+        options: &Self::Options,
+        bert: &mut Bert,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError>;
+
     /// Compiles a training step for one micro-batch of step `step`, counted from 0. All steps of the same
     /// [`RunOptions::recipe_at`] have the same shapes.
     ///

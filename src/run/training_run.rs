@@ -50,7 +50,7 @@ pub fn begin<J: Job>(
 ) -> Result<Finished, RunError> {
     options.validate()?;
     let directory = options.output_dir().map(RunDirectory::new).transpose()?;
-    let run = Run::<J>::prepare(options, command, observer)?;
+    let run = Run::<J>::prepare(options, command, false, observer)?;
     let files = match directory {
         None => None,
         Some(mut directory) => {
@@ -97,7 +97,8 @@ pub fn resume<J: Job>(
     if let Some(elsewhere) = before.elsewhere() {
         observer.observe(Event::Note(&elsewhere));
     }
-    let mut run = Run::<J>::prepare(options, &before.command, observer)?;
+    let from_checkpoint = before.has_checkpoint || before.model_sha256.is_some();
+    let mut run = Run::<J>::prepare(options, &before.command, from_checkpoint, observer)?;
     if run.json.config != before.config {
         return Err(RunError::OtherConfig(path.to_path_buf()));
     }
@@ -123,7 +124,7 @@ pub fn resume<J: Job>(
                 .map_err(|what| CheckpointError::Foreign { path: file, what })?;
             observer.observe(Event::Note(&format!("resuming from step {}", run.progress.step)));
         }
-        None if before.has_checkpoint || before.model_sha256.is_some() => {
+        None if from_checkpoint => {
             let checkpoints = checkpoints.path().to_path_buf();
             return Err(CheckpointError::NoneLeft { run: path.to_path_buf(), checkpoints }.into());
         }
@@ -185,14 +186,19 @@ struct Run<'o, J: Job> {
 }
 
 impl<'o, J: Job> Run<'o, J> {
-    /// Reads and checks everything, and allocates all memory; writes nothing.
+    /// Reads and checks everything, and allocates all memory; writes nothing. With `from_checkpoint`, the first weights
+    /// are not those of the run: a checkpoint has to take their place.
     fn prepare(
         options: &'o J::Options,
         command: &str,
+        from_checkpoint: bool,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
         Simd::check()?;
-        let (job, bert) = J::prepare(options, observer)?;
+        let (job, mut bert) = J::prepare(options, observer)?;
+        if !from_checkpoint {
+            job.set_first_weights(options, &mut bert, observer)?;
+        }
         let last = options.recipe().schedule.num_train_steps.saturating_sub(1);
         let objective = job.objective(&bert, last)?;
         let mut trainer = Trainer::new(bert, objective, options.recipe_at(last));

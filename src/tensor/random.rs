@@ -28,6 +28,8 @@ pub enum Purpose {
     Stories = 7,
     /// Test data.
     Testing = 8,
+    /// Word vectors from counting: the sample of the text, and the random matrices of its decomposition.
+    WordEmbeddings = 9,
 }
 
 /// A ChaCha8 stream keyed by (seed, purpose, epoch, index): the same numbers on every platform and

@@ -2,7 +2,7 @@
 
 use super::recipe::PretrainingRecipe;
 use crate::data::InvalidUtf8;
-use crate::model::Initialization;
+use crate::model::{Initialization, WordEmbeddings};
 use crate::run::run_json::{as_written, leaves};
 use crate::run::run_options::RunOptions;
 use crate::system::digest::Digest;
@@ -96,6 +96,9 @@ pub struct NewModel {
     /// The first weights.
     #[serde(default)]
     pub initialization: Initialization,
+    /// The first word embeddings.
+    #[serde(default)]
+    pub word_embeddings: WordEmbeddings,
 }
 
 impl Default for NewModel {
@@ -106,6 +109,7 @@ impl Default for NewModel {
             vocabulary: VocabularySource::default(),
             cased: false,
             initialization: Initialization::default(),
+            word_embeddings: WordEmbeddings::default(),
         }
     }
 }
@@ -288,6 +292,12 @@ impl RunOptions for PretrainingOptions {
         }
         if let Some(length) = self.recipe.short_phase_seq_length {
             check_setting(!made, "short_phase_seq_length", length, needed)?;
+        }
+        if let ModelSource::New(new) = &self.model {
+            let fits = !made || new.word_embeddings == WordEmbeddings::Random;
+            let needed =
+                "words are counted in the text of 'input'; with 'instances' it must be random";
+            check_setting(fits, "word_embeddings", "ppmi-svd", needed)?;
         }
         Ok(())
     }
