@@ -1,6 +1,6 @@
 //! Dropout in the whole model: on the embeddings, and with its own mask at every site.
 
-use cloze::autodiff::ops::{EmbeddingIds, EmbeddingTables, dropout, embedding_sum};
+use cloze::autodiff::ops::{EmbeddingIds, EmbeddingTables, RowIds, dropout, embedding_sum};
 use cloze::autodiff::{Graph, Layout, Mode, Plan};
 use cloze::data::{Batch, Instance};
 use cloze::model::{BatchShape, Bert, Config, PretrainingPlan};
@@ -31,7 +31,7 @@ fn two_dropouts_of_a_graph_have_masks_of_their_own() {
     let ids = EmbeddingIds { input_ids, token_type_ids, row_ids };
     let tables = EmbeddingTables { word: &word, position: &position, token_type: &token_type };
     let x = embedding_sum(g, [batch, seq], ids, rows, tables).unwrap();
-    let outputs = [(); 3].map(|()| dropout(g, x, row_ids, 0.5).unwrap());
+    let outputs = [(); 3].map(|()| dropout(g, x, RowIds { ids: row_ids, seq }, 0.5).unwrap());
     // Losses, so that there is a backward pass: without one, nothing is dropped.
     outputs.into_iter().for_each(|output| g.add_loss(output));
     let mut plan = Plan::new(graph, Mode::Training).unwrap();

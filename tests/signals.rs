@@ -173,32 +173,32 @@ fn while_saving_the_checkpoint_is_finished() {
     }
 }
 
-/// A step of a quarter of a million sequences, which no test waits for.
-fn long_step(place: &Place) -> Running {
+/// A step of a quarter of a million sequences, which no test waits for, after it was sent the signal `name`. Until
+/// training begins, a signal ends the process: then another one is started.
+fn long_step(place: &Place, name: &str) -> Running {
     let options = RUN.replace("--train-batch-size 4", "--train-batch-size 262144");
-    let mut run = Running::start(place, &format!("{options} --num-train-steps 2 --output-dir run"));
-    run.wait_until(|| is_there(place, "run/vocab.txt"));
-    let status = format!("/proc/{}/status", run.0.id());
-    if fs::exists(&status).unwrap() {
-        // Until training begins, a signal ends the process.
-        run.wait_until(|| {
-            let status = fs::read_to_string(&status).unwrap_or_default();
-            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-            let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-            caught.is_some_and(|mask| mask >> 1 & 1 == 1 && mask >> 14 & 1 == 1)
-        });
-    } else {
-        std::thread::sleep(Duration::from_secs(2));
+    for attempt in 1..=20 {
+        let mut run =
+            Running::start(place, &format!("{options} --num-train-steps 2 --output-dir run"));
+        run.wait_until(|| is_there(place, "run/vocab.txt"));
+        std::thread::sleep(Duration::from_millis(100 * attempt));
+        run.signal(name);
+        while run.0.try_wait().unwrap().is_none() {
+            if place.read_text("said").contains("again to stop at once") {
+                return run;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        fs::remove_dir_all(place.path("run")).unwrap();
     }
-    run
+    panic!("no run began to train: {}", place.read_text("said"));
 }
 
 #[test]
 fn a_second_signal_ends_the_process_at_once() {
     let place = Place::with_vocab();
-    let mut run = long_step(&place);
-    run.signal("INT");
-    run.wait_until(|| place.read_text("said").contains("press Ctrl-C again to stop at once"));
+    let mut run = long_step(&place, "INT");
+    assert!(place.read_text("said").contains("press Ctrl-C again to stop at once"));
     std::thread::sleep(Duration::from_millis(1100));
     run.signal("INT");
     assert_eq!(run.ends().code(), Some(130));
@@ -209,9 +209,8 @@ fn a_second_signal_ends_the_process_at_once() {
 #[test]
 fn two_signals_within_a_second_are_one_request() {
     let place = Place::with_vocab();
-    let mut run = long_step(&place);
-    run.signal("TERM");
-    run.wait_until(|| place.read_text("said").contains("signal again to stop at once"));
+    let mut run = long_step(&place, "TERM");
+    assert!(place.read_text("said").contains("signal again to stop at once"));
     run.signal("TERM");
     std::thread::sleep(Duration::from_millis(300));
     assert!(run.0.try_wait().unwrap().is_none(), "{}", place.read_text("said"));

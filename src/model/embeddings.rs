@@ -36,7 +36,7 @@ pub fn embeddings(
         EmbeddingIds {
             input_ids: inputs.input_ids,
             token_type_ids: inputs.token_type_ids,
-            row_ids: inputs.row_ids,
+            row_ids: inputs.row_ids.ids,
         },
         inputs.rows,
         EmbeddingTables { word: &word, position: &position, token_type: &token_type },

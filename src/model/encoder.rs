@@ -8,13 +8,18 @@
 //! ```
 //!
 //! Shapes: x, y `[batch, seq, hidden]`; W₁ `[intermediate, hidden]`, W₂ `[hidden, intermediate]`.
+//!
+//! Where only some rows of the last hidden state are read, the last layer computes only these:
+//! [`encoder_at`].
 
 use super::config::Config;
 use super::embeddings::embeddings;
 use super::encoder_inputs::EncoderInputs;
 use super::parameters::layer;
+use super::read_rows::ReadRows;
 use crate::autodiff::ops::{
-    AttentionRows, LayerNormParameters, add_layer_norm, attention, linear, linear_gelu,
+    AttentionRows, LayerNormParameters, Queries, add_layer_norm, attention, attention_of,
+    gather_counted_rows, linear, linear_gelu,
 };
 use crate::autodiff::{Graph, GraphError, Parameter, Tensor};
 
@@ -33,39 +38,81 @@ pub fn encoder(
     config: &Config,
     inputs: &EncoderInputs,
 ) -> Result<Vec<Tensor>, GraphError> {
+    layers(g, config, inputs, None)
+}
+
+/// [`encoder`], where the last of the hidden states holds only the rows `read`:
+/// `[batch, rows of a sequence, hidden]`.
+///
+/// # Errors
+/// As [`encoder`].
+pub fn encoder_at(
+    g: &mut Graph<'_>,
+    config: &Config,
+    inputs: &EncoderInputs,
+    read: &ReadRows,
+) -> Result<Vec<Tensor>, GraphError> {
+    layers(g, config, inputs, Some(read))
+}
+
+fn layers(
+    g: &mut Graph<'_>,
+    config: &Config,
+    inputs: &EncoderInputs,
+    read: Option<&ReadRows>,
+) -> Result<Vec<Tensor>, GraphError> {
     let mut hidden_states = vec![embeddings(g, config, inputs)?];
     for index in 0..config.num_hidden_layers {
         let x = hidden_states[index];
-        hidden_states.push(encoder_layer(g, config, &layer(index), x, inputs)?);
+        let read = read.filter(|_| index + 1 == config.num_hidden_layers);
+        hidden_states.push(encoder_layer(g, config, &layer(index), x, inputs, read)?);
     }
     Ok(hidden_states)
 }
 
 /// One layer: self-attention, then feed-forward, each followed by dropout, the residual and
-/// LayerNorm. x and the result are `[batch, seq, hidden]`.
+/// LayerNorm. x is `[batch, seq, hidden]`, and so is the result; with `read`, the result has only these
+/// rows.
 fn encoder_layer(
     g: &mut Graph<'_>,
     config: &Config,
     name: &str,
     x: Tensor,
     inputs: &EncoderInputs,
+    read: Option<&ReadRows>,
 ) -> Result<Tensor, GraphError> {
     let (eps, dropout) = (config.layer_norm_eps, config.hidden_dropout_prob);
+    let (heads, rate) = (config.num_attention_heads, config.attention_probs_dropout_prob);
+    let rows = AttentionRows { attention_mask: inputs.attention_mask, starts: inputs.starts };
 
     g.enter(format!("{name}.attention.self"));
-    let stacked = |g: &Graph<'_>, kind: &str| {
-        let names = ["query", "key", "value"].map(|p| format!("{name}.attention.self.{p}.{kind}"));
-        g.stacked(&names)
+    // The weight and the bias of several projections, as one: [n·hidden, hidden] and [n·hidden].
+    let stacked = |g: &Graph<'_>, parts: &[&str]| -> Result<[Parameter; 2], GraphError> {
+        let names = |kind: &str| {
+            let name = |part| format!("{name}.attention.self.{part}.{kind}");
+            parts.iter().map(name).collect::<Vec<_>>()
+        };
+        Ok([g.stacked(&names("weight"))?, g.stacked(&names("bias"))?])
     };
-    let (w, b) = (stacked(g, "weight")?, stacked(g, "bias")?); // [3·hidden, hidden], [3·hidden]
-    let projections = linear(g, x, &w, &b)?; // [batch, seq, 3·hidden]
-    let context = attention(
-        g,
-        projections,
-        AttentionRows { attention_mask: inputs.attention_mask, starts: inputs.starts },
-        config.num_attention_heads,
-        config.attention_probs_dropout_prob,
-    )?; // [batch, seq, hidden]
+    let (context, x, row_ids) = match read {
+        None => {
+            let [w, b] = stacked(g, &["query", "key", "value"])?;
+            let projections = linear(g, x, &w, &b)?; // [batch, seq, 3·hidden]
+            let context = attention(g, projections, rows, heads, rate)?; // [batch, seq, hidden]
+            (context, x, inputs.row_ids)
+        }
+        // From here on, `seq` stands for the rows of a sequence that are read.
+        Some(read) => {
+            let [w, b] = stacked(g, &["key", "value"])?;
+            let keys_values = linear(g, x, &w, &b)?; // [batch, seq, 2·hidden]
+            let x = gather_counted_rows(g, x, read.rows, read.count, read.batch_size)?;
+            let [w, b] = dense(g, &format!("{name}.attention.self.query"))?;
+            let queries = linear(g, x, &w, &b)?; // [batch, rows, hidden]
+            let queries = Queries { queries, starts: read.starts, rows: read.rows };
+            let context = attention_of(g, queries, keys_values, rows, heads, rate)?;
+            (context, x, read.row_ids)
+        }
+    };
 
     g.enter(format!("{name}.attention.output"));
     let [w, b] = dense(g, &format!("{name}.attention.output.dense"))?;
@@ -74,7 +121,7 @@ fn encoder_layer(
     let x = add_layer_norm(
         g,
         y,
-        (x, inputs.row_ids),
+        (x, row_ids),
         LayerNormParameters { gamma: &gamma, beta: &beta },
         eps,
         dropout,
@@ -91,7 +138,7 @@ fn encoder_layer(
     add_layer_norm(
         g,
         y,
-        (x, inputs.row_ids),
+        (x, row_ids),
         LayerNormParameters { gamma: &gamma, beta: &beta },
         eps,
         dropout,

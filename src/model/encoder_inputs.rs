@@ -1,6 +1,7 @@
 //! What the encoder reads, and how sequences are copied there: the padding behind their last tokens
 //! can be left out, once here for every plan.
 
+use crate::autodiff::ops::RowIds;
 use crate::autodiff::{Graph, Integers, Plan, RowCount};
 
 /// The encoder's inputs in a plan's memory.
@@ -22,7 +23,7 @@ pub struct EncoderInputs {
     /// 1 for tokens, 0 for padding, `[batch, seq]`.
     pub attention_mask: Integers,
     /// The index of each row in `[batch, seq]`.
-    pub row_ids: Integers,
+    pub row_ids: RowIds,
     /// The first row of each sequence, then the number of rows, `[batch + 1]`.
     pub starts: Integers,
     /// The number of rows.
@@ -85,7 +86,7 @@ impl EncoderInputs {
             input_ids: g.integers(tokens),
             token_type_ids: g.integers(tokens),
             attention_mask: g.integers(tokens),
-            row_ids: g.integers(tokens),
+            row_ids: RowIds { ids: g.integers(tokens), seq },
             starts: g.integers(batch_size + 1),
             rows: g.row_count(),
         }
@@ -123,7 +124,8 @@ impl EncoderInputs {
             ] {
                 plan.integers_mut(to)[rows.clone()].copy_from_slice(&from[positions.clone()]);
             }
-            for (row_id, position) in plan.integers_mut(self.row_ids)[rows].iter_mut().zip(first..)
+            for (row_id, position) in
+                plan.integers_mut(self.row_ids.ids)[rows].iter_mut().zip(first..)
             {
                 *row_id = position as u32;
             }
@@ -158,7 +160,7 @@ mod tests {
         assert_eq!(plan.integers_mut(inputs.input_ids)[..7], [1, 2, 3, 4, 5, 6, 0]);
         assert_eq!(plan.integers_mut(inputs.token_type_ids)[..7], [0, 1, 0, 0, 1, 1, 0]);
         assert_eq!(plan.integers_mut(inputs.attention_mask)[..7], [1, 1, 1, 1, 1, 1, 0]);
-        assert_eq!(plan.integers_mut(inputs.row_ids)[..7], [0, 1, 4, 5, 6, 7, 8]);
+        assert_eq!(plan.integers_mut(inputs.row_ids.ids)[..7], [0, 1, 4, 5, 6, 7, 8]);
 
         let packed = inputs.load(&mut plan, sequences, Padding::Computed);
         assert_eq!(packed.first_tokens(), [0, 4, 8]);

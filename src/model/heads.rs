@@ -13,7 +13,7 @@
 use super::config::Config;
 use super::encoder::dense;
 use crate::autodiff::ops::{
-    LayerNormParameters, dropout, gather_rows, layer_norm, linear, linear_gelu, tanh,
+    LayerNormParameters, RowIds, dropout, gather_rows, layer_norm, linear, linear_gelu, tanh,
 };
 use crate::autodiff::{Graph, GraphError, Integers, Parameter, Tensor};
 
@@ -113,7 +113,8 @@ pub fn sequence_classification_logits(
 ) -> Result<Tensor, GraphError> {
     g.enter("classifier");
     let [w, b] = dense(g, "classifier")?;
-    let x = dropout(g, pooled, sequence_ids, classifier_dropout(config))?; // [batch, hidden]
+    let row_ids = RowIds { ids: sequence_ids, seq: 1 };
+    let x = dropout(g, pooled, row_ids, classifier_dropout(config))?; // [batch, hidden]
     linear(g, x, &w, &b)
 }
 
@@ -127,7 +128,7 @@ pub fn token_classification_logits(
     g: &mut Graph<'_>,
     config: &Config,
     hidden_state: Tensor,
-    row_ids: Integers,
+    row_ids: RowIds,
 ) -> Result<Tensor, GraphError> {
     g.enter("classifier");
     let [w, b] = dense(g, "classifier")?;

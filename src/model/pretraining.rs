@@ -2,9 +2,10 @@
 //! shape of batch. [`train`](crate::train) replays it.
 
 use super::bert::Bert;
-use super::encoder::encoder;
+use super::encoder::{encoder, encoder_at};
 use super::encoder_inputs::{EncoderInputs, Padding, Sequences};
 use super::heads::{decoder, masked_lm_transform, next_sentence_logits, pooler};
+use super::read_rows::ReadRows;
 use crate::autodiff::ops::{cross_entropy, masked_lm_loss};
 use crate::autodiff::{Floats, Graph, GraphError, Integers, Mode, Plan, Tensor};
 use crate::data::Batch;
@@ -27,14 +28,15 @@ pub struct BatchShape {
 pub struct PretrainingInputs {
     /// Ids, segments and attention mask.
     pub encoder: EncoderInputs,
-    /// Rows of the masked positions, real ones first, `[batch · max_predictions_per_seq]`.
+    /// Rows of the last hidden state at the masked positions, real ones first,
+    /// `[batch · max_predictions_per_seq]`.
     pub masked_lm_positions: Integers,
     /// The ids before masking, `[batch · max_predictions_per_seq]`.
     pub masked_lm_ids: Integers,
     /// The weight of each masked position in the loss, 0 for padding,
     /// `[batch · max_predictions_per_seq]`.
     pub masked_lm_weights: Floats,
-    /// Row of every `[CLS]`, `[batch]`.
+    /// Row of the last hidden state of every `[CLS]`, `[batch]`.
     pub first_tokens: Integers,
     /// 0 true next, 1 random, `[batch]`.
     pub next_sentence_labels: Integers,
@@ -47,6 +49,8 @@ pub struct PretrainingPlan {
     plan: Plan,
     /// The inputs, which [`PretrainingPlan::load`] fills.
     pub inputs: PretrainingInputs,
+    /// The rows of the last hidden state that are computed; all when `None`.
+    read: Option<ReadRows>,
     /// The embeddings and every layer's output, each `[batch, seq, hidden]`; readable when kept.
     pub hidden_states: Vec<Tensor>,
     /// The pooled output `[batch, hidden]`; readable when hidden states are kept.
@@ -111,7 +115,14 @@ impl PretrainingPlan {
             next_sentence_weights: g.floats(batch_size),
         };
 
-        let hidden_states = encoder(g, config, &inputs.encoder)?;
+        // The last layer is computed where it is read, unless everything is.
+        let some = !keep && ReadRows::leave_rows_out(max_seq_length, max_predictions_per_seq);
+        let read =
+            some.then(|| ReadRows::new(g, batch_size, max_seq_length, max_predictions_per_seq));
+        let hidden_states = match &read {
+            Some(read) => encoder_at(g, config, &inputs.encoder, read)?,
+            None => encoder(g, config, &inputs.encoder)?,
+        };
         let last = *hidden_states.last().expect("at least the embeddings");
 
         let x = masked_lm_transform(g, config, last, inputs.masked_lm_positions)?;
@@ -137,6 +148,7 @@ impl PretrainingPlan {
         Ok(Self {
             plan: Plan::new(graph, mode)?,
             inputs,
+            read,
             hidden_states,
             pooler_output,
             next_sentence_logits: logits,
@@ -170,11 +182,21 @@ impl PretrainingPlan {
             attention_mask: &batch.attention_mask,
         };
         let packed = inputs.encoder.load(&mut self.plan, sequences, self.padding);
-        self.plan.integers_mut(inputs.first_tokens).copy_from_slice(packed.first_tokens());
-        let positions = self.plan.integers_mut(inputs.masked_lm_positions);
-        for (row, &position) in positions.iter_mut().zip(&batch.masked_lm_positions) {
-            *row = packed.row(position as usize);
-        }
+        let real = batch.masked_lm_weights.iter().rposition(|&weight| weight != 0.0);
+        let masks = real.map_or(0, |last| last + 1);
+        let positions = &batch.masked_lm_positions[..masks];
+        let (first_tokens, rows) = match self.read {
+            Some(read) => read.load(&mut self.plan, &packed, positions),
+            None => {
+                let rows = positions.iter().map(|&position| packed.row(position as usize));
+                (packed.first_tokens().to_vec(), rows.collect())
+            }
+        };
+        self.plan.integers_mut(inputs.first_tokens).copy_from_slice(&first_tokens);
+        let (real, padding) =
+            self.plan.integers_mut(inputs.masked_lm_positions).split_at_mut(masks);
+        real.copy_from_slice(&rows);
+        padding.fill(0);
         for (place, values) in [
             (inputs.masked_lm_ids, &batch.masked_lm_ids),
             (inputs.next_sentence_labels, &batch.next_sentence_labels),

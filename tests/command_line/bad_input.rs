@@ -25,7 +25,7 @@ fn missing_text() {
     place.refuses(&["``"], |place| place.run(&["pretrain", "--input", ""]));
     place.write("vocab.txt", VOCAB);
     let tokenize = "tokenize --vocab vocab.txt --input none.txt";
-    place.refuses(&["cannot read `none.txt`"], |place| place.cloze(tokenize));
+    place.refuses(&["cannot open `none.txt`: No such file"], |place| place.cloze(tokenize));
 }
 
 #[test]

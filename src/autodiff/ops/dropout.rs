@@ -72,26 +72,31 @@ pub struct DropoutRows {
     seq: usize,
 }
 
-/// Pushes dropout(x) for x `[batch, seq, hidden]` or `[batch, hidden]`; x itself when `rate` is 0.
-/// `row_ids[t]` is the flat index of row t into `[batch, seq]`.
+/// The numbers of a tensor's rows, which dropout masks depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct RowIds {
+    /// `ids[t]` is the flat index of row t into `[batch, seq]`.
+    pub ids: Integers,
+    /// Rows of one sequence.
+    pub seq: usize,
+}
+
+/// Pushes dropout(x) for x `[…, hidden]`; x itself when `rate` is 0.
 ///
 /// # Errors
 /// When `row_ids` does not have one number for each row.
 pub fn dropout(
     g: &mut Graph<'_>,
     x: Tensor,
-    row_ids: Integers,
+    row_ids: RowIds,
     rate: f32,
 ) -> Result<Tensor, GraphError> {
     let site = g.dropout_site();
     let Some(dropout) = Dropout::new(rate, site) else { return Ok(x) };
     let (rows, width) = (x.shape.rows(), x.shape.columns());
-    let seq = match x.shape.dimensions() {
-        [_, seq, _] => *seq,
-        _ => 1,
-    };
-    g.check(row_ids.length == rows, "dropout", "the numbers of the rows", row_ids.length, rows)?;
-    g.push(DropoutRows { rows, width, dropout, seq }, &[x.into(), row_ids.into()], x.shape)
+    let RowIds { ids, seq } = row_ids;
+    g.check(ids.length == rows, "dropout", "the numbers of the rows", ids.length, rows)?;
+    g.push(DropoutRows { rows, width, dropout, seq }, &[x.into(), ids.into()], x.shape)
 }
 
 impl DropoutRows {

@@ -8,7 +8,7 @@
 //! Shapes: x `[…, hidden]`, rows `[n]` (row numbers of x), y `[n, hidden]`. Nothing is saved.
 //! Order of summation: by i. A task owns a range of rows of dx and looks at every i.
 
-use super::super::graph::{Graph, GraphError, Integers, Tensor};
+use super::super::graph::{Graph, GraphError, Integers, RowCount, Tensor};
 use super::super::operation::{
     Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand, Shape,
 };
@@ -69,6 +69,25 @@ pub fn gather_rows(g: &mut Graph<'_>, x: Tensor, rows: Integers) -> Result<Tenso
     let operation = GatherRows { picked: rows.length, width: x.shape.columns() };
     let shape = Shape::new(&[rows.length, operation.width]);
     g.push_with_rows(operation, &[x.into(), rows.into()], shape, None)
+}
+
+/// [`gather_rows`] with y `[batch, rows of a sequence, hidden]`, where a pass computes only the first
+/// `count` rows of y.
+///
+/// # Errors
+/// When `batch` does not divide `rows.length`.
+pub fn gather_counted_rows(
+    g: &mut Graph<'_>,
+    x: Tensor,
+    rows: Integers,
+    count: RowCount,
+    batch: usize,
+) -> Result<Tensor, GraphError> {
+    let fits = batch > 0 && rows.length.is_multiple_of(batch);
+    g.check(fits, "gather_rows", "the rows", rows.length, format!("a multiple of {batch}"))?;
+    let operation = GatherRows { picked: rows.length, width: x.shape.columns() };
+    let shape = Shape::new(&[batch, rows.length / batch, operation.width]);
+    g.push_with_rows(operation, &[x.into(), rows.into()], shape, Some(count))
 }
 
 impl Operation for GatherRows {

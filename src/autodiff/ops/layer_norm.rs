@@ -17,10 +17,11 @@
 //! Order of summation: within a row over 16 fixed lanes; dγ and dβ by chunks of 64 rows, then chunks
 //! in order.
 
-use super::super::graph::{Graph, GraphError, Integers, Operand, Parameter, Tensor};
+use super::super::graph::{Graph, GraphError, Operand, Parameter, Tensor};
 use super::super::operation::{
     Backward, Case, CaseInput, Forward, Operation, Reference, ReferenceOperand,
 };
+use super::dropout::RowIds;
 use crate::system::threads::{SplitOutput, for_each_range};
 use crate::tensor::dropout::{Dropout, DropoutKey};
 use crate::tensor::kernels::{
@@ -155,15 +156,14 @@ pub fn layer_norm(
     push(g, x, None, parameters, eps, None)
 }
 
-/// Pushes LayerNorm(dropout(x) + residual); x, residual and y `[batch, seq, hidden]`.
-/// `row_ids[t]` is the flat index of row t into `[batch, seq]`.
+/// Pushes LayerNorm(dropout(x) + residual); x, residual and y `[…, hidden]`.
 ///
 /// # Errors
 /// When the shapes do not fit.
 pub fn add_layer_norm(
     g: &mut Graph<'_>,
     x: Tensor,
-    (residual, row_ids): (Tensor, Integers),
+    (residual, row_ids): (Tensor, RowIds),
     parameters: LayerNormParameters<'_>,
     eps: f32,
     dropout_rate: f32,
@@ -175,16 +175,13 @@ pub fn add_layer_norm(
 fn push(
     g: &mut Graph<'_>,
     x: Tensor,
-    residual: Option<(Tensor, Integers)>,
+    residual: Option<(Tensor, RowIds)>,
     parameters: LayerNormParameters<'_>,
     eps: f32,
     dropout: Option<Dropout>,
 ) -> Result<Tensor, GraphError> {
     let (rows, hidden) = (x.shape.rows(), x.shape.columns());
-    let seq = match x.shape.dimensions() {
-        [.., seq, _] => *seq,
-        _ => 1,
-    };
+    let seq = residual.map_or(1, |(_, row_ids)| row_ids.seq);
     let operation = LayerNorm { rows, hidden, eps, residual: residual.is_some(), dropout, seq };
     let name = operation.name();
     let parameters = [parameters.gamma, parameters.beta];
@@ -196,8 +193,9 @@ fn push(
     operands.extend(parameters.map(Operand::from));
     if let Some((residual, row_ids)) = residual {
         g.check(residual.shape == x.shape, name, "the residual", residual.shape, x.shape)?;
-        g.check(row_ids.length == rows, name, "the numbers of the rows", row_ids.length, rows)?;
-        operands.extend([residual.into(), row_ids.into()]);
+        let RowIds { ids, .. } = row_ids;
+        g.check(ids.length == rows, name, "the numbers of the rows", ids.length, rows)?;
+        operands.extend([residual.into(), ids.into()]);
     }
     g.push(operation, &operands, x.shape)
 }

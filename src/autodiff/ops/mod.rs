@@ -37,9 +37,9 @@ operations! {
     embedding: Embedding, embedding_sum, EmbeddingIds, EmbeddingTables;
     linear: Linear, linear, linear_gelu;
     layer_norm: LayerNorm, layer_norm, add_layer_norm, LayerNormParameters;
-    dropout: DropoutRows, dropout;
-    attention: Attention, attention, AttentionRows;
-    gather_rows: GatherRows, gather_rows;
+    dropout: DropoutRows, dropout, RowIds;
+    attention: Attention, attention, attention_of, AttentionRows, Queries;
+    gather_rows: GatherRows, gather_rows, gather_counted_rows;
     tanh: Tanh, tanh;
     masked_lm_loss: MaskedLmLoss, masked_lm_loss;
     cross_entropy: CrossEntropy, cross_entropy;

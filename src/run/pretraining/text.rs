@@ -114,7 +114,7 @@ mod tests {
         let corpus = Corpus::from_text("test", "10 11 12\n13 14\n\n15\n");
         let store = TokenStore::build(&corpus, &encoder, Storage::Memory, &mut |_, _| {}).unwrap();
         let mut data = Sha256::new();
-        add_store(&store, &mut data);
+        add_store(&store, &PretrainingRecipe::default(), &mut data);
         let end = u32::MAX;
         let numbers = [3, 10, 11, 12, 2, 13, 14, end, 1, 15, end];
         let bytes: Vec<u8> = numbers.into_iter().flat_map(u32::to_le_bytes).collect();
