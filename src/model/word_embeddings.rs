@@ -88,7 +88,7 @@ struct Table {
 
 impl Table {
     fn both() -> [Self; 2] {
-        let around = |most| (-most..=most).filter(|&offset| offset != 0);
+        let around = |most: isize| (-most..=most).filter(|&offset| offset != 0);
         [
             Self { groups: around(NEAR).map(|by| vec![by]).collect(), contexts: NEAR_CONTEXTS },
             Self { groups: vec![around(WIDE).collect()], contexts: WIDE_CONTEXTS },
