@@ -69,7 +69,7 @@
 //! |---|---|
 //! | `report` | what a person looks at (feature `cli`) |
 //! | `bench` | how fast this machine is (feature `cli`) |
-//! | [`tasks`] | what a trained model is for: filling blanks, judging pairs of sentences, hidden states |
+//! | [`tasks`] | what a trained model is for: filling blanks, judging pairs of sentences, vectors, scores, text, classes, tags, answers |
 //! | [`run`] | the life of a run on disk: settings, checkpoints, metrics, resuming, verifying |
 //! | [`train`] | how anything learns: one step, optimizer, schedule, evaluation |
 //! | [`model`] | BERT: configuration, embeddings, encoder, heads; weights in Hugging Face's form |

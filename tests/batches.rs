@@ -3,7 +3,7 @@
 
 use cloze::model::{Bert, Config};
 use cloze::system::threads::Pool;
-use cloze::tasks::{Model, TaskError};
+use cloze::tasks::{EmbedOptions, Model, Pooling, ScoreMethod, TaskError};
 use cloze::tokenizer::{Tokenizer, TokenizerOptions, Vocabulary};
 
 const WORDS: [&str; 12] =
@@ -78,6 +78,22 @@ fn next_sentence() {
     let [ab, ba] = [("a cat", "the dog"), ("the dog", "a cat")]
         .map(|pair| model.next_sentence(&[pair]).unwrap().remove(0).logits);
     assert_ne!(ab, ba, "the order of the sentences counts");
+}
+
+#[test]
+fn embed() {
+    let model = model();
+    for pooling in [Pooling::Mean, Pooling::Cls] {
+        let options = EmbedOptions { pooling, normalize: true };
+        check(&texts(), |texts| model.embed(texts, &options).unwrap());
+    }
+}
+
+#[test]
+fn score() {
+    let model = model();
+    let texts: Vec<String> = texts().iter().map(|text| text.replace("[MASK]", "fox")).collect();
+    check(&texts[..12], |texts| model.score(texts, ScoreMethod::Original).unwrap());
 }
 
 #[test]

@@ -144,8 +144,9 @@ fn no_damage_of_a_file_is_silent_or_costs_the_run() {
         .ok();
     let undamaged = files_of(&place);
     let names: Vec<&str> = undamaged.iter().map(|(name, _)| name.to_str().unwrap()).collect();
-    assert_eq!(names.len(), 11, "every file of a run directory: {names:?}");
+    assert_eq!(names.len(), 12, "every file of a run directory: {names:?}");
     let whole = COMMANDS.map(|command| run(&place, command).ok());
+    assert!(!whole[0].stderr.contains("metrics.jsonl"), "{}", whole[0].stderr);
     assert!(
         files_of(&place).iter().zip(&undamaged).all(|(a, b)| a.0 == Path::new(".lock") || a == b)
     );

@@ -6,6 +6,7 @@ use cloze::data::{Batch, Instance};
 use cloze::model::{BatchShape, Bert, Config, PretrainingPlan};
 use cloze::tensor::dropout::DropoutKey;
 use cloze::tensor::random::{Generator, Purpose};
+use std::collections::BTreeSet;
 
 const SHAPE: BatchShape =
     BatchShape { batch_size: 3, max_seq_length: 7, max_predictions_per_seq: 2 };
@@ -195,6 +196,33 @@ fn parameters_that_overlap_in_part_are_refused() {
     }
     let error = Plan::new(g, Mode::Training).err();
     assert_eq!(error, Some(GraphError::OverlappingParameters(9..21, 9..15)));
+}
+
+#[test]
+fn a_plan_is_printed_as_a_table_and_its_time_has_a_row_for_each_operation_and_pass() {
+    let bert = bert();
+    let mut plan = PretrainingPlan::new(&bert, SHAPE, Mode::Training, true, false).unwrap();
+    plan.load(&batch(), 1.0 / 5.0, 1.0 / 3.0);
+    let mut gradients = vec![0.0; bert.layout.len()];
+    plan.forward(&bert.parameters, KEY);
+    plan.backward(&bert.parameters, &mut gradients, KEY);
+    let printed = plan.plan().to_string();
+    let lines: Vec<Vec<&str>> =
+        printed.lines().map(|line| line.split_whitespace().collect()).collect();
+    let (first, rest) = lines.split_first().unwrap();
+    let (last, operations) = rest.split_last().unwrap();
+    assert_eq!(first[..], ["operation", "shape", "output", "saved", "scope"]);
+    assert_eq!(last[1..3], ["bytes", "in"]);
+    assert!(operations.iter().enumerate().all(|(i, words)| words[0] == i.to_string()), "{printed}");
+    let names: BTreeSet<&str> = operations.iter().map(|words| words[1]).collect();
+    for (name, count) in [("embedding_sum", 1), ("attention", 2), ("masked_lm_loss", 1)] {
+        assert_eq!(operations.iter().filter(|words| words[1] == name).count(), count, "{name}");
+    }
+    let rows = plan.plan_mut().profile().rows(1);
+    let measured: BTreeSet<_> = rows.iter().map(|row| (row.operation, row.pass)).collect();
+    assert_eq!(measured.len(), rows.len(), "a row for each operation and pass: {measured:?}");
+    // A clock may be too coarse for the quickest ones.
+    assert!(!rows.is_empty() && rows.iter().all(|row| names.contains(row.operation)));
 }
 
 #[test]

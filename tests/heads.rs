@@ -135,6 +135,14 @@ fn outputs_are_those_of_transformers() {
                 g.keep(*tensor);
             }
             let mut plan = Plan::new(g, Mode::Evaluation).unwrap();
+            let scope = match head {
+                Head::QuestionAnswering => "qa_outputs\n",
+                Head::SequenceClassification { .. } | Head::TokenClassification { .. } => {
+                    "classifier\n"
+                }
+                _ => "encoder",
+            };
+            assert!(plan.to_string().contains(scope), "{name} has the scope {scope}");
             let packed: PackedRows = inputs.load(&mut plan, sequences, padding);
             let real: Vec<usize> = (0..batch * seq).filter(|&i| attention_mask[i] == 1).collect();
             for &i in &real {

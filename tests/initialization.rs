@@ -6,8 +6,9 @@
 mod place;
 
 use cloze::model::initialization::{FEWEST_PAIRS, PAIRS};
-use cloze::model::{Bert, Config, Initialization};
+use cloze::model::{Bert, Config, Head, Initialization};
 use cloze::tensor::random::{Generator, Purpose};
+use cloze::tokenizer::Tokenizer;
 use place::Place;
 
 const VOCABULARY: usize = 500;
@@ -182,7 +183,7 @@ fn a_model_with_no_range_of_first_weights_begins_without_not_a_number() {
 }
 
 /// SHA-256 of the first weights of tiny over 500 words, on every machine.
-const GOLDEN: &str = "b2a48cfe5a1eed3a697f3ff5f5c23529852413283bc2e79ac26a13f0dc7a1951";
+const GOLDEN: &str = "c5960260123b07586174719545f8ced30df8882077dc20ea6034e3c461f2c8a0";
 
 #[test]
 fn the_first_weights_are_the_same_on_every_machine() {
@@ -231,4 +232,67 @@ fn an_initialization_that_cannot_be_is_refused() {
     let words = ["`narrow.json`: hidden_size is 8", "--initialization mimetic", "2 heads"];
     place.cloze(&format!("{narrow} --output-dir b")).refused(1, &words);
     assert!(!place.path("b").exists());
+}
+
+/// The bias of the decoder of a run, and what counting `text` gives.
+fn bias_and_shares(place: &Place, run: &str, text: &str) -> (Vec<f32>, Vec<f64>) {
+    let directory = place.path(run);
+    let config = Config::from_file(&directory.join("config.json")).unwrap();
+    let (bert, _) = Bert::from_directory(&directory, config, Head::Pretraining, 1).unwrap();
+    let range = bert.layout.get("cls.predictions.bias").unwrap().range.clone();
+    let tokenizer = Tokenizer::from_directory(&directory).unwrap();
+    let mut counts = vec![1.0; range.len()];
+    text.lines().flat_map(|line| tokenizer.encode(line)).for_each(|id| counts[id as usize] += 1.0);
+    let all: f64 = counts.iter().sum();
+    let shares = counts.into_iter().map(|count: f64| (count / all).ln());
+    (bert.parameters[range].to_vec(), shares.collect())
+}
+
+#[test]
+fn the_output_bias_begins_at_the_shares_of_the_words_to_learn_from() {
+    let place = Place::with_vocab();
+    // With a rate of 0, the weights at the end are the first ones.
+    let run = "--input text.txt --vocab vocab.txt --learning-rate 0 --output-bias unigram";
+    place.pretrain(&format!("{run} --eval-input text.txt --output-dir run")).ok();
+    let agree = |(bias, expected): (Vec<f32>, Vec<f64>)| {
+        // One rounding of the share and the error of ln: a few ulps of values up to 7.
+        let mean = expected.iter().sum::<f64>() / expected.len() as f64;
+        let mut pairs = bias.iter().zip(&expected);
+        pairs.all(|(bias, share)| (f64::from(*bias) - (share - mean)).abs() < 2e-6)
+    };
+    assert!(agree(bias_and_shares(&place, "run", place::TEXT)));
+    let json = place.read_json("run/run.json");
+    assert_eq!(json["options"]["model"]["New"]["output_bias"], "unigram");
+    // The model begins where counting words ends; the rest of its logits is small.
+    let metrics = place.metrics("run");
+    let last = metrics.last().unwrap();
+    let loss = last["eval_masked_lm_loss"].as_f64().unwrap();
+    // Words of the same text are masked: the mean over some of them is near that over all.
+    let expected = bias_and_shares(&place, "run", place::TEXT).1;
+    let entropy: f64 = expected.iter().map(|share| -share.exp() * share).sum();
+    assert!((loss - entropy).abs() < 0.3, "{loss} {entropy}");
+    assert_eq!(place.cloze("verify run --json").json()["agrees"], true);
+
+    // Documents that are held out are not counted.
+    place.pretrain(&format!("{run} --eval-fraction 0.3 --output-dir held-out")).ok();
+    assert!(!agree(bias_and_shares(&place, "held-out", place::TEXT)));
+    // BERT's is zero.
+    let zero = run.replace("unigram", "zero");
+    place.pretrain(&format!("{zero} --eval-fraction 0 --output-dir zero")).ok();
+    assert!(bias_and_shares(&place, "zero", "").0.iter().all(|bias| *bias == 0.0));
+
+    // A file of instances is counted as it was before masking.
+    let make = "instances --vocab vocab.txt --max-seq-length 32 --max-predictions-per-seq 5";
+    place.write("line.txt", "The cat saw the owl.\nThe dog saw the cat.\n\nA bird saw the mat.\n");
+    place.cloze(&format!("{make} --no-nsp --input line.txt --output i.jsonl")).ok();
+    let input = run.replace("--input text.txt", "--instances i.jsonl --no-nsp");
+    place.pretrain(&format!("{input} --max-predictions-per-seq 5 --output-dir instances")).ok();
+    let lines = place.read_text("i.jsonl");
+    let text = place.read_text("line.txt");
+    assert_eq!(lines.lines().count(), 2, "each document once: {lines}");
+    assert!(agree(bias_and_shares(&place, "instances", &text)));
+
+    let other = "pretrain --resume --output-dir run --output-bias zero";
+    place.cloze(other).refused(1, &["--output-bias was \"unigram\", now \"zero\""]);
+    place.cloze("pretrain --init run --output-bias unigram").refused(2, &["--output-bias"]);
 }

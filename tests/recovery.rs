@@ -281,7 +281,7 @@ fn the_command_takes_the_same_options_again_or_only_the_directory() {
     let named = [
         "--max-seq-length was 32, now 16",
         "--seed was 12345, now 7",
-        "--whole-word-mask was false, now true",
+        "--masking was \"token\", now \"whole-word\"",
     ];
     command(&place, other).refused(1, &named);
     let other = "--resume --output-dir run --input other.txt --num-train-steps 7";

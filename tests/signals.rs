@@ -249,8 +249,12 @@ fn moment(place: &Place, status: ExitStatus, number: i32) -> &'static str {
         return "reading";
     }
     assert_eq!(status.code(), Some(128 + number), "{said}");
+    let Some(acknowledged) = said.split("stopping after ").nth(1) else {
+        // Everything was saved: there was nothing to wait for.
+        assert!(place.read_json("run/run.json")["model_sha256"].is_string(), "{said}");
+        return "after the last save";
+    };
     assert!(said.contains("stopped after step "), "{said}");
-    let acknowledged = said.split("stopping after ").nth(1).unwrap_or_default();
     match acknowledged.split(';').next().unwrap() {
         "this step" => "training",
         "this batch of the evaluation" => "evaluating",

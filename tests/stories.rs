@@ -5,7 +5,7 @@ mod generate;
 
 use std::collections::{BTreeMap, HashSet};
 
-use cloze::data::stories::STORIES;
+use cloze::data::stories::{CLASSES, NUMBERS as SUMS, QUESTIONS, STORIES, TAGS};
 
 const WOMEN: &[&str] = &["Anna", "Clara", "Ella", "Alice", "Mary", "Lily", "Greta", "Ida"];
 const MEN: &[&str] = &["Otto", "Hugo", "Arthur", "Peter", "Tom", "Simon", "Karl", "Paul"];
@@ -41,6 +41,22 @@ fn the_generator_makes_the_committed_text() {
         "testdata/stories/stories.txt is not what its generator makes: \
          run `cargo run --example generate_stories` and commit the text"
     );
+}
+
+#[test]
+fn the_generator_makes_the_committed_labelled_examples() {
+    for (name, made, committed) in [
+        ("classes.tsv", generate::labelled::classes(), CLASSES),
+        ("numbers.tsv", generate::labelled::numbers(), SUMS),
+        ("tags.conll", generate::labelled::tags(), TAGS),
+        ("questions.json", generate::labelled::questions(), QUESTIONS),
+    ] {
+        assert!(
+            made == committed,
+            "testdata/stories/{name} is not what its generator makes: run `cargo run --example generate_stories` and \
+             commit it"
+        );
+    }
 }
 
 #[test]
@@ -215,4 +231,17 @@ fn most_sentences_name_somebody() {
 /// Pairs of adjacent words.
 fn pairs(words: Vec<String>) -> Vec<(String, String)> {
     words.windows(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+}
+
+#[test]
+fn the_settings_for_the_stories_are_pinned() {
+    let options = cloze::run::PretrainingOptions::stories();
+    let training = &options.recipe.training;
+    assert_eq!(training.max_seq_length, 48);
+    assert_eq!(options.recipe.max_predictions_per_seq, 10);
+    assert_eq!(training.schedule.num_train_steps, 3600);
+    assert_eq!(training.schedule.num_warmup_steps, 360);
+    assert_eq!(options.eval_every, 360);
+    assert_eq!(training.schedule.learning_rate, 2e-3);
+    assert!(training.optimizer.bias_correction);
 }

@@ -235,7 +235,7 @@ mod command_line {
         fs::write(path("twice.txt"), "[PAD]\na\na\n").unwrap();
 
         for (input, says) in [
-            ("missing.txt", ["matches no file", "cannot read"]),
+            ("missing.txt", ["matches no file", "cannot open"]),
             ("empty.txt", ["it is empty", "is empty"]),
             ("binary.txt", ["line 2, byte 6"; 2]),
         ] {

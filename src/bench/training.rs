@@ -8,6 +8,9 @@
 //!               + 12 · layers · seq · hidden · tokens            (scores and context of attention)
 //!               + 6 · masked positions · hidden · (hidden + vocab_size)
 //! ```
+//!
+//! This is the work of the dense step, as other programs do it. The last layer computes only the rows
+//! that are read, so fewer are done; both numbers are given.
 
 use crate::autodiff::{Mode, Profile, Row};
 use crate::data::{Batch, Instance, SentenceObjective};
@@ -61,8 +64,10 @@ pub struct Measured {
     pub step_ms_median: f64,
     /// Tokens of a step over the median time.
     pub tokens_per_second: f64,
-    /// See the head of this file.
+    /// FLOP of the dense step; see the head of this file.
     pub flop_per_step: f64,
+    /// FLOP of the matrix products that a step does.
+    pub flop_done_per_step: f64,
     /// `flop_per_step` over the median time, in 10⁹ a second.
     pub gflops: f64,
     /// The best rate of fused multiply-adds on all threads, measured before and after, in 10⁹ a
@@ -70,6 +75,8 @@ pub struct Measured {
     pub peak_gflops: f64,
     /// `gflops / peak_gflops`.
     pub peak_fraction: f64,
+    /// The same of the FLOP that are done.
+    pub peak_fraction_done: f64,
     /// The most memory the process has had, where the system tells (Linux); else what the plan holds.
     pub peak_memory_bytes: u64,
     /// Memory of parameters, gradients, moments and the plan, known before the first step.
@@ -172,6 +179,7 @@ pub fn benchmark(settings: &Settings) -> Result<Measured, RunError> {
     let masked = batch_size * settings.max_predictions_per_seq;
     let flop_per_step = flop_per_step(&config, batch_size, seq, masked);
     let gflops = flop_per_step / median / 1e9;
+    let flop_done_per_step = operations.iter().map(|row| row.flop).sum::<u64>() as f64;
     Ok(Measured {
         model: settings.model.clone(),
         vocab_size: settings.vocab_size,
@@ -183,9 +191,11 @@ pub fn benchmark(settings: &Settings) -> Result<Measured, RunError> {
         step_ms_median: 1e3 * median,
         tokens_per_second: (batch_size * seq) as f64 / median,
         flop_per_step,
+        flop_done_per_step,
         gflops,
         peak_gflops,
         peak_fraction: gflops / peak_gflops,
+        peak_fraction_done: flop_done_per_step / median / 1e9 / peak_gflops,
         peak_memory_bytes: memory::peak().unwrap_or(planned_memory_bytes),
         planned_memory_bytes,
         memory_gigabytes_per_second: copy_rate(),
@@ -303,7 +313,10 @@ mod tests {
         let flop: u64 = trainer.profile().rows(1).iter().map(|row| row.flop).sum();
         // The formula leaves out the pooler and the two columns behind it: 6 FLOP a weight, 3 rows.
         let pooler = 6 * 3 * 128 * (128 + 2);
-        assert_eq!((flop - pooler) as f64, flop_per_step(&config, 3, 10, 6));
+        // In the last layer, 3 of the 10 rows of each sequence are read. At the others it computes no query, no
+        // output of attention and no feed-forward network.
+        let row = 6 * (2 * 128 * 128 + 2 * 128 * 512) + 12 * 10 * 128;
+        assert_eq!((flop - pooler + 3 * 7 * row) as f64, flop_per_step(&config, 3, 10, 6));
     }
 
     #[test]

@@ -98,7 +98,13 @@ pub fn run(args: Args) -> cloze::Result<()> {
             m.flop_per_step / 1e9
         )?;
         writeln!(out, "  FMA peak        {:>10.1} GFLOP/s", m.peak_gflops)?;
-        writeln!(out, "  of the peak     {:>10.2}", m.peak_fraction)?;
+        writeln!(
+            out,
+            "  of the peak     {:>10.2} (of the {:.2} GFLOP that are done: {:.2})",
+            m.peak_fraction,
+            m.flop_done_per_step / 1e9,
+            m.peak_fraction_done
+        )?;
         writeln!(
             out,
             "  memory          {:>10.0} MB ({:.0} MB of it planned)",

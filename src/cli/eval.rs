@@ -1,14 +1,18 @@
-//! `cloze eval`: model + text ─► masked-LM and next-sentence metrics.
+//! `cloze eval`: model + text ─► masked-LM and next-sentence metrics; fine-tuned model + labelled examples ─► the
+//! metrics of its task.
 
 use super::instance_options::InstanceOptions;
 use super::output::print;
+use super::predict::ColumnOptions;
+use clap::CommandFactory;
+use clap::error::ErrorKind;
 use cloze::data::{Corpus, SentenceObjective};
 use cloze::report::{Terminal, print_line};
-use cloze::tasks::{EvalSettings, evaluate};
+use cloze::tasks::{EvalSettings, Model, TaskError, evaluate, sentence_pooling};
 use cloze::train::Evaluation;
 use cloze::train::pretraining::{MASKED_LM, NEXT_SENTENCE, SENTENCE_ORDER};
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The options of `cloze eval`.
 #[derive(clap::Args)]
@@ -21,6 +25,8 @@ pub struct Args {
     input: Vec<String>,
     #[command(flatten)]
     encoding: super::TextOptions,
+    #[command(flatten)]
+    columns: ColumnOptions,
     /// Tokens of a sequence [default: 128, or what the model has positions for]
     #[arg(long, value_name = "N")]
     max_seq_length: Option<usize>,
@@ -45,7 +51,20 @@ pub struct Args {
 /// Runs `cloze eval`.
 pub fn run(args: Args) -> cloze::Result<()> {
     super::warn_without_fma();
-    let answer = args.threads.run(|| measure(&args))?;
+    let answer = args.threads.run(|| {
+        let model = super::open_model(&args.model)?;
+        if let Some(pooling) = sentence_pooling(&args.model) {
+            let columns = args.columns.columns();
+            let evaluation = model.measure_embeddings(examples(&args), &columns, pooling)?;
+            return print_metrics(&args, &evaluation).map(|()| None);
+        }
+        match model.finetuned_task() {
+            Ok(_) => finetuned(&args, &model).map(|()| None),
+            Err(TaskError::NotFinetuned { .. }) => measure(&args, &model).map(Some),
+            Err(error) => Err(error.into()),
+        }
+    })?;
+    let Some(answer) = answer else { return Ok(()) };
     print(|out| {
         if args.json {
             return writeln!(
@@ -64,14 +83,51 @@ pub fn run(args: Args) -> cloze::Result<()> {
     })
 }
 
-/// Reads model and text, and evaluates.
-fn measure(args: &Args) -> cloze::Result<Evaluation> {
+/// The metrics of a fine-tuned model.
+fn finetuned(args: &Args, model: &Model<'_>) -> cloze::Result<()> {
+    print_metrics(args, &model.measure(examples(args), &args.columns.columns())?)
+}
+
+/// The file of examples.
+fn examples(args: &Args) -> &Path {
+    let [file] = args.input.as_slice() else {
+        let message = "a fine-tuned model is evaluated on one file of examples\n";
+        super::Cli::command().error(ErrorKind::TooManyValues, message).exit();
+    };
+    Path::new(file)
+}
+
+fn print_metrics(args: &Args, evaluation: &Evaluation) -> cloze::Result<()> {
+    print(|out| {
+        let mut fields: Map<String, Value> = Map::new();
+        let metrics = evaluation.metrics.iter();
+        fields.extend(metrics.map(|(name, value)| (name.to_string(), (*value).into())));
+        fields.insert("examples".into(), evaluation.instances.into());
+        if !evaluation.terms.is_empty() {
+            fields.insert("loss".into(), evaluation.loss().into());
+        }
+        if args.json {
+            return writeln!(out, "{}", Value::Object(fields));
+        }
+        fields.iter().try_for_each(|(name, value)| match value.as_f64() {
+            Some(number) if value.is_f64() => writeln!(out, "{name} = {number:.4}"),
+            _ => writeln!(out, "{name} = {value}"),
+        })
+    })
+}
+
+/// Reads the text, and evaluates a pretrained model.
+fn measure(args: &Args, model: &Model<'_>) -> cloze::Result<Evaluation> {
+    if args.columns.is_given() {
+        let message =
+            "columns are of the examples of a fine-tuned model, and this one was pretrained only\n";
+        super::Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
+    }
     let corpus = Corpus::from_inputs(&args.input)?;
     if let Some(note) = corpus.passed_over() {
         print_line(note);
     }
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
-    let model = super::open_model(&args.model)?;
     let positions = model.bert().config.max_position_embeddings;
     let max_seq_length = args.max_seq_length.unwrap_or(positions.min(128));
     let max_predictions_per_seq = args.max_predictions_per_seq.unwrap_or(max_seq_length.min(20));
@@ -82,7 +138,7 @@ fn measure(args: &Args) -> cloze::Result<Evaluation> {
         .seed(args.seed);
     let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
-    let (answer, read) = evaluate(&model, &corpus, &settings, progress)?;
+    let (answer, read) = evaluate(model, &corpus, &settings, progress)?;
     if !args.json {
         print_line(read);
     }

@@ -6,16 +6,26 @@
 
 mod bench;
 mod bench_tokenizer;
+mod columns;
+mod embed;
 mod eval;
 mod fill_mask;
+mod finetune;
+mod finetune_options;
+mod generate;
 mod instance_options;
 mod instances;
 mod next_sentence;
+mod notes;
 mod option_names;
 mod output;
+mod predict;
 mod pretrain;
 mod pretrain_options;
+mod run_command;
+mod score;
 mod signals;
+mod text_input;
 mod tokenize;
 mod verify;
 mod vocab;
@@ -60,15 +70,34 @@ enum Command {
     /// text ─► training instances (sentence pair + masks) as JSON Lines
     #[command(allow_negative_numbers = true)]
     Instances(instances::Args),
-    /// model + text ─► masked-LM and next-sentence metrics
+    /// model + text ─► masked-LM and next-sentence metrics; fine-tuned model + examples ─► the metrics of its task
     #[command(allow_negative_numbers = true)]
     Eval(eval::Args),
     /// Fills in the blanks: "The cat sat on the [MASK]."
     #[command(allow_negative_numbers = true)]
     FillMask(fill_mask::Args),
+    /// labelled text ─► run directory: teaches a pretrained BERT to classify, regress, tag, answer or embed
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "These are the options that matter most; `cloze finetune --help` shows all.",
+        after_long_help = ""
+    )]
+    Finetune(Box<finetune::Args>),
+    /// fine-tuned model + texts ─► its answers
+    #[command(allow_negative_numbers = true)]
+    Predict(predict::Args),
     /// Judges whether sentence B really followed sentence A
     #[command(allow_negative_numbers = true)]
     NextSentence(next_sentence::Args),
+    /// sentences ─► vectors, or how similar they are
+    #[command(allow_negative_numbers = true)]
+    Embed(embed::Args),
+    /// How likely a text is, token by token; minimal pairs
+    #[command(allow_negative_numbers = true)]
+    Score(score::Args),
+    /// Writes text, such as it is
+    #[command(allow_negative_numbers = true)]
+    Generate(generate::Args),
     /// How fast training is on this machine
     Bench(bench::Args),
 }
@@ -95,7 +124,14 @@ pub fn main() -> ExitCode {
         Command::Instances(args) => instances::run(args).map(done),
         Command::Eval(args) => eval::run(args).map(done),
         Command::FillMask(args) => fill_mask::run(args).map(done),
+        Command::Finetune(args) => {
+            finetune::run(*args, matches.subcommand_matches("finetune").expect("this command"))
+        }
+        Command::Predict(args) => predict::run(args).map(done),
         Command::NextSentence(args) => next_sentence::run(args).map(done),
+        Command::Embed(args) => embed::run(args).map(done),
+        Command::Score(args) => score::run(args).map(done),
+        Command::Generate(args) => generate::run(args).map(done),
         Command::Bench(args) => bench::run(args).map(done),
     };
     match result {
@@ -189,6 +225,14 @@ impl ThreadOptions {
 /// For `--threads`; more than these only stand in each other's way.
 fn threads() -> clap::builder::RangedI64ValueParser<u16> {
     clap::value_parser!(u16).range(1..=1024)
+}
+
+/// A share of examples or documents.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("a share is a number from 0 up to, but not including, 1".into()),
+    }
 }
 
 /// A SHA-256 in hexadecimal.

@@ -3,6 +3,8 @@
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use cloze::system::files::{FileError, Output};
+use cloze::tasks::TaskError;
+use serde::Serialize;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -60,4 +62,51 @@ pub(super) fn write_or_print(
         Some(output) => Ok(output.write(write)?),
         None => print(write),
     }
+}
+
+/// An error of answering or of writing an answer.
+pub(super) enum AnswerError {
+    Task(TaskError),
+    Write(io::Error),
+}
+
+impl From<TaskError> for AnswerError {
+    fn from(error: TaskError) -> Self {
+        Self::Task(error)
+    }
+}
+
+impl From<io::Error> for AnswerError {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+/// [`write_or_print`] for answers that are written as they come. `locate` names the text at fault.
+pub(super) fn write_answers(
+    output: Option<Output>,
+    locate: impl FnOnce(TaskError) -> cloze::Error,
+    answer: impl FnOnce(&mut dyn Write) -> Result<(), AnswerError>,
+) -> cloze::Result<()> {
+    let mut failed = None;
+    let written = write_or_print(output, |out| {
+        answer(out).map_err(|error| match error {
+            AnswerError::Write(error) => error,
+            AnswerError::Task(error) => {
+                let message = error.to_string();
+                failed = Some(error);
+                io::Error::other(message)
+            }
+        })
+    });
+    match failed {
+        Some(error) => Err(locate(error)),
+        None => written,
+    }
+}
+
+/// Writes `answer` as one line of JSON.
+pub(super) fn write_json(out: &mut dyn Write, answer: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, answer)?;
+    writeln!(out)
 }

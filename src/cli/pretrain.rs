@@ -2,14 +2,13 @@
 
 pub use super::pretrain_options::Args;
 
-use super::option_names::with_option_names;
 use super::output::print;
+use super::run_command::{Ended, command, program, report_end};
 use super::signals::StopOnSignal;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
-use cloze::report::{Terminal, print_line, quote, summary};
-use cloze::run::checkpoint_directory::CheckpointDirectory;
+use cloze::report::{Terminal, print_line, summary};
 use cloze::run::metrics::MetricsLine;
 use cloze::run::pretraining::{InstanceSource, Pretraining};
 use cloze::run::run_directory::RunDirectoryError;
@@ -32,16 +31,6 @@ struct Answer<'f> {
     /// The last log line, and the last evaluation.
     metrics: Option<&'f MetricsLine>,
     evaluation: Option<&'f MetricsLine>,
-}
-
-/// The command as a shell would take it again.
-fn command() -> String {
-    quote(std::env::args())
-}
-
-/// What this program was called as, `target/release/cloze` under `cargo run`.
-fn program() -> String {
-    quote(std::env::args().next().or_else(|| Some("cloze".into())))
 }
 
 /// The settings of the run, and whether it is resumed. `say` is told when there is nothing to resume yet.
@@ -139,45 +128,17 @@ fn train<O: Observer + Send>(
         true => pretraining.resume_with(&mut watcher),
         false => pretraining.run_with(&mut watcher),
     });
-    let resume_command = format!("    {}", resume_command(directory));
-    match result {
-        Ok(finished) => {
+    match report_end("pretrain", directory, result, &watcher)? {
+        Ended::Finished(finished) => {
             if args.json {
                 print_answer(directory, options, &finished)?;
             }
-            let status = super::check_sha256(
-                args.expect_sha256.as_deref(),
-                &finished.model_sha256.to_string(),
-            );
-            Ok((status, Some((finished, watcher))))
+            let sha256 = finished.model_sha256.to_string();
+            let status = super::check_sha256(args.expect_sha256.as_deref(), &sha256);
+            Ok((status, Some((*finished, watcher))))
         }
-        Err(error @ RunError::Stopped { .. }) => {
-            print_line(format_args!(
-                "{error}; saved in `{}`. Resume it with:\n{resume_command}",
-                directory.display()
-            ));
-            Ok((ExitCode::from(watcher.exit_status()), None))
-        }
-        Err(error) if watcher.started && !matches!(error, RunError::Diverged(_)) => {
-            print_line(format_args!("error: {}", with_option_names(&error.to_string())));
-            let saved = CheckpointDirectory::new(directory).list().unwrap_or_default();
-            if let Some((step, _)) = saved.last() {
-                print_line(format_args!(
-                    "The checkpoint of step {step} is there. When the cause is gone, resume the run with:\n\
-                     {resume_command}"
-                ));
-            }
-            Ok((ExitCode::FAILURE, None))
-        }
-        Err(error) => Err(error.into()),
+        Ended::Early(status) => Ok((status, None)),
     }
-}
-
-/// The command that resumes a run.
-fn resume_command(directory: &Path) -> String {
-    let directory = directory.display().to_string();
-    let arguments = ["pretrain", "--resume", "--output-dir", &directory].map(String::from);
-    format!("{} {}", program(), quote(arguments))
 }
 
 fn print_answer(

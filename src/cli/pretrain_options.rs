@@ -6,7 +6,7 @@ use super::TextOptions;
 use super::instance_options::InstanceOptions;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use cloze::model::{Initialization, WordEmbeddings};
+use cloze::model::{Initialization, OutputBias, WordEmbeddings};
 use cloze::run::PretrainingOptions;
 use cloze::run::pretraining::{InstanceSource, ModelSource, VocabularySource};
 use cloze::train::optimizer::MatrixOptimizer;
@@ -53,7 +53,7 @@ options! {
     #[arg(long, help_heading = READ, hide_short_help = true, num_args = 1.., value_name = "PATH")]
     eval_input: Vec<String> => |o, inputs| o.eval_input = inputs;
     /// Share of the documents held out when there is no --eval-input; 0 for none
-    #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 0.05, value_name = "SHARE", value_parser = share, conflicts_with_all = ["eval_input", "instances"])]
+    #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 0.05, value_name = "SHARE", value_parser = super::share, conflicts_with_all = ["eval_input", "instances"])]
     eval_fraction: f64 => |o, share| o.eval_fraction = share;
     /// Batches, of --train-batch-size sequences, of one evaluation, at most
     #[arg(long, help_heading = READ, hide_short_help = true, default_value_t = 100, value_name = "N")]
@@ -95,8 +95,12 @@ options! {
     /// training text
     #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "random", value_name = "random|ppmi-svd", value_parser = super::choice::<WordEmbeddings>)]
     word_embeddings: WordEmbeddings => |o, words| o.model.as_new().word_embeddings = words;
+    /// First bias of the masked-LM decoder: zero, BERT's; unigram, the logarithms of the shares of the word
+    /// pieces in the text
+    #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "zero", value_name = "zero|unigram", value_parser = super::choice::<OutputBias>)]
+    output_bias: OutputBias => |o, bias| o.model.as_new().output_bias = bias;
     /// Start from a Hugging Face BERT directory: its config, vocabulary and weights
-    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization", "word_embeddings"])]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization", "output_bias", "word_embeddings"])]
     init: Option<PathBuf> => |o, directory| if let Some(directory) = directory {
         o.model = ModelSource::Init(directory);
     };
@@ -253,13 +257,6 @@ impl Args {
         {
             set(self, options);
         }
-    }
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
-        _ => Err("a share is a number from 0 up to, but not including, 1".into()),
     }
 }
 

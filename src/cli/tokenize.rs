@@ -1,5 +1,6 @@
 //! `cloze tokenize`: text ─► pieces and ids.
 
+use super::columns::write_columns;
 use super::output::print;
 use cloze::data::{DataError, InvalidUtf8, read_text};
 use cloze::system::files::FileError;
@@ -113,7 +114,7 @@ fn answer_all(args: &Args) -> cloze::Result<()> {
             serde_json::to_writer(&mut *out, &encoded)?;
             writeln!(out)
         } else {
-            write_columns(out, &encoded)
+            write_encoded(out, &encoded)
         }
     };
 
@@ -180,47 +181,8 @@ fn for_each_line(
 }
 
 /// Shows a line of text, and below it each token above its id, in columns.
-fn write_columns(out: &mut dyn Write, encoded: &Encoded<'_>) -> io::Result<()> {
-    const WIDTH: usize = 96;
+fn write_encoded(out: &mut dyn Write, encoded: &Encoded<'_>) -> io::Result<()> {
     writeln!(out, "{}", encoded.text)?;
-    let mut columns = Vec::new();
-    let mut width = 0;
-    for (token, id) in encoded.tokens.iter().zip(&encoded.input_ids) {
-        let id = id.to_string();
-        let column = display_width(token).max(id.len()) + 2;
-        if width + column > WIDTH {
-            write_row(out, &columns)?;
-            columns.clear();
-            width = 0;
-        }
-        width += column;
-        columns.push((*token, id, column));
-    }
-    write_row(out, &columns)?;
-    writeln!(out)
-}
-
-fn write_row(out: &mut dyn Write, columns: &[(&str, String, usize)]) -> io::Result<()> {
-    if columns.is_empty() {
-        return Ok(());
-    }
-    let (mut tokens, mut ids) = (String::from("  "), String::from("  "));
-    for (token, id, column) in columns {
-        tokens += token;
-        tokens += &" ".repeat(column - display_width(token));
-        ids += id;
-        ids += &" ".repeat(column - id.len());
-    }
-    writeln!(out, "{}\n{}", tokens.trim_end(), ids.trim_end())
-}
-
-/// How many columns a terminal gives `text`: two for East Asian characters, one for others.
-fn display_width(text: &str) -> usize {
-    let is_wide = |c: char| {
-        matches!(c as u32,
-            0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff
-            | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff
-            | 0x20000..=0x3ffff)
-    };
-    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+    let ids = encoded.input_ids.iter().map(ToString::to_string);
+    write_columns(out, encoded.tokens.iter().copied().zip(ids))
 }

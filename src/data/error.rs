@@ -142,6 +142,12 @@ pub enum DataError {
         .0.display()
     )]
     NotAFile(PathBuf),
+    /// A file of texts that holds none.
+    #[error("`{}` holds no text", .0.display())]
+    NoText(PathBuf),
+    /// A directory without a file of minimal pairs.
+    #[error("`{}` holds no file of pairs: JSON Lines, named .jsonl or .ndjson (or .gz)", .0.display())]
+    NoPairs(PathBuf),
     /// A file of instances that holds none.
     #[error("`{}` holds no instance", .0.display())]
     NoInstance(PathBuf),

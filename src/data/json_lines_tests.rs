@@ -90,6 +90,19 @@ fn labels_without_ids_are_looked_up() {
 }
 
 #[test]
+fn an_instance_may_have_one_token() {
+    let one = Instance {
+        input_ids: vec![2],
+        token_type_ids: vec![0],
+        is_random_next: None,
+        masked_lm_positions: vec![],
+        masked_lm_labels: vec![],
+    };
+    let (_directory, file) = open(&to_json(&one, &vocabulary()), false);
+    assert_eq!(file.unwrap().next_instance().unwrap(), one);
+}
+
+#[test]
 fn bad_lines_are_named() {
     let good: serde_json::Value =
         serde_json::from_str(&to_json(&instance(6, Some(true)), &vocabulary())).unwrap();

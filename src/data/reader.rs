@@ -91,7 +91,7 @@ impl Chunk<'_> {
                 continue;
             }
             let replace = self.invalid_utf8 == InvalidUtf8::Replace;
-            let document = text_field(line).and_then(|text| decode(text, replace));
+            let document = text_field(line).and_then(|text| decode(text, "text", replace));
             let document = document.map_err(|message| DataError::Line {
                 path: self.file.name.clone(),
                 line: number,
@@ -252,7 +252,7 @@ fn judge(file: &TextFile, bytes: &[u8]) -> Lines {
             break;
         }
         let document = text_field(&String::from_utf8_lossy(line));
-        text += &document.and_then(|text| decode(text, true)).unwrap_or_default();
+        text += &document.and_then(|text| decode(text, "text", true)).unwrap_or_default();
         text.push_str("\n\n");
     }
     Lines::judge(&sample(text.as_bytes()))

@@ -84,6 +84,24 @@ fn wrapped_text_is_cut_where_nothing_is_torn() {
 }
 
 #[test]
+fn a_paragraph_is_cut_after_two_chunks_at_a_sentence_end_or_after_four() {
+    // Lines of eight bytes. A paragraph of so many half chunks is read in chunks of so many half chunks.
+    for (line, half_chunks, expected) in [
+        ("It was.\n", 3, &[3][..]),
+        ("It was.\n", 6, &[4, 2]),
+        ("and the\n", 7, &[7]),
+        ("and the\n", 9, &[8, 1]),
+    ] {
+        let text = line.repeat(half_chunks * CHUNK_BYTES / 2 / line.len());
+        let (_directory, corpus) = corpus("x.txt", text.as_bytes());
+        let chunks = Reader::new(&corpus).group().unwrap();
+        let lengths: Vec<usize> = chunks.iter().map(|chunk| chunk.bytes.len()).collect();
+        let expected: Vec<usize> = expected.iter().map(|half| half * CHUNK_BYTES / 2).collect();
+        assert_eq!(lengths, expected, "{half_chunks} half chunks of {line:?}");
+    }
+}
+
+#[test]
 fn the_first_bad_byte_is_named_wherever_it_is() {
     let mut bytes = "A sentence of the text.\n".repeat(40_000).into_bytes();
     bytes[24 * 39_000 + 3] = 0xff;

@@ -1,6 +1,6 @@
-//! The field `text` of a line of JSON Lines.
+//! A field that holds text, in a line of JSON Lines: `text`, or one that the reader names.
 //!
-//! Only `text` is decoded. Other fields may hold what JSON's grammar allows and Rust's types do not: `1e999`,
+//! Only that field is decoded. Other fields may hold what JSON's grammar allows and Rust's types do not: `1e999`,
 //! or half of a surrogate pair (`"\ud800"`).
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -8,40 +8,46 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-/// The field `text` of `line`. Halves of surrogate pairs are kept as [`decode`] understands them. The error
-/// says what is wrong.
+/// The field `text` of `line`: [`string_field`].
 pub(super) fn text_field(line: &str) -> Result<Vec<u8>, String> {
+    string_field(line, "text")
+}
+
+/// The field `name` of `line`. Halves of surrogate pairs are kept as [`decode`] understands them. The error
+/// says what is wrong.
+pub(super) fn string_field(line: &str, name: &str) -> Result<Vec<u8>, String> {
     let line = line.trim_start_matches('\u{feff}');
-    let in_text = Cell::new(false);
+    let in_field = Cell::new(false);
     let mut deserializer = serde_json::Deserializer::from_str(line);
-    let read = deserializer.deserialize_map(Fields(&in_text)).and_then(|text| {
+    let fields = Fields { name, in_field: &in_field };
+    let read = deserializer.deserialize_map(fields).and_then(|text| {
         deserializer.end()?;
         Ok(text)
     });
     match read {
         Ok(Some(text)) => Ok(text),
-        Ok(None) => Err("there is no field \"text\"".into()),
-        Err(error) if error.is_data() && in_text.get() => {
-            Err("the field \"text\" is not a string".into())
+        Ok(None) => Err(format!("there is no field \"{name}\"")),
+        Err(error) if error.is_data() && in_field.get() => {
+            Err(format!("the field \"{name}\" is not a string"))
         }
-        Err(error) if error.is_data() => Err("there is no field \"text\"".into()),
+        Err(error) if error.is_data() => Err(format!("there is no field \"{name}\"")),
         Err(error) => {
-            Err(format!("not JSON ({error}); each line must be an object with a field \"text\""))
+            Err(format!("not JSON ({error}); each line must be an object with a field \"{name}\""))
         }
     }
 }
 
-/// The text in `bytes`, which are UTF-8 but for halves of surrogate pairs. With `replace` each half becomes
-/// U+FFFD; without, one is an error.
-pub(super) fn decode(mut bytes: Vec<u8>, replace: bool) -> Result<String, String> {
+/// The text in `bytes`, the value of the field `name`: UTF-8 but for halves of surrogate pairs. With `replace`
+/// each half becomes U+FFFD; without, one is an error.
+pub(super) fn decode(mut bytes: Vec<u8>, name: &str, replace: bool) -> Result<String, String> {
     let is_half = |bytes: &[u8]| bytes[0] == 0xed && bytes[1] >= 0xa0;
     let mut at = 0;
     while at + 2 < bytes.len() {
         if is_half(&bytes[at..]) {
             if !replace {
                 return Err(format!(
-                    "the field \"text\" holds half of a surrogate pair, \\u{:04x}, which is no character; \
-                     correct it, or read U+FFFD in its place: 'invalid_utf8' replace",
+                    "the field \"{name}\" holds half of a surrogate pair, \\u{:04x}, which is no \
+                     character; correct it, or read U+FFFD in its place: 'invalid_utf8' replace",
                     0xd000 | u32::from(bytes[at + 1] & 0x3f) << 6 | u32::from(bytes[at + 2] & 0x3f)
                 ));
             }
@@ -49,11 +55,15 @@ pub(super) fn decode(mut bytes: Vec<u8>, replace: bool) -> Result<String, String
         }
         at += 1;
     }
-    String::from_utf8(bytes).map_err(|error| format!("the field \"text\" is not UTF-8: {error}"))
+    String::from_utf8(bytes).map_err(|error| format!("the field \"{name}\" is not UTF-8: {error}"))
 }
 
-/// Reads an object and keeps its field `text`, the last one if there are several.
-struct Fields<'c>(&'c Cell<bool>);
+/// Reads an object and keeps its field `name`, the last one if there are several.
+struct Fields<'c> {
+    name: &'c str,
+    /// Whether the value of that field is being read.
+    in_field: &'c Cell<bool>,
+}
 
 impl<'de> Visitor<'de> for Fields<'_> {
     type Value = Option<Vec<u8>>;
@@ -65,10 +75,10 @@ impl<'de> Visitor<'de> for Fields<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut text = None;
         while let Some(key) = map.next_key::<Bytes<'de>>()? {
-            if *key.0 == *b"text" {
-                self.0.set(true);
+            if *key.0 == *self.name.as_bytes() {
+                self.in_field.set(true);
                 text = Some(map.next_value::<Bytes<'de>>()?.0.into_owned());
-                self.0.set(false);
+                self.in_field.set(false);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -108,7 +118,7 @@ mod tests {
     use super::*;
 
     fn text(line: &str, replace: bool) -> Result<String, String> {
-        text_field(line).and_then(|bytes| decode(bytes, replace))
+        text_field(line).and_then(|bytes| decode(bytes, "text", replace))
     }
 
     #[test]

@@ -130,6 +130,13 @@ impl TextFile {
         }
     }
 
+    /// A file whose name says nothing but whether it is compressed: plain text, until someone knows better.
+    pub(super) fn of_any_name(path: &Path) -> Self {
+        let NamedFormat { compressed, .. } = NamedFormat::of(path);
+        let (format, content, line_ends) = (TextFormat::Plain, Content::File, Arc::default());
+        Self { name: path.into(), format, compressed, content, line_ends }
+    }
+
     /// Text in memory.
     pub(super) fn from_text(name: String, text: Cow<'static, str>) -> Self {
         let content = Content::Text(Arc::new(text));
@@ -186,17 +193,22 @@ impl TextFile {
 
     /// Whether the first line that is not blank is a JSON object with a text.
     fn begins_as_json_lines(&self) -> Result<bool, DataError> {
+        Ok(self.first_line()?.is_some_and(|line| text_field(&line).is_ok()))
+    }
+
+    /// The first line that is not blank, or its beginning if it is very long.
+    pub(super) fn first_line(&self) -> Result<Option<String>, DataError> {
         let mut text = self.open()?;
         let (mut line, mut left) = (Vec::new(), LONGEST_FIRST_LINE);
         while line.trim_ascii().is_empty() {
             line.clear();
             let read = text.reader.by_ref().take(left).read_until(b'\n', &mut line);
             match read.map_err(|error| self.read_error(error))? {
-                0 => return Ok(false),
+                0 => return Ok(None),
                 read => left -= read as u64,
             }
         }
-        Ok(text_field(&String::from_utf8_lossy(&line)).is_ok())
+        Ok(Some(String::from_utf8_lossy(&line).into_owned()))
     }
 
     /// Opens the text at its beginning, decompressed.

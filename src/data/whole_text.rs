@@ -41,7 +41,7 @@ pub fn read_text(input: &str, invalid_utf8: InvalidUtf8) -> Result<String, DataE
     }
     let mut documents = String::new();
     for (line, number) in text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
-        let document = text_field(line).and_then(|text| decode(text, replace));
+        let document = text_field(line).and_then(|text| decode(text, "text", replace));
         documents += &document.map_err(|message| DataError::Line {
             path: file.name.clone(),
             line: number,

@@ -60,7 +60,7 @@ impl Bert {
 
     /// Replaces the first weights of [`Bert::with_initialization`] by those whose word embeddings begin as
     /// [word vectors](super::word_embeddings) of the text in `sample`. `initialization` and `seed` are those that the
-    /// model began with.
+    /// model began with. The bias of the masked-LM decoder stays.
     pub fn begin_with_word_vectors(
         &mut self,
         initialization: Initialization,
@@ -68,7 +68,12 @@ impl Bert {
         seed: u64,
     ) {
         let words = WordEmbeddings::PpmiSvd;
+        let bias = self.layout.get("cls.predictions.bias").map(|entry| entry.range.clone());
+        let bias = bias.map(|range| self.parameters[range].to_vec());
         self.parameters = initialization.first_weights(&self.layout, &self.config, words, seed);
+        if let Some(bias) = bias {
+            self.set_output_bias(&bias);
+        }
         let columns = initialization.word_columns(&self.config);
         let deviation = SCALE as f32 * self.config.initializer_range;
         let name = "bert.embeddings.word_embeddings.weight";
@@ -95,6 +100,16 @@ impl Bert {
     fn without_parameters(mut config: Config, head: Head) -> Self {
         config.set_head(head);
         Self { layout: layout(&config, head), config, head, parameters: Vec::new() }
+    }
+
+    /// Sets `cls.predictions.bias`, `[vocab_size]`. Does nothing for a head that predicts no masked words.
+    ///
+    /// # Panics
+    /// When `bias` is not as long as the vocabulary.
+    pub fn set_output_bias(&mut self, bias: &[f32]) {
+        if let Some(entry) = self.layout.get("cls.predictions.bias") {
+            self.parameters[entry.range.clone()].copy_from_slice(bias);
+        }
     }
 
     /// Reads the weights of a Hugging Face directory into a BERT of sizes `config` (usually that

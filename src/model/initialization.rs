@@ -64,9 +64,9 @@ pub const FEWEST_PAIRS: usize = 4;
 pub const SHORTEST: f64 = 3.0;
 /// The longest wavelength, in tokens.
 pub const LONGEST: f64 = 200.0;
-/// The score at the offset minus the score one position beside it. e^−3.77 is 0.023, so a head begins with
-/// some 95 % of its attention at its offset.
-pub const MARGIN: f64 = 3.77;
+/// The score at the offset minus the score one position beside it. e^−3.45 is 0.032, so a head begins with
+/// some 94 % of its attention at its offset.
+pub const MARGIN: f64 = 3.45;
 /// The factor of words and segments in the columns of positions.
 pub const UNDER_POSITIONS: f64 = 0.1;
 /// The factor of segments.
@@ -74,7 +74,7 @@ pub const SEGMENTS: f64 = 0.5;
 /// The factor of positions and segments where word embeddings begin as word vectors from counting.
 pub const BESIDE_WORD_VECTORS: f64 = 2.0;
 /// The scale of values and outputs of attention, times √`hidden_size`.
-pub const GAIN: f64 = 0.5;
+pub const GAIN: f64 = 0.55;
 
 /// The first weights of a model that begins from nothing. See the [module](self).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +131,19 @@ impl Initialization {
         let positions = if self == Self::Mimetic { 2 * pairs(config) } else { 0 };
         positions..config.hidden_size
     }
+}
+
+/// The first values of the bias of the masked-LM decoder, `cls.predictions.bias`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum OutputBias {
+    /// BERT's: zeros.
+    #[default]
+    Zero,
+    /// The logarithms of the shares of the word pieces in the text, minus their mean. A model whose other logits are near 0 then
+    /// begins at the loss of counting words, which it would have to learn first.
+    Unigram,
 }
 
 /// P: pairs of columns that hold the position.

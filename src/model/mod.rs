@@ -4,8 +4,8 @@
 //! [`encoder`](mod@encoder), [`heads`] (the model, as functions that push operations),
 //! [`head`](mod@head) and [`bert`](mod@bert) (the model with its parameters),
 //! [`initialization`](mod@initialization) (first weights), [`word_embeddings`] (those that come from counting words),
-//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] (the losses, compiled for a shape of batch), [`weights`]
-//! (files).
+//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] and [`finetuning`] (the losses, compiled for a shape of
+//! batch), [`weights`] (files).
 
 pub mod bert;
 pub mod config;
@@ -15,6 +15,7 @@ mod element_type;
 pub mod embeddings;
 pub mod encoder;
 pub mod encoder_inputs;
+pub mod finetuning;
 pub mod head;
 pub mod heads;
 pub mod initialization;
@@ -32,8 +33,9 @@ pub use config_error::ConfigError;
 pub use embeddings::embeddings;
 pub use encoder::{encoder, encoder_at};
 pub use encoder_inputs::{EncoderInputs, PackedRows, Padding, Sequences};
+pub use finetuning::{FinetuningPlan, HeadLoss, Pooling};
 pub use head::Head;
-pub use initialization::Initialization;
+pub use initialization::{Initialization, OutputBias};
 pub use parameters::{decays, layout};
 
 pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};

@@ -1,12 +1,14 @@
 //! What a person looks at: progress in the terminal, the words at the end of a run.
 
 mod duration;
+mod finetuning;
 mod print_line;
 mod shell;
 mod summary;
 mod terminal;
 mod work;
 
+pub use finetuning::finetuning_summary;
 pub use print_line::{print_line, wrap_help};
 pub use shell::quote;
 pub use summary::summary;

@@ -5,7 +5,6 @@ use indicatif::ProgressBar;
 use std::fmt::Display;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
-use textwrap::{Options, WordSeparator, WordSplitter};
 
 /// The bar that lines must not mix with.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
@@ -45,11 +44,29 @@ fn columns(term: &Term) -> Option<usize> {
 /// most, and where there is no terminal) beside an indent of `indent` columns.
 pub fn wrap_help(text: &str, indent: usize) -> String {
     let width = columns(&Term::stdout()).unwrap_or(100).min(100);
-    let options = Options::new(width.saturating_sub(indent).max(20))
-        .break_words(false)
-        .word_separator(WordSeparator::AsciiSpace)
-        .word_splitter(WordSplitter::NoHyphenation);
-    textwrap::fill(text, options)
+    fill(text, width.saturating_sub(indent).max(20), ["", ""])
+}
+
+/// The words of `text` in lines of at most `width` columns, the first one indented by `indents[0]` and the others by
+/// `indents[1]`. A longer word has a line of its own.
+fn fill(text: &str, width: usize, indents: [&str; 2]) -> String {
+    let mut lines = indents[0].to_string();
+    let (mut column, mut is_first) = (indents[0].chars().count(), true);
+    // Spaces within a line stay as they are; those at its end are left out.
+    let mut spaces = String::new();
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if !is_first && column + spaces.len() + length > width && !word.is_empty() {
+            lines = lines + "\n" + indents[1] + word;
+            column = indents[1].chars().count() + length;
+        } else {
+            lines = lines + &spaces + word;
+            column += spaces.len() + length;
+        }
+        is_first &= word.is_empty();
+        spaces = " ".into();
+    }
+    lines
 }
 
 /// `text` in lines of at most `width` columns, broken between words. The rest of a line is indented by two more
@@ -59,13 +76,7 @@ pub(super) fn wrap(text: &str, width: usize) -> String {
         let words = line.trim_start();
         let indent = &line[..line.len() - words.len()];
         let rest = format!("{indent}  ");
-        let options = Options::new(width)
-            .initial_indent(indent)
-            .subsequent_indent(&rest)
-            .break_words(false)
-            .word_separator(WordSeparator::AsciiSpace)
-            .word_splitter(WordSplitter::NoHyphenation);
-        textwrap::fill(words, options)
+        fill(words, width, [indent, &rest])
     });
     lines.collect::<Vec<_>>().join("\n")
 }

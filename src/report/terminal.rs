@@ -128,7 +128,11 @@ impl Terminal {
             Some(format!("   {words}: loss {loss:.3}, {right:.1} % right"))
         });
         let terms: String = terms.collect();
-        print_line(format_args!("held out, step {}{terms}", metrics.step));
+        let named = metrics.evaluation.metrics.iter();
+        let measured: String = named
+            .map(|(name, value)| format!("   {} {value:.4}", name.replace('_', " ")))
+            .collect();
+        print_line(format_args!("held out, step {}{terms}{measured}", metrics.step));
         if let Some(sample) = &self.sample
             && let Ok(filled) = model.fill_mask(&[sample], 3)
         {
@@ -177,10 +181,13 @@ impl Observer for Terminal {
 /// `loss 6.123  masked 12.1 %  next 50.0 %`.
 fn numbers(terms: &[TermMean], masked: &str, next: &str) -> String {
     let named = [(MASKED_LM, masked), (NEXT_SENTENCE, next), (SENTENCE_ORDER, "order")];
-    let accuracies = named.into_iter().filter_map(|(term, words)| {
+    let of_pretraining = named.into_iter().filter_map(|(term, words)| {
         Some(format!("{words} {}", percent(find(terms, term)?.accuracy)))
     });
-    let accuracies = accuracies.collect::<Vec<_>>().join("  ");
+    let known = |term: &&TermMean| !named.iter().any(|(name, _)| *name == term.name);
+    let others = terms.iter().filter(known).filter(|term| term.has_accuracy);
+    let of_others = others.map(|term| format!("right {}", percent(term.accuracy)));
+    let accuracies = of_pretraining.chain(of_others).collect::<Vec<_>>().join("  ");
     format!("loss {:.3}  {accuracies}", total_loss(terms))
 }
 

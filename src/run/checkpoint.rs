@@ -5,12 +5,14 @@
 //!  8 bytes     length of the header, little-endian
 //!  header      JSON: version, step, position in the data, sums for metrics.jsonl, …
 //!  3 × 4n      parameters, first moments, second moments: n little-endian f32 each
-//!  4n          the average of the parameters, if the header says so
+//!      4n      the average of the parameters, if the header says so
+//!      4n      the best parameters so far, if the header says so
 //! 32 bytes     SHA-256 of all bytes before
 //! ```
 //!
 //! Nothing is used before the digest at the end is found to be right.
 
+use super::best::BestOfTrial;
 use super::metrics::Interval;
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::{self, FileError};
@@ -49,6 +51,9 @@ pub struct Progress {
     /// SHA-256 of these bytes in hexadecimal; `None` in checkpoints of older versions.
     #[serde(default)]
     pub metrics_sha256: Option<String>,
+    /// The best evaluation of each trial so far, in a run that keeps its best weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub best: Vec<BestOfTrial>,
 }
 
 /// What comes before the numbers.
@@ -67,6 +72,9 @@ pub struct CheckpointHeader {
     /// Whether an average of the parameters follows the moments.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     averaged: bool,
+    /// Whether the best parameters come last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    has_best: bool,
     /// Updates that the moments have seen.
     pub optimizer_steps: u64,
     /// The progress of the run.
@@ -89,6 +97,7 @@ impl CheckpointHeader {
             data,
             parameters: parameters as u64,
             averaged: false,
+            has_best: !progress.best.is_empty(),
             optimizer_steps,
             progress,
         }
@@ -102,7 +111,7 @@ impl CheckpointHeader {
 
     /// The number of arrays.
     fn arrays(&self) -> usize {
-        3 + usize::from(self.averaged)
+        3 + usize::from(self.averaged) + usize::from(self.has_best)
     }
 }
 
@@ -119,6 +128,8 @@ pub struct Checkpoint {
     pub second: Vec<f32>,
     /// The average of the parameters, if the run has one.
     pub average: Option<Vec<f32>>,
+    /// The best parameters so far, if the run keeps them and has evaluated.
+    pub best: Option<Vec<f32>>,
 }
 
 impl Checkpoint {
@@ -175,7 +186,8 @@ pub enum CheckpointError {
     },
 }
 
-/// Writes a checkpoint, whole or not at all.
+/// Writes a checkpoint, whole or not at all. `arrays` are the parameters, both moments, and the best parameters when
+/// the header's [`Progress::best`] has any.
 ///
 /// # Errors
 /// [`FileError`].
@@ -185,6 +197,7 @@ pub enum CheckpointError {
 pub fn save(path: &Path, header: &CheckpointHeader, arrays: &[&[f32]]) -> Result<(), FileError> {
     assert_eq!(arrays.len(), header.arrays());
     assert!(arrays.iter().all(|array| array.len() as u64 == header.parameters));
+    assert_eq!(arrays.len(), header.arrays());
     files::write_atomically(path, |out| {
         let mut hasher = Sha256::new();
         let mut write = |bytes: &[u8]| {
@@ -275,9 +288,11 @@ pub fn load(path: &Path, parameters: usize) -> Result<Checkpoint, CheckpointErro
         return foreign("it holds numbers that no run writes");
     }
     let mut arrays = arrays.into_iter();
-    let mut next = || arrays.next().expect("three or four");
+    let mut next = || arrays.next().expect("as many as the header says");
     let (parameters, first, second) = (next(), next(), next());
-    Ok(Checkpoint { header, parameters, first, second, average: arrays.next() })
+    let [average, best] =
+        [header.averaged, header.has_best].map(|is_there| is_there.then(&mut next));
+    Ok(Checkpoint { header, parameters, first, second, average, best })
 }
 
 impl Progress {
@@ -334,6 +349,7 @@ pub(super) mod tests {
             evaluation_due: false,
             metrics_bytes: 7,
             metrics_sha256: Some("ab".repeat(32)),
+            best: Vec::new(),
         };
         CheckpointHeader::new("a".into(), "b".into(), parameters, step, progress)
     }
@@ -368,6 +384,24 @@ pub(super) mod tests {
             let error = load(&path, 3).unwrap_err().to_string();
             assert!(error.contains("is damaged"), "{error}");
         }
+    }
+
+    #[test]
+    fn the_best_parameters_are_read_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("step-000003.ckpt");
+        let mut progress = header(3, 3).progress;
+        progress.best = vec![BestOfTrial {
+            learning_rate: 5e-4,
+            step: 2,
+            score: 0.5,
+            evaluation: Evaluation::default(),
+        }];
+        let header = CheckpointHeader::new("a".into(), "b".into(), 3, 3, progress);
+        let array = [1.0, 2.0, 3.0];
+        save(&path, &header, &[&array, &array, &array, &[4.0; 3]]).unwrap();
+        let read = load(&path, 3).unwrap();
+        assert_eq!((read.header, read.best), (header, Some(vec![4.0; 3])));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::run_directory::RunDirectoryError;
 use super::run_json::{Difference, RunJsonError};
 use crate::autodiff::GraphError;
 use crate::data::DataError;
+use crate::data::labelled::LabelledError;
 use crate::model::{ConfigError, WeightsError};
 use crate::system::files::FileError;
 use crate::system::memory::OutOfMemory;
@@ -26,6 +27,12 @@ pub enum RunError {
     /// Text or instances.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Labelled examples.
+    #[error(transparent)]
+    Labelled(#[from] LabelledError),
+    /// Examples of another kind than the task needs.
+    #[error("these are no examples for the task {0}")]
+    OtherExamples(&'static str),
     /// The vocabulary or the tokenizer.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),

@@ -41,10 +41,12 @@ pub trait Job: Sized {
     /// [`RunError`] when there is not enough memory.
     fn set_first_weights(
         &self,
-        options: &Self::Options,
-        bert: &mut Bert,
-        observer: &mut dyn Observer,
-    ) -> Result<(), RunError>;
+        _options: &Self::Options,
+        _bert: &mut Bert,
+        _observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        Ok(())
+    }
 
     /// Compiles a training step for one micro-batch of step `step`, counted from 0. All steps of the same
     /// [`RunOptions::recipe_at`] have the same shapes.
@@ -95,9 +97,20 @@ pub trait Job: Sized {
         should_stop: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Evaluation>, Interrupted>;
 
+    /// How good the model is by an evaluation: the larger, the better. With a number, the run keeps the weights of its
+    /// best evaluation; without one, those of its last step.
+    fn score(&self, _evaluation: &Evaluation) -> Option<f64> {
+        None
+    }
+
     /// What was read, for `run.json`; empty when there was no text.
     fn read(&self) -> &[ReadReport];
 
     /// A held-out sentence with one word replaced by `[MASK]`, and that word.
     fn sample(&self) -> Option<(String, String)>;
+
+    /// Files that the run directory has beside those of every model, with their content.
+    fn other_files(&self, _bert: &Bert) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 }

@@ -50,8 +50,9 @@ impl Serialize for TrainingMetrics {
         map.serialize_entry("step", &self.step)?;
         map.serialize_entry("loss", &self.loss())?;
         for term in &self.terms {
-            map.serialize_entry(&format!("{}_loss", term.name), &term.loss)?;
-            map.serialize_entry(&format!("{}_accuracy", term.name), &term.accuracy)?;
+            for (name, value) in term.fields("") {
+                map.serialize_entry(&name, &value)?;
+            }
         }
         map.serialize_entry("learning_rate", &self.learning_rate)?;
         map.serialize_entry("grad_norm", &self.grad_norm)?;
@@ -151,7 +152,7 @@ impl Interval {
         let Self { steps, sums } = std::mem::take(self);
         let means = report.terms.iter().zip(sums).map(|(term, sums)| {
             let [loss, accuracy] = sums.map(|sum| sum / steps as f64);
-            TermMean { name: term.name.clone(), loss, accuracy }
+            TermMean { loss, accuracy, ..term.clone() }
         });
         TrainingMetrics {
             step: report.step + 1,

@@ -2,22 +2,26 @@
 //! what is trained.
 //!
 //! Read in this order:
-//! - [`Job`] and [`RunOptions`]: what a run has to know of what it trains; [`pretraining`] is one job.
+//! - [`Job`] and [`RunOptions`]: what a run has to know of what it trains; [`pretraining`] is one job,
+//!   [`finetuning`] another.
 //! - [`begin`] and [`resume`]: a run from its first step to its last.
 //! - [`run_directory`], [`run_json`], [`metrics`], [`checkpoint`], [`checkpoint_directory`]: its files.
 //! - [`mod@verify`]: the same run again, compared bit by bit.
 //! - [`damage`]: whether the files of a finished run are as it wrote them.
 //! - [`Observer`]: who is told what happens.
 
+mod best;
 pub mod checkpoint;
 pub mod checkpoint_directory;
 mod clock;
 pub mod damage;
 mod error;
+pub mod finetuning;
 mod job;
 pub mod metrics;
 pub mod newest_weights;
 mod observer;
+mod on_pool;
 pub mod pretraining;
 pub mod run_directory;
 pub mod run_json;
@@ -25,7 +29,9 @@ mod run_options;
 mod training_run;
 pub mod verify;
 
+pub use best::BestOfTrial;
 pub use error::{RunError, VerifyError};
+pub use finetuning::{Finetuning, FinetuningJob, FinetuningOptions, FinetuningTask};
 pub use job::{Interrupted, Job};
 pub use observer::{Event, Observer};
 pub use pretraining::{Pretraining, PretrainingJob, PretrainingOptions, pretrain};

@@ -170,12 +170,16 @@ impl RunDirectory {
         Ok(())
     }
 
-    /// Writes a text file whole.
+    /// Writes a text file whole; `name` may be in a directory of the run directory, which is created.
     ///
     /// # Errors
     /// [`FileError`].
     pub fn write(&self, name: &str, text: &str) -> Result<(), FileError> {
-        files::write_atomically(&self.path.join(name), |out| out.write_all(text.as_bytes()))
+        let path = self.path.join(name);
+        if let Some(directory) = path.parent() {
+            files::create_directory(directory)?;
+        }
+        files::write_atomically(&path, |out| out.write_all(text.as_bytes()))
     }
 
     /// Opens `metrics.jsonl` for appending.

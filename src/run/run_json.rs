@@ -254,7 +254,18 @@ mod tests {
         assert_eq!(found, one("input", json!(["a.txt"]), json!("the built-in stories")));
         let found = differ(|new| new.model = ModelSource::Init("d".into()));
         let names: Vec<&str> = found.iter().map(|found| found.0.as_str()).collect();
-        assert_eq!(names, ["cased", "init", "limit_alphabet", "model", "vocab_size"]);
+        assert_eq!(
+            names,
+            [
+                "cased",
+                "init",
+                "initialization",
+                "limit_alphabet",
+                "model",
+                "output_bias",
+                "vocab_size"
+            ]
+        );
     }
 
     #[test]

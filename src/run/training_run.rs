@@ -1,5 +1,6 @@
 //! A run from its first step to its last: step, log, evaluate, save; and resuming one that stopped.
 
+use super::best::BestOfTrial;
 use super::checkpoint::{Checkpoint, CheckpointError, CheckpointHeader, Progress};
 use super::checkpoint_directory::CheckpointDirectory;
 use super::clock::Clock;
@@ -24,12 +25,14 @@ use std::time::{Duration, Instant};
 /// A finished run.
 #[non_exhaustive]
 pub struct Finished {
-    /// The trained model.
+    /// The trained model: as it was at its best evaluation when the job says what is good, else after the last step.
     pub bert: Bert,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// The last evaluation, when there was held-out data.
+    /// The evaluation of this model, when there was held-out data.
     pub evaluation: Option<Evaluation>,
+    /// The best evaluation of each trial, when the job says what is good.
+    pub trials: Vec<BestOfTrial>,
     /// The lines that this part of the run added to `metrics.jsonl`.
     pub metrics: Vec<MetricsLine>,
     /// SHA-256 of `model.safetensors`.
@@ -182,6 +185,8 @@ struct Run<'o, J: Job> {
     json: RunJson<J::Options>,
     trainer: Trainer<J::Objective>,
     progress: Progress,
+    /// The parameters at the best evaluation so far, when the job says what is good.
+    best: Option<Vec<f32>>,
     lines: Vec<MetricsLine>,
 }
 
@@ -229,10 +234,11 @@ impl<'o, J: Job> Run<'o, J> {
             evaluation_due: false,
             metrics_bytes: 0,
             metrics_sha256: None,
+            best: Vec::new(),
         };
         let mut json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
         json.read = job.read().to_vec();
-        Ok(Self { options, job, json, trainer, progress, lines: Vec::new() })
+        Ok(Self { options, job, json, trainer, progress, best: None, lines: Vec::new() })
     }
 
     /// Writes `run.json`, and what Hugging Face reads beside the weights. `run.json` comes first: with it, the
@@ -241,13 +247,16 @@ impl<'o, J: Job> Run<'o, J> {
         self.json.write(directory)?;
         let config = &self.trainer.bert.config;
         directory.write("config.json", &config.to_json())?;
+        for (name, content) in self.job.other_files(&self.trainer.bert) {
+            directory.write(name, &content)?;
+        }
         let positions = config.max_position_embeddings;
         Ok(self.job.tokenizer().save_pretrained(directory.path(), positions)?)
     }
 
     /// Takes over a checkpoint; says what is wrong when it is of another run.
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), String> {
-        let Checkpoint { header, parameters, first, second, average } = checkpoint;
+        let Checkpoint { header, parameters, first, second, average, best } = checkpoint;
         let progress = header.progress;
         if header.settings != self.json.settings().to_string() {
             return Err("its settings are not those of run.json".into());
@@ -270,7 +279,7 @@ impl<'o, J: Job> Run<'o, J> {
         }
         let moments = Moments { first, second, steps: header.optimizer_steps };
         self.trainer.restore(parameters, moments, average, progress.step);
-        self.progress = progress;
+        (self.progress, self.best) = (progress, best);
         Ok(())
     }
 
@@ -326,8 +335,10 @@ impl<'o, J: Job> Run<'o, J> {
                 saved = Some(step);
             }
         }
+        let finished = self.finish(files)?;
+        // Only now is everything saved: from here on, a signal ends the process at once.
         observer.observe(Event::Finished);
-        self.finish(files)
+        Ok(finished)
     }
 
     /// Compiles the training step anew, and replaces `batches`, where step `step` has other shapes than the one
@@ -395,8 +406,16 @@ impl<'o, J: Job> Run<'o, J> {
             let tokenizer = self.job.tokenizer();
             observer.observe(Event::Evaluated { metrics: &line, bert, tokenizer });
             self.lines.push(MetricsLine::Evaluation(line));
+            if let Some(score) = self.job.score(&evaluation) {
+                let best = &mut self.progress.best;
+                if !BestOfTrial::note(best, self.options.recipe(), step, score, &evaluation) {
+                    return Ok(duration);
+                }
+                self.best = Some(self.trainer.model().parameters.clone());
+            }
             self.progress.evaluation = Some(evaluation);
         }
+        let bert = self.trainer.model();
         if let Some(files) = files {
             weights::save(files.directory.path(), &bert.layout, &bert.parameters)?;
         }
@@ -426,7 +445,8 @@ impl<'o, J: Job> Run<'o, J> {
         );
         let average = self.trainer.average();
         let arrays = [parameters, moments.first.as_slice(), &moments.second];
-        let arrays: Vec<&[f32]> = arrays.into_iter().chain(average).collect();
+        let best = self.best.as_deref();
+        let arrays: Vec<&[f32]> = arrays.into_iter().chain(average).chain(best).collect();
         checkpoints.save(&header.averaged(average.is_some()), &arrays)?;
         if !self.json.has_checkpoint {
             self.json.has_checkpoint = true;
@@ -438,7 +458,10 @@ impl<'o, J: Job> Run<'o, J> {
 
     /// Writes the digests of the weights and of the files beside them into `run.json`.
     fn finish(mut self, files: Option<RunFiles>) -> Result<Finished, RunError> {
-        let bert = self.trainer.into_model();
+        let mut bert = self.trainer.into_model();
+        if let Some(best) = self.best {
+            bert.parameters = best;
+        }
         let model_sha256 = weights::digest(&bert.layout, &bert.parameters);
         if let Some(RunFiles { directory, .. }) = files {
             // Written at the last evaluation; written again if that file is missing or has changed.
@@ -453,6 +476,7 @@ impl<'o, J: Job> Run<'o, J> {
             bert,
             tokenizer: self.job.into_tokenizer(),
             evaluation: self.progress.evaluation,
+            trials: self.progress.best,
             metrics: self.lines,
             model_sha256,
         })

@@ -2,6 +2,7 @@
 //! both are compared.
 
 use super::error::{RunError, VerifyError};
+use super::finetuning::FinetuningJob;
 use super::job::Job;
 use super::metrics::TIMINGS;
 use super::observer::{Event, Observer};
@@ -36,8 +37,10 @@ pub struct Verified {
 /// # Errors
 /// [`VerifyError`], and the errors of [`begin`].
 pub fn verify(run: &Path, observer: &mut dyn Observer) -> Result<Verified, RunError> {
-    // One job so far; another is another arm.
-    verify_job::<PretrainingJob>(run, observer)
+    match RunJson::<Value>::read(run)?.job.as_str() {
+        FinetuningJob::NAME => verify_job::<FinetuningJob>(run, observer),
+        _ => verify_job::<PretrainingJob>(run, observer),
+    }
 }
 
 fn verify_job<J: Job>(run: &Path, observer: &mut dyn Observer) -> Result<Verified, RunError> {

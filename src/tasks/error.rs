@@ -2,6 +2,7 @@
 
 use crate::autodiff::GraphError;
 use crate::data::DataError;
+use crate::data::labelled::LabelledError;
 use crate::model::{ConfigError, WeightsError};
 use crate::run::newest_weights::NewestWeightsError;
 use crate::tensor::kernels::SimdError;
@@ -60,8 +61,35 @@ pub enum TaskError {
         most: usize,
     },
     /// A text without `[MASK]`.
-    #[error("there is no [MASK] in {0:?}: write [MASK] where a word is to be filled in")]
-    NoMask(String),
+    #[error("there is no [MASK] in {text:?}: write [MASK] where a word is to be filled in")]
+    NoMask {
+        /// The index of the text in the call, from 0.
+        index: usize,
+        /// The text.
+        text: String,
+    },
+    /// A text without a token.
+    #[error(
+        "the text has no word that the tokenizer sees (it is empty, or control characters alone)"
+    )]
+    NoToken {
+        /// The index of the text in the call, from 0.
+        index: usize,
+    },
+    /// A special token where words are needed.
+    #[error("the text has the special token {token}, which is no word; remove it")]
+    SpecialToken {
+        /// The index of the text in the call, from 0.
+        index: usize,
+        /// The token.
+        token: String,
+    },
+    /// A vocabulary of special tokens and pieces of words alone.
+    #[error("the vocabulary has no token that a text can begin with: nothing can be written")]
+    NothingToWrite,
+    /// A prompt without `[MASK]`, and nothing to be written behind it.
+    #[error("there is nothing to write: the prompt has no [MASK], and 'length' is 0")]
+    NoMaskToFill,
     /// A head that the files of the model do not have: its numbers would be random.
     #[error(
         "this model has no {head}: its weights have no `{missing}`, and answers from random numbers \
@@ -81,6 +109,26 @@ pub enum TaskError {
     /// An instruction set that this machine does not have.
     #[error(transparent)]
     Simd(#[from] SimdError),
+    /// Labelled examples that cannot be used.
+    #[error(transparent)]
+    Labelled(#[from] LabelledError),
+    /// A model that was only pretrained.
+    #[error(
+        "the model was pretrained (class {architecture}) and not fine-tuned: it answers no such question yet; \
+         fine-tune it with `cloze finetune`, or ask it with `cloze fill-mask`"
+    )]
+    NotFinetuned {
+        /// Hugging Face's name of the model's class.
+        architecture: &'static str,
+    },
+    /// A model that was fine-tuned for another task.
+    #[error("the model was fine-tuned to {known}, not to {asked}")]
+    OtherTask {
+        /// The task that it is for.
+        known: String,
+        /// The task that was asked for.
+        asked: String,
+    },
     /// A head that the model does not have.
     #[error(
         "a model of the class {architecture} has no {head}; use a model that was pretrained with one"
@@ -91,6 +139,40 @@ pub enum TaskError {
         /// Hugging Face's name of the model's class.
         architecture: &'static str,
     },
+}
+
+impl TaskError {
+    /// The index of the text at fault, if one is, and what is wrong with it, in words for that text alone.
+    pub fn text_at_fault(&self) -> Option<(usize, String)> {
+        let index = match *self {
+            Self::TooLong { index, .. }
+            | Self::NoMask { index, .. }
+            | Self::NoToken { index }
+            | Self::SpecialToken { index, .. } => index,
+            _ => return None,
+        };
+        let alone = match *self {
+            Self::TooLong { tokens, most, .. } => {
+                Self::TooLong { index: 0, texts: 1, tokens, most }.to_string()
+            }
+            _ => self.to_string(),
+        };
+        Some((index, alone))
+    }
+
+    /// The same error with another index of the text at fault, among `all` texts.
+    pub(super) fn with_index(self, change: impl Fn(usize) -> usize, all: usize) -> Self {
+        match self {
+            Self::TooLong { index, tokens, most, .. } => {
+                Self::TooLong { index: change(index), texts: all, tokens, most }
+            }
+            Self::NoToken { index } => Self::NoToken { index: change(index) },
+            Self::SpecialToken { index, token } => {
+                Self::SpecialToken { index: change(index), token }
+            }
+            error => error,
+        }
+    }
 }
 
 /// Names the text at `index` of `texts`.

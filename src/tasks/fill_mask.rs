@@ -1,7 +1,7 @@
 //! Fill-mask: what the model puts in place of `[MASK]`, reading both sides.
 
 use super::error::TaskError;
-use super::inference::Output;
+use super::inference::{Output, blocks, lengths};
 use super::model::Model;
 use super::sequence::Sequence;
 use super::softmax::softmax;
@@ -67,31 +67,55 @@ impl Model<'_> {
         texts: &[impl AsRef<str>],
         top: usize,
     ) -> Result<Vec<FilledText>, TaskError> {
+        let mut filled = Vec::with_capacity(texts.len());
+        self.for_each_filled(texts, top, |text| {
+            filled.push(text);
+            Ok::<_, TaskError>(())
+        })?;
+        Ok(filled)
+    }
+
+    /// [`Model::fill_mask`] that calls `visit` with each answer, in the order of `texts`. Memory holds the
+    /// answers of a block of texts. All texts are checked before the first one is answered.
+    ///
+    /// # Errors
+    /// As [`Model::fill_mask`]; the error of `visit`, which ends the work.
+    pub fn for_each_filled<E: From<TaskError>>(
+        &self,
+        texts: &[impl AsRef<str>],
+        top: usize,
+        mut visit: impl FnMut(FilledText) -> Result<(), E>,
+    ) -> Result<(), E> {
         let single: Vec<_> = texts.iter().map(|text| (text.as_ref(), None)).collect();
         let sequences = self.sequences(&single)?;
         let mask_id = self.tokenizer().vocabulary().mask_id();
         let mut positions = Vec::with_capacity(texts.len());
-        for (text, sequence) in texts.iter().zip(&sequences) {
+        for (index, (&(text, _), sequence)) in single.iter().zip(&sequences).enumerate() {
             let ids = (0..).zip(&sequence.input_ids);
             let masks: Vec<u32> = ids.filter(|(_, id)| **id == mask_id).map(|(i, _)| i).collect();
             if masks.is_empty() {
-                return Err(TaskError::NoMask(text.as_ref().into()));
+                return Err(TaskError::NoMask { index, text: text.into() }.into());
             }
             positions.push(masks);
         }
-        let mut filled: Vec<FilledText> = texts
-            .iter()
-            .map(|text| FilledText { text: text.as_ref().into(), masks: Vec::new() })
-            .collect();
-        self.for_each_masked_lm(&sequences, &positions, |i, logits| {
-            let logits = logits.chunks_exact(self.bert().config.vocab_size);
-            let masks = positions[i].iter().zip(logits).map(|(&position, logits)| FilledMask {
-                position: position as usize,
-                predictions: self.best(logits, top),
-            });
-            filled[i].masks = masks.collect();
-        })?;
-        Ok(filled)
+        self.need_masked_lm()?;
+        for block in blocks(lengths(&sequences)) {
+            let (texts, positions) = (&single[block.clone()], &positions[block.clone()]);
+            let mut filled: Vec<FilledText> = texts
+                .iter()
+                .map(|(text, _)| FilledText { text: (*text).into(), masks: Vec::new() })
+                .collect();
+            self.for_each_masked_lm(&sequences[block], positions, |i, logits| {
+                let logits = logits.chunks_exact(self.bert().config.vocab_size);
+                let masks = positions[i].iter().zip(logits).map(|(&position, logits)| FilledMask {
+                    position: position as usize,
+                    predictions: self.best(logits, top),
+                });
+                filled[i].masks = masks.collect();
+            })?;
+            filled.into_iter().try_for_each(&mut visit)?;
+        }
+        Ok(())
     }
 
     /// The masked-LM logits of sequence i at the positions `positions[i]` (with `[CLS]` at 0):
@@ -117,7 +141,9 @@ impl Model<'_> {
         Ok(all)
     }
 
-    fn for_each_masked_lm(
+    /// Calls `read(i, logits)` for each sequence i, in no particular order, with its logits
+    /// `[positions[i].len(), vocab_size]`, flat.
+    pub(super) fn for_each_masked_lm(
         &self,
         sequences: &[Sequence],
         positions: &[Vec<u32>],
@@ -131,9 +157,14 @@ impl Model<'_> {
     /// The `top` likeliest tokens; of equals, the lower id first.
     fn best(&self, logits: &[f32], top: usize) -> Vec<Prediction> {
         let probabilities = softmax(logits);
+        let order =
+            |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
         let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
-        ids.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b)));
-        ids.truncate(top);
+        if top < ids.len() {
+            ids.select_nth_unstable_by(top, order);
+            ids.truncate(top);
+        }
+        ids.sort_unstable_by(order);
         let vocabulary = self.tokenizer().vocabulary();
         ids.into_iter()
             .map(|id| Prediction {

@@ -7,23 +7,30 @@
 
 use super::sequence::Sequence;
 use crate::autodiff::{Graph, GraphError, Integers, Mode, Plan, Tensor};
-use crate::model::heads::{masked_lm_logits, next_sentence_logits, pooler};
-use crate::model::{Bert, EncoderInputs, PackedRows, Padding, Sequences, encoder};
+use crate::model::heads::{
+    masked_lm_logits, next_sentence_logits, pooler, question_answering_logits,
+    sequence_classification_logits, token_classification_logits,
+};
+use crate::model::{Bert, EncoderInputs, Head, PackedRows, Padding, Sequences, encoder};
 use crate::system::threads;
 use crate::tensor::dropout::DropoutKey;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// The length of the first bucket.
 const SHORTEST: usize = 16;
 
 /// Sequences of one batch, at most.
-const BATCH_SEQUENCES: usize = 32;
+const BATCH_SEQUENCES: usize = 128;
 
 /// Tokens of one batch, at most, unless a single sequence has more.
 const BATCH_TOKENS: usize = 2048;
 
 /// Positions of one batch with logits over the vocabulary, at most, unless a single sequence has more.
 const BATCH_POSITIONS: usize = 256;
+
+/// Tokens of one block, at most, unless a single text has more.
+const BLOCK_TOKENS: usize = 1 << 17;
 
 /// Bytes of all plans that are kept, at most, unless a single one has more.
 const KEPT_BYTES: usize = 256 << 20;
@@ -40,6 +47,8 @@ pub(super) enum Output {
     MaskedLm,
     /// Logits of "is next" and "is random", `[1, 2]`.
     NextSentence,
+    /// Logits of the head of a fine-tuned model: `[1, num_labels]`, or `[tokens, num_labels]`.
+    Head,
 }
 
 /// Which rows of an output belong to a sequence.
@@ -80,6 +89,29 @@ struct Compiled {
 pub(super) struct Inference {
     plans: Mutex<Vec<Compiled>>,
     kept_bytes: usize,
+}
+
+/// The tokens of each sequence, for [`blocks`].
+pub(super) fn lengths(sequences: &[Sequence]) -> impl Iterator<Item = usize> {
+    sequences.iter().map(|sequence| sequence.input_ids.len())
+}
+
+/// Cuts texts into blocks: ranges of them that are answered in one call, so that memory holds the answers of one
+/// block only. `tokens` says how many tokens are computed for each text. A block is many batches.
+pub(super) fn blocks(tokens: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut blocks = Vec::new();
+    let (mut start, mut end, mut sum) = (0, 0, 0);
+    for more in tokens {
+        if end > start && sum + more > BLOCK_TOKENS {
+            blocks.push(start..end);
+            (start, sum) = (end, 0);
+        }
+        (end, sum) = (end + 1, sum + more);
+    }
+    if start < end {
+        blocks.push(start..end);
+    }
+    blocks
 }
 
 impl Default for Inference {
@@ -205,6 +237,7 @@ impl Compiled {
                 let logits = masked_lm_logits(g, &bert.config, last, positions)?;
                 vec![(logits, Rows::Positions)]
             }
+            Output::Head => vec![head_logits(g, bert, last, &encoder_inputs, first_tokens)?],
             Output::NextSentence => {
                 let pooled = pooler(g, last, first_tokens)?;
                 vec![(next_sentence_logits(g, pooled)?, Rows::Sequence)]
@@ -236,6 +269,27 @@ impl Compiled {
     }
 }
 
+/// Pushes the logits of the head of a fine-tuned model.
+fn head_logits(
+    g: &mut Graph<'_>,
+    bert: &Bert,
+    last: Tensor,
+    inputs: &EncoderInputs,
+    first_tokens: Integers,
+) -> Result<(Tensor, Rows), GraphError> {
+    Ok(match bert.head {
+        Head::QuestionAnswering => (question_answering_logits(g, last)?, Rows::Tokens),
+        Head::TokenClassification { .. } => {
+            (token_classification_logits(g, &bert.config, last, inputs.row_ids)?, Rows::Tokens)
+        }
+        _ => {
+            let pooled = pooler(g, last, first_tokens)?;
+            let z = sequence_classification_logits(g, &bert.config, pooled, first_tokens)?;
+            (z, Rows::Sequence)
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,11 +308,20 @@ mod tests {
     }
 
     #[test]
+    fn blocks_hold_every_sequence_once() {
+        let blocks = |tokens: &[usize]| blocks(tokens.iter().copied());
+        assert!(blocks(&[]).is_empty());
+        assert_eq!(blocks(&[3, 4]), [0..2]);
+        let half = BLOCK_TOKENS / 2;
+        assert_eq!(blocks(&[half, half, 1, 2 * half + 1, 5]), [0..2, 2..3, 3..4, 4..5]);
+    }
+
+    #[test]
     fn plans_are_few_and_used_again() {
         let bert = Bert::new(Config::new(1, 8, 20), 1);
         let inference = Inference::default();
-        // 5 of up to 16 tokens, 33 of up to 32: batches of 8, 32 and 1.
-        let mut sequences: Vec<Sequence> = (0..33).map(|i| sequence(17 + i % 16)).collect();
+        // 5 of up to 16 tokens, 65 of up to 32: batches of 8, 64 and 1.
+        let mut sequences: Vec<Sequence> = (0..65).map(|i| sequence(17 + i % 16)).collect();
         sequences.extend((1..=5).map(sequence));
         for _ in 0..2 {
             let mut seen = vec![0; sequences.len()];
@@ -270,7 +333,7 @@ mod tests {
                 })
                 .unwrap();
             assert!(seen.iter().all(|&times| times == 1));
-            assert_eq!(kept(&inference), [(8, 16), (32, 32), (1, 32)]);
+            assert_eq!(kept(&inference), [(8, 16), (64, 32), (1, 32)]);
         }
     }
 

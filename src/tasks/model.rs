@@ -21,6 +21,13 @@ const POOLER: &str = "bert.pooler.";
 /// | [`fill_mask`](Model::fill_mask) | the likeliest words for each `[MASK]` |
 /// | [`next_sentence`](Model::next_sentence) | whether sentence B follows sentence A |
 /// | [`encode`](Model::encode) | hidden states |
+/// | [`embed`](Model::embed) | one vector for a text |
+/// | [`score`](Model::score), [`score_pairs`](Model::score_pairs) | how likely a text is; minimal pairs |
+/// | [`generate`](Model::generate) | text, such as it is |
+/// | [`classify`](Model::classify), [`regress`](Model::regress) | the class of a text or a pair; a number for it |
+/// | [`tag`](Model::tag) | a label for each word |
+/// | [`answer`](Model::answer) | the part of a text that answers a question |
+/// | [`measure`](Model::measure) | how good a fine-tuned model is on labelled examples |
 ///
 /// An answer depends on its own text alone: it has the same bits whatever other texts are in the call
 /// and in whatever order. Texts of similar length are computed together, without their padding. The
@@ -158,7 +165,7 @@ impl<'a> Model<'a> {
     }
 
     /// Checks that the model's head has what a task needs, and that its numbers were read.
-    fn need(
+    pub(super) fn need(
         &self,
         has: bool,
         head: &'static str,

@@ -1,7 +1,7 @@
 //! Next-sentence prediction: does sentence B follow sentence A?
 
 use super::error::TaskError;
-use super::inference::Output;
+use super::inference::{Output, blocks, lengths};
 use super::model::Model;
 use super::sequence::Sequence;
 use super::softmax::softmax;
@@ -46,15 +46,38 @@ impl Model<'_> {
         &self,
         pairs: &[(impl AsRef<str>, impl AsRef<str>)],
     ) -> Result<Vec<NextSentence>, TaskError> {
+        let mut answers = Vec::with_capacity(pairs.len());
+        self.for_each_judged(pairs, |answer| {
+            answers.push(answer);
+            Ok::<_, TaskError>(())
+        })?;
+        Ok(answers)
+    }
+
+    /// [`Model::next_sentence`] that calls `visit` with each answer, in the order of `pairs`. Memory holds the
+    /// answers of a block of pairs. All pairs are checked before the first one is answered.
+    ///
+    /// # Errors
+    /// As [`Model::next_sentence`]; the error of `visit`, which ends the work.
+    pub fn for_each_judged<E: From<TaskError>>(
+        &self,
+        pairs: &[(impl AsRef<str>, impl AsRef<str>)],
+        mut visit: impl FnMut(NextSentence) -> Result<(), E>,
+    ) -> Result<(), E> {
         let texts: Vec<_> = pairs.iter().map(|(a, b)| (a.as_ref(), Some(b.as_ref()))).collect();
-        let logits = self.next_sentence_logits(&self.sequences(&texts)?)?;
-        let answers = texts.iter().zip(logits).map(|((a, b), logits)| NextSentence {
-            sentence_a: a.to_string(),
-            sentence_b: b.unwrap_or_default().into(),
-            is_next_probability: softmax(&logits)[0],
-            logits,
-        });
-        Ok(answers.collect())
+        let sequences = self.sequences(&texts)?;
+        for block in blocks(lengths(&sequences)) {
+            let logits = self.next_sentence_logits(&sequences[block.clone()])?;
+            for ((a, b), logits) in texts[block].iter().zip(logits) {
+                visit(NextSentence {
+                    sentence_a: a.to_string(),
+                    sentence_b: b.unwrap_or_default().into(),
+                    is_next_probability: softmax(&logits)[0],
+                    logits,
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// The logits of "is next" and "is random" for every sequence.

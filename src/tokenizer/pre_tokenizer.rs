@@ -85,13 +85,17 @@ mod tests {
             found.push((word.to_owned(), sources.to_vec()));
         });
         let expected = [
-            ("abc", vec![0..1, 1..2, 2..3]),
-            ("exyze", vec![4..11]),
-            ("ab", vec![12..13, 13..14]),
-            (",", vec![14..15]),
-            ("abcdefgh", vec![16..24]),
+            ("abc", &[(0, 1), (1, 2), (2, 3)][..]),
+            ("exyze", &[(4, 11)]),
+            ("ab", &[(12, 13), (13, 14)]),
+            (",", &[(14, 15)]),
+            ("abcdefgh", &[(16, 24)]),
         ];
-        assert_eq!(found, expected.map(|(word, sources)| (word.to_owned(), sources)));
+        let expected = expected.map(|(word, sources)| {
+            let ranges = sources.iter().map(|&(start, end)| start..end);
+            (word.to_owned(), ranges.collect::<Vec<_>>())
+        });
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::objective::{Objective, TermMean, find, total_loss};
 use crate::tensor::dropout::DropoutKey;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -17,6 +17,18 @@ pub struct Evaluation {
     /// The number of targets of each term that has a
     /// [`count_name`](super::objective::Term::count_name), under that name.
     pub counts: Vec<(Cow<'static, str>, u64)>,
+    /// The metrics of a fine-tuned model by name, the main one first; for example `accuracy`. Not a number
+    /// where a metric has no value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_nan")]
+    pub metrics: Vec<(Cow<'static, str>, f64)>,
+}
+
+/// JSON has no NaN.
+fn null_is_nan<'de, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Vec<(Cow<'static, str>, f64)>, D::Error> {
+    let metrics = Vec::<(Cow<'static, str>, Option<f64>)>::deserialize(value)?;
+    Ok(metrics.into_iter().map(|(name, value)| (name, value.unwrap_or(f64::NAN))).collect())
 }
 
 impl Evaluation {
@@ -30,18 +42,25 @@ impl Evaluation {
         total_loss(&self.terms)
     }
 
+    /// The metric called `name`.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+    }
+
     /// The number of targets called `name`, for example `masked_tokens`; 0 when there is none.
     pub fn count(&self, name: &str) -> u64 {
         self.counts.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count)
     }
 
-    /// `{name}_loss` and `{name}_accuracy` of every term, `instances`, and the numbers of targets. Each name
+    /// The metrics, `{name}_loss` and `{name}_accuracy` of every term, `instances`, and the numbers of targets. Each name
     /// begins with `prefix`. For pretraining, Google's `run_pretraining.py` prints the same names.
     pub fn to_json(&self, prefix: &str) -> Map<String, Value> {
         let mut fields = Map::new();
+        for (name, value) in &self.metrics {
+            fields.insert(format!("{prefix}{name}"), (*value).into());
+        }
         for term in &self.terms {
-            fields.insert(format!("{prefix}{}_loss", term.name), term.loss.into());
-            fields.insert(format!("{prefix}{}_accuracy", term.name), term.accuracy.into());
+            fields.extend(term.fields(prefix).map(|(name, value)| (name, value.into())));
         }
         fields.insert(format!("{prefix}instances"), self.instances.into());
         for (name, count) in &self.counts {
@@ -100,7 +119,7 @@ impl<O: Objective> Evaluator<O> {
         for (term, [loss, accuracy, targets]) in terms.iter().zip(sums) {
             if targets > 0.0 {
                 let (loss, accuracy) = (loss / targets, accuracy / targets);
-                evaluation.terms.push(TermMean { name: term.name.into(), loss, accuracy });
+                evaluation.terms.push(TermMean::new(term, loss, accuracy));
             }
             if let Some(name) = term.count_name {
                 evaluation.counts.push((name.into(), targets as u64));

@@ -3,16 +3,18 @@
 //!
 //! Read in this order:
 //! - [`Objective`]: the computation of a step, with its kind of batch and its named losses; [`pretraining`]
-//!   is one.
+//!   and [`finetuning`] are two.
 //! - [`Recipe`]: the settings, with the [`schedule`] of the learning rate, the [`optimizer`], [`muon`] for
 //!   matrices, and the [`averaging`] of weights.
 //! - [`Trainer`]: one step over its micro-batches; [`gradient_tree`]: the order in which their gradients are
 //!   added.
-//! - [`Evaluator`]: means over held-out batches.
+//! - [`Evaluator`]: means over held-out batches; [`metrics`]: what fine-tuned models are measured by.
 
 pub mod averaging;
 pub mod evaluation;
+pub mod finetuning;
 pub mod gradient_tree;
+pub mod metrics;
 pub mod muon;
 pub mod objective;
 pub mod optimizer;

@@ -16,6 +16,8 @@ pub struct Term {
     /// The name of the number of targets in an evaluation, for example `masked_tokens`; `None` when an
     /// evaluation does not report it.
     pub count_name: Option<&'static str>,
+    /// Whether an answer is right or wrong. A number is neither, and metrics leave its accuracy out.
+    pub has_accuracy: bool,
 }
 
 /// Weighted sums of one term over the targets of one forward pass.
@@ -78,8 +80,30 @@ pub struct TermMean {
     pub name: Cow<'static, str>,
     /// Mean loss.
     pub loss: f64,
-    /// The share of targets for which the likeliest answer is right.
+    /// The share of targets for which the likeliest answer is right; 0 without [`Term::has_accuracy`].
     pub accuracy: f64,
+    /// [`Term::has_accuracy`].
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub has_accuracy: bool,
+}
+
+/// Checkpoints of earlier versions do not say it.
+fn yes() -> bool {
+    true
+}
+
+impl TermMean {
+    /// The mean of `term`.
+    pub fn new(term: &Term, loss: f64, accuracy: f64) -> Self {
+        Self { name: term.name.into(), loss, accuracy, has_accuracy: term.has_accuracy }
+    }
+
+    /// `{prefix}{name}_loss` and, if it has one, `{prefix}{name}_accuracy`.
+    pub fn fields(&self, prefix: &str) -> impl Iterator<Item = (String, f64)> {
+        let field = |what: &str| format!("{prefix}{}_{what}", self.name);
+        let accuracy = self.has_accuracy.then(|| (field("accuracy"), self.accuracy));
+        std::iter::once((field("loss"), self.loss)).chain(accuracy)
+    }
 }
 
 /// The sum of the mean losses.

@@ -16,11 +16,13 @@ pub const NEXT_SENTENCE: &str = "next_sentence";
 /// The term of sentence-order prediction.
 pub const SENTENCE_ORDER: &str = "sentence_order";
 
-const MASKED_LM_TERM: Term = Term { name: MASKED_LM, count_name: Some("masked_tokens") };
-const WITH_NEXT_SENTENCE: [Term; 2] =
-    [MASKED_LM_TERM, Term { name: NEXT_SENTENCE, count_name: None }];
-const WITH_SENTENCE_ORDER: [Term; 2] =
-    [MASKED_LM_TERM, Term { name: SENTENCE_ORDER, count_name: None }];
+const MASKED_LM_TERM: Term = term(MASKED_LM, Some("masked_tokens"));
+const WITH_NEXT_SENTENCE: [Term; 2] = [MASKED_LM_TERM, term(NEXT_SENTENCE, None)];
+const WITH_SENTENCE_ORDER: [Term; 2] = [MASKED_LM_TERM, term(SENTENCE_ORDER, None)];
+
+const fn term(name: &'static str, count_name: Option<&'static str>) -> Term {
+    Term { name, count_name, has_accuracy: true }
+}
 
 /// Pretraining, compiled for one shape of batch.
 pub struct Pretraining {

@@ -36,6 +36,21 @@ pub struct Recipe {
     pub max_grad_norm: f32,
     /// The seed of all randomness.
     pub seed: u64,
+    /// Learning rates to try one after another, each from the first weights, with the same batches and the same
+    /// dropout, in an equal part of `num_train_steps`. Empty for one training with the rate of `schedule`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<f64>,
+    /// The most tokens of one forward pass, padding included, unless a single sequence has more.
+    #[serde(default = "micro_batch_tokens", skip_serializing_if = "is_usual")]
+    pub micro_batch_tokens: usize,
+}
+
+fn micro_batch_tokens() -> usize {
+    MICRO_BATCH_TOKENS
+}
+
+fn is_usual(tokens: &usize) -> bool {
+    *tokens == MICRO_BATCH_TOKENS
 }
 
 impl Default for Recipe {
@@ -50,6 +65,8 @@ impl Default for Recipe {
             ema_decay: 0.0,
             max_grad_norm: 1.0,
             seed: 12345,
+            trials: Vec::new(),
+            micro_batch_tokens: MICRO_BATCH_TOKENS,
         }
     }
 }
@@ -60,8 +77,28 @@ impl Recipe {
         self.train_batch_size.saturating_mul(self.gradient_accumulation_steps)
     }
 
+    /// Steps of one trial: of the whole run unless there are several.
+    pub fn steps_of_trial(&self) -> u64 {
+        self.schedule.num_train_steps / self.trials.len().max(1) as u64
+    }
+
+    /// The trial that step `step` belongs to, and the number of the step in it, both counted from 0.
+    pub fn trial(&self, step: u64) -> (usize, u64) {
+        let steps = self.steps_of_trial().max(1);
+        let trial = (step / steps).min(self.trials.len().saturating_sub(1) as u64);
+        (trial as usize, step - trial * steps)
+    }
+
+    /// The learning rate of step `step`, counted from 0: [`Schedule::learning_rate`] of its trial.
+    pub fn learning_rate(&self, step: u64) -> f32 {
+        let (trial, step) = self.trial(step);
+        let learning_rate = self.trials.get(trial).copied().unwrap_or(self.schedule.learning_rate);
+        let num_train_steps = self.steps_of_trial();
+        Schedule { learning_rate, num_train_steps, ..self.schedule }.learning_rate(step)
+    }
+
     /// Sequences of each micro-batch of a step, in order: the fewest micro-batches that hold the step with
-    /// at most [`MICRO_BATCH_TOKENS`] tokens each. All have the same size except the last, which may be
+    /// at most `micro_batch_tokens` tokens each. All have the same size except the last, which may be
     /// smaller. They depend only on the product of batch size and accumulation steps, so 32 × 1 and 16 × 2
     /// give the same bits.
     pub fn micro_batches(&self) -> impl Iterator<Item = usize> + use<> {
@@ -71,7 +108,7 @@ impl Recipe {
 
     /// Sequences of every micro-batch except the last, which may have fewer.
     pub fn micro_batch_size(&self) -> usize {
-        let most = (MICRO_BATCH_TOKENS / self.max_seq_length.max(1)).max(1);
+        let most = (self.micro_batch_tokens / self.max_seq_length.max(1)).max(1);
         let all = self.sequences_per_step().max(1);
         all.div_ceil(all.div_ceil(most))
     }
@@ -110,6 +147,10 @@ impl Recipe {
             check_setting(fits, setting, value, "it must be from 1 to 1048576")?;
         }
         self.schedule.validate()?;
+        for &rate in &self.trials {
+            let needed = "it must be a number not below 0";
+            check_number("learning_rate", rate, |rate| rate >= 0.0, needed)?;
+        }
         let needed = "it must be at least 0 and below 1";
         let fits = |decay: f64| (0.0..1.0).contains(&decay);
         check_number("weight_decay", self.optimizer.weight_decay, fits, needed)?;
@@ -144,6 +185,20 @@ mod tests {
         assert_eq!(cut(32, 1, 48), [32]);
         assert_eq!(cut(2, 1, 4096), [1, 1]);
         assert_eq!(cut(1, 1, 128), [1]);
+    }
+
+    #[test]
+    fn every_trial_has_the_whole_schedule() {
+        let schedule = Schedule { learning_rate: 9.0, num_train_steps: 8, num_warmup_steps: 2 };
+        let recipe = Recipe { schedule, trials: vec![1.0, 2.0], ..Recipe::default() };
+        let rates: Vec<f32> = (0..8).map(|step| recipe.learning_rate(step)).collect();
+        assert_eq!(rates, [0.0, 0.5, 0.5, 0.25, 0.0, 1.0, 1.0, 0.5]);
+        assert_eq!(
+            [0, 3, 4, 7, 8].map(|step| recipe.trial(step)),
+            [(0, 0), (0, 3), (1, 0), (1, 3), (1, 4)]
+        );
+        let one = Recipe { trials: Vec::new(), ..recipe };
+        assert_eq!((one.trial(8), one.learning_rate(4)), ((0, 8), 4.5));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Trainer<O> {
     groups: Vec<Group>,
     gradients: GradientTree,
     steps: u64,
+    /// The weights that every trial begins with; empty for a run of one trial.
+    first_weights: Vec<f32>,
 }
 
 /// The losses and other numbers of one step.
@@ -91,6 +93,11 @@ impl<O: Objective> Trainer<O> {
             groups: groups(&bert.layout, |name| trains(name) && !by_muon(name)),
             gradients: GradientTree::new(length, recipe.micro_batches().count()),
             steps: 0,
+            first_weights: if recipe.trials.len() > 1 {
+                bert.parameters.clone()
+            } else {
+                Vec::new()
+            },
             bert,
             recipe,
             objective,
@@ -167,7 +174,7 @@ impl<O: Objective> Trainer<O> {
     pub fn bytes(&self) -> usize {
         let arrays = 3 + usize::from(self.average.is_some());
         let muon = self.muon.as_ref().map_or(0, Muon::bytes);
-        let parameters = 4 * arrays * self.bert.layout.len();
+        let parameters = 4 * (arrays * self.bert.layout.len() + self.first_weights.len());
         parameters + muon + self.gradients.bytes() + self.objective.plan().bytes()
     }
 
@@ -205,6 +212,17 @@ impl<O: Objective> Trainer<O> {
         arrays.into_iter().flatten().all(|value| value.is_finite())
     }
 
+    /// Before the first step of a [trial](Recipe::trials): the first weights, and moments of zero.
+    fn begin_trial(&mut self) {
+        if !self.first_weights.is_empty() && self.recipe.trial(self.steps).1 == 0 {
+            self.bert.parameters.clone_from(&self.first_weights);
+            self.moments = Moments::new(self.first_weights.len());
+            if let Some(average) = &mut self.average {
+                average.parameters.clone_from(&self.first_weights);
+            }
+        }
+    }
+
     /// Takes one step over `batches`, its [micro-batches](Recipe::micro_batches) in order. Losses are means
     /// over all targets of all batches; the gradient is the [tree](GradientTree) sum of the gradients of the
     /// batches.
@@ -215,6 +233,8 @@ impl<O: Objective> Trainer<O> {
     /// # Panics
     /// If there are no batches, or more batches than the recipe has micro-batches.
     pub fn step(&mut self, batches: &[O::Batch]) -> Result<StepReport, Diverged> {
+        self.begin_trial();
+        let step_of_trial = self.recipe.trial(self.steps).1;
         let Self { bert, objective, gradients, .. } = self;
         let terms = objective.terms();
         let mut targets = vec![0.0f32; terms.len()];
@@ -227,7 +247,7 @@ impl<O: Objective> Trainer<O> {
         for (index, batch) in batches.iter().enumerate() {
             let dropout_key = DropoutKey {
                 seed: self.recipe.seed,
-                step: self.steps as u32,
+                step: step_of_trial as u32,
                 first_sequence: index * self.recipe.micro_batch_size(),
             };
             objective.load(batch, &scales);
@@ -241,12 +261,12 @@ impl<O: Objective> Trainer<O> {
         let (gradient, grad_norm) = gradients.finish();
         let terms = terms.iter().zip(sums).map(|(term, sums)| {
             let [loss, accuracy] = sums.map(f64::from);
-            TermMean { name: term.name.into(), loss, accuracy }
+            TermMean::new(term, loss, accuracy)
         });
         let report = StepReport {
             step: self.steps,
             terms: terms.collect(),
-            learning_rate: self.recipe.schedule.learning_rate(self.steps),
+            learning_rate: self.recipe.learning_rate(self.steps),
             grad_norm,
             tokens: batches.iter().map(|batch| objective.tokens(batch)).sum(),
         };
@@ -266,7 +286,7 @@ impl<O: Objective> Trainer<O> {
         }
         self.steps += 1;
         if let Some(average) = &mut self.average {
-            averaging::update(*ema_decay, self.steps, parameters, &mut average.parameters);
+            averaging::update(*ema_decay, step_of_trial + 1, parameters, &mut average.parameters);
         }
         Ok(report)
     }

@@ -1,4 +1,4 @@
-//! Writes the built-in corpus, `testdata/stories/stories.txt`.
+//! Writes the built-in corpus, `testdata/stories/stories.txt`, and the built-in labelled examples beside it.
 //!
 //! ```text
 //! cargo run --example generate_stories
@@ -9,6 +9,7 @@
 //! program writes the same bytes on every machine; `tests/stories.rs` checks this.
 
 mod animals;
+pub mod labelled;
 mod people;
 mod template;
 mod world;
@@ -57,9 +58,17 @@ pub fn stories() -> String {
 /// Writes the corpus beside this file.
 #[allow(dead_code)] // `tests/stories.rs` includes this file as a module.
 fn main() -> cloze::Result<()> {
-    let path =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/stories/stories.txt");
-    cloze::system::files::write_atomically(&path, |file| file.write_all(stories().as_bytes()))?;
-    println!("wrote {}", path.display());
+    for (name, text) in [
+        ("stories.txt", stories()),
+        ("classes.tsv", labelled::classes()),
+        ("numbers.tsv", labelled::numbers()),
+        ("tags.conll", labelled::tags()),
+        ("questions.json", labelled::questions()),
+    ] {
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/stories");
+        let path = directory.join(name);
+        cloze::system::files::write_atomically(&path, |file| file.write_all(text.as_bytes()))?;
+        println!("wrote {}", path.display());
+    }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`answers`]: JSON on standard output, messages on standard error, exit status.
 //! - [`bad_input`], [`bad_weights`]: refused input, its messages, and that nothing is written.
+//! - [`input_lines`]: commands that use a model, on the lines of a file.
 //! - [`options`]: options that contradict each other or are not there; the help.
 //! - [`pretraining`]: from text to a directory that every command reads.
 //! - [`text`]: bytes that are not UTF-8, line ends, other unusual input, large text.
@@ -11,6 +12,7 @@
 mod answers;
 mod bad_input;
 mod bad_weights;
+mod input_lines;
 mod options;
 mod place;
 mod pretraining;

@@ -93,7 +93,7 @@ pub fn cross_entropy(
     g.check(labels.length == rows, NAME, "the labels", labels.length, rows)?;
     g.check(weights.length == rows, NAME, "the weights", weights.length, rows)?;
     let operands = [z.into(), labels.into(), weights.into()];
-    g.push(CrossEntropy { rows, classes }, &operands, Shape::new(&[2]))
+    g.push_with_rows(CrossEntropy { rows, classes }, &operands, Shape::new(&[2]), None)
 }
 
 vectorized! {
@@ -138,7 +138,7 @@ impl Operation for CrossEntropy {
         let logits = pass.inputs.floats(LOGITS); // [rows, classes]
         let labels = pass.inputs.integers(LABELS); // [rows]
         let weights = pass.inputs.floats(WEIGHTS); // [rows]
-        let dz = pass.saved; // z, then dz, [rows, classes]
+        let dz = &mut pass.saved[..logits.len()]; // z, then dz, [rows, classes]
         dz.copy_from_slice(logits);
         pass.output.fill(0.0); // [2]
         for (i, z) in dz.chunks_exact_mut(self.classes).enumerate() {

@@ -14,6 +14,10 @@
 //! | [`mod@tanh`] | the pooler's activation |
 //! | [`mod@masked_lm_loss`] | cross-entropy over the tied decoder |
 //! | [`mod@cross_entropy`] | cross-entropy over given logits |
+//! | [`mod@squared_error`] | the loss of regression |
+//! | [`mod@span_cross_entropy`] | cross-entropy of the first and the last token of an answer |
+//! | [`mod@mean_rows`] | the mean over the tokens of a sequence |
+//! | [`mod@contrastive_loss`] | pairs of embeddings against the other pairs of the batch |
 
 use super::operation::{Case, Operation};
 
@@ -43,6 +47,10 @@ operations! {
     tanh: Tanh, tanh;
     masked_lm_loss: MaskedLmLoss, masked_lm_loss;
     cross_entropy: CrossEntropy, cross_entropy;
+    squared_error: SquaredError, squared_error;
+    span_cross_entropy: SpanCrossEntropy, span_cross_entropy, SpanLabels;
+    mean_rows: MeanRows, mean_rows;
+    contrastive_loss: ContrastiveLoss, contrastive_loss;
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use super::options::{InMemoryText, InstanceSource, PretrainingOptions};
 use crate::data::SentenceObjective;
 use crate::run::error::RunError;
 use crate::run::observer::Observer;
+use crate::run::on_pool::on_pool;
 use crate::run::training_run::{Finished, begin, resume};
-use crate::system::threads::Pool;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -167,15 +167,4 @@ impl Pretraining {
         let Self { options, threads, .. } = self;
         on_pool(threads, || resume::<PretrainingJob>(&options, observer))
     }
-}
-
-/// Runs `work` on a pool of its own, or on the current one.
-fn on_pool(
-    threads: Option<usize>,
-    work: impl FnOnce() -> Result<Finished, RunError> + Send,
-) -> Result<Finished, RunError> {
-    Ok(match threads {
-        Some(threads) => Pool::new(threads)?.run(work)?,
-        None => work()?,
-    })
 }

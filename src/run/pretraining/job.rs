@@ -5,13 +5,14 @@ use super::options::{InstanceSource, ModelSource, PretrainingOptions, Vocabulary
 use super::recipe::PretrainingRecipe;
 use super::sample::sample;
 use super::text::{add_store, remove_tokens, sampler, tokenize};
+use super::unigrams::Unigrams;
 use crate::autodiff::{GraphError, Mode};
 use crate::data::stories::STORIES;
 use crate::data::{
     Batch, Corpus, DataError, InstanceFile, InstanceStream, ReadReport, Sampler, TokenStore,
     split_documents,
 };
-use crate::model::{BatchShape, Bert};
+use crate::model::{BatchShape, Bert, OutputBias};
 use crate::run::error::RunError;
 use crate::run::job::{Interrupted, Job};
 use crate::run::observer::{Event, Observer};
@@ -67,19 +68,28 @@ impl Job for PretrainingJob {
                 remove_tokens(options, name);
             }
         }
-        let (bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
+        let (mut bert, tokenizer) = model(options, corpus.as_ref(), observer)?;
+        let unigram_bias = matches!(&options.model, ModelSource::New(new) if new.output_bias == OutputBias::Unigram);
         let mut data = Sha256::new();
         tokenizer.vocabulary().write(&mut data).expect("a digest takes every byte");
         let holds_out = eval_corpus.is_none();
         let mut read = Vec::new();
-        let (stream, mut held_out) = match corpus {
+        let unigrams;
+        let (mut stream, mut held_out) = match corpus {
             Some(corpus) => {
                 let store = tokenize(&corpus, &tokenizer, (options, "train"), observer)?;
                 add_store(&store, &options.recipe, &mut data);
                 read.push(store.read_report(&corpus));
-                from_text(options, store, &corpus.name(), holds_out, &tokenizer, observer)?
+                let name = corpus.name();
+                let text;
+                (text, unigrams) =
+                    from_text(options, store, &name, holds_out, &tokenizer, observer)?;
+                text
             }
-            None => (from_instances(options, &tokenizer, &mut data, observer)?, None),
+            None => {
+                unigrams = Unigrams::new(tokenizer.vocabulary());
+                (from_instances(options, &tokenizer, &mut data, observer)?, None)
+            }
         };
         if let Some(corpus) = eval_corpus {
             let store = tokenize(&corpus, &tokenizer, (options, "eval"), observer)?;
@@ -91,6 +101,13 @@ impl Job for PretrainingJob {
         let pad_id = tokenizer.vocabulary().pad_id();
         let held_out = held_out.map(|sampler| first_instances(options, sampler, pad_id));
         let held_out = held_out.unwrap_or_default();
+        if unigram_bias {
+            let unigrams = match &mut stream {
+                InstanceStream::Sampler(_) => unigrams,
+                InstanceStream::File(file) => unigrams.with_file(file)?,
+            };
+            bert.set_output_bias(&unigrams.output_bias());
+        }
         let recipe = options.recipe.clone();
         let evaluator = match held_out.as_slice() {
             [] => None,
@@ -243,7 +260,10 @@ fn from_instances(
     Ok(InstanceStream::File(Box::new(instances)))
 }
 
-/// The stream drawn from the text in `store`, called `name` in errors, and a sampler over the documents that are held out, if any.
+/// A stream, and a sampler over the documents that are held out, if any.
+type Streams = (InstanceStream, Option<Sampler>);
+
+/// The streams of the text in `store`, called `name` in errors, and the word pieces of the documents to train on.
 fn from_text(
     options: &PretrainingOptions,
     store: Arc<TokenStore>,
@@ -251,7 +271,7 @@ fn from_text(
     holds_out: bool,
     tokenizer: &Tokenizer,
     observer: &mut dyn Observer,
-) -> Result<(InstanceStream, Option<Sampler>), RunError> {
+) -> Result<(Streams, Unigrams), RunError> {
     let recipe = &options.recipe;
     let (training, evaluation) = if holds_out && options.eval_fraction > 0.0 {
         let (documents, fraction) = (store.documents(), options.eval_fraction);
@@ -265,11 +285,12 @@ fn from_text(
         observer.observe(Event::Note(&note));
         held_out = Some(sampler(recipe, Arc::clone(&store), evaluation, tokenizer, name)?);
     }
+    let unigrams = Unigrams::of_documents(tokenizer.vocabulary(), &store, &training);
     let sampler = sampler(&recipe.at(0), store, training, tokenizer, name)?;
     for warning in sampler.warnings() {
         observer.observe(Event::Warning(&warning));
     }
-    Ok((InstanceStream::Sampler(Box::new(sampler)), held_out))
+    Ok(((InstanceStream::Sampler(Box::new(sampler)), held_out), unigrams))
 }
 
 /// The instances of the first pass over held-out text, as many as an evaluation looks at.

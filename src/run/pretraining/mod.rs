@@ -12,6 +12,7 @@ mod options;
 mod recipe;
 mod sample;
 mod text;
+mod unigrams;
 
 pub use builder::{Pretraining, pretrain};
 pub use job::PretrainingJob;
@@ -19,3 +20,4 @@ pub use options::{
     InMemoryText, InstanceSource, ModelSource, NewModel, PretrainingOptions, VocabularySource,
 };
 pub use recipe::{PretrainingRecipe, check_random_next, check_shares};
+pub use unigrams::{UnigramLoss, Unigrams};

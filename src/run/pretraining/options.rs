@@ -2,7 +2,7 @@
 
 use super::recipe::PretrainingRecipe;
 use crate::data::InvalidUtf8;
-use crate::model::{Initialization, WordEmbeddings};
+use crate::model::{Initialization, OutputBias, WordEmbeddings};
 use crate::run::run_json::{as_written, leaves};
 use crate::run::run_options::RunOptions;
 use crate::system::digest::Digest;
@@ -99,6 +99,9 @@ pub struct NewModel {
     /// The first word embeddings.
     #[serde(default)]
     pub word_embeddings: WordEmbeddings,
+    /// The first values of the bias of the masked-LM decoder.
+    #[serde(default)]
+    pub output_bias: OutputBias,
 }
 
 impl Default for NewModel {
@@ -110,6 +113,7 @@ impl Default for NewModel {
             cased: false,
             initialization: Initialization::default(),
             word_embeddings: WordEmbeddings::default(),
+            output_bias: OutputBias::default(),
         }
     }
 }

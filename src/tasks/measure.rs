@@ -1,0 +1,103 @@
+//! Evaluation of a fine-tuned model on labelled examples.
+
+use super::error::TaskError;
+use super::finetuned::FinetunedTask;
+use super::model::Model;
+use super::sequence::Sequence;
+use crate::data::features::Feature;
+use crate::data::labelled::{
+    Columns, LabelledError, ReadSettings, read_questions, read_tagged, read_texts,
+};
+use crate::model::Pooling;
+use crate::train::Evaluation;
+use crate::train::finetuning::Dataset;
+use std::path::Path;
+
+impl Model<'_> {
+    /// The metrics of a fine-tuned model on the labelled examples in `file`, by the task that the model is for.
+    ///
+    /// ```no_run
+    /// let model = cloze::Model::open("sentiment")?;
+    /// let evaluation = model.measure("dev.tsv".as_ref(), &Default::default())?;
+    /// println!("{:?}", evaluation.metric("accuracy"));
+    /// # Ok::<(), cloze::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`TaskError::Labelled`], naming the line; [`TaskError::NotFinetuned`].
+    pub fn measure(&self, file: &Path, columns: &Columns) -> Result<Evaluation, TaskError> {
+        let task = self.finetuned_task()?;
+        let settings = ReadSettings::labelled(columns);
+        let labels = self.bert().config.labels();
+        let (tokenizer, most) = (self.tokenizer(), self.bert().config.max_position_embeddings);
+        let data = match task {
+            FinetunedTask::Classify => {
+                Dataset::classes(tokenizer, &read_texts(file, &settings)?, &labels, most)?
+            }
+            FinetunedTask::Regress => {
+                Dataset::numbers(tokenizer, &read_texts(file, &settings)?, most)?
+            }
+            FinetunedTask::Tag => {
+                Dataset::tags(tokenizer, &read_tagged(file, &settings)?, &labels, most)?
+            }
+            FinetunedTask::Answer => {
+                let data = read_questions(file, &settings)?;
+                Dataset::questions(tokenizer, &data, self.windows(), false)?
+            }
+        };
+        Ok(data.measure(&self.head_logits(&data.features)?, &labels))
+    }
+
+    /// How well the cosines of sentence embeddings follow the labels of the pairs in `file`: Spearman's and Pearson's
+    /// correlation; without labels, how often the partner of a text is the most similar of 32.
+    ///
+    /// # Errors
+    /// [`TaskError::Labelled`], naming the line.
+    pub fn measure_embeddings(
+        &self,
+        file: &Path,
+        columns: &Columns,
+        pooling: Pooling,
+    ) -> Result<Evaluation, TaskError> {
+        let data =
+            read_texts(file, &ReadSettings { columns: columns.clone(), needs_labels: false })?;
+        if data.examples[0].text_b.is_none() {
+            return Err(LabelledError::Whole {
+                path: data.path,
+                message: "it holds single texts; embeddings are measured on pairs of texts".into(),
+            }
+            .into());
+        }
+        let most = self.bert().config.max_position_embeddings;
+        let data = Dataset::texts(self.tokenizer(), &data, most)?;
+        let width = self.bert().config.hidden_size;
+        let sequence = |feature: &Feature| Sequence {
+            input_ids: feature.input_ids.clone(),
+            token_type_ids: feature.token_type_ids.clone(),
+        };
+        let sequences: Vec<Sequence> = data.features.iter().map(sequence).collect();
+        let mut embeddings = Vec::with_capacity(sequences.len());
+        for encoding in self.encode_sequences(&sequences)? {
+            let states = encoding.last_hidden_state;
+            embeddings.push(match pooling {
+                Pooling::Cls => states.row(0).to_vec(),
+                Pooling::Mean => {
+                    let mean = |c| states.column(c).sum() / states.nrows() as f32;
+                    (0..width).map(mean).collect()
+                }
+            });
+        }
+        Ok(data.measure(&embeddings, &[]))
+    }
+}
+
+/// How the sentence encoder in `directory` makes embeddings; `None` when it holds none (no `modules.json`).
+pub fn sentence_pooling(directory: &Path) -> Option<Pooling> {
+    if !directory.join("modules.json").is_file() {
+        return None;
+    }
+    let text = std::fs::read(directory.join("1_Pooling/config.json")).ok()?;
+    let config: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    let of_cls = config["pooling_mode_cls_token"].as_bool().unwrap_or(false);
+    Some(if of_cls { Pooling::Cls } else { Pooling::Mean })
+}
