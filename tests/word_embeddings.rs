@@ -79,7 +79,7 @@ fn eigenvalues_and_orthonormal_columns() {
     assert!(eigen(Vec::new()).0.is_empty());
 }
 
-/// Sentences of four kinds of words: `a0` … `a9` and `b0` … `b9` each stand between words of their own.
+/// Sentences of two kinds: `a0` … `a9` and `b0` … `b9` each stand between words of their own.
 fn text(sentences: usize) -> String {
     let mut generator = Generator::new(2, Purpose::Testing, 0, 0);
     let mut text = String::new();

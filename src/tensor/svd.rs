@@ -26,6 +26,9 @@ const TURNS: usize = 2;
 /// products are rounded to 6e-8.
 const ROUNDING: f64 = 1e-5;
 
+/// Handing less than these numbers to other threads costs more than computing them.
+const SMALLEST_WORK: usize = 1 << 14;
+
 /// Sweeps of Jacobi's method, at most. It needs about 10.
 const SWEEPS: usize = 40;
 
@@ -97,10 +100,15 @@ pub fn orthonormal_columns(matrix: Array2<f32>) -> Array2<f32> {
         }
         column.iter_mut().for_each(|x| *x /= length);
         let column = &*column;
-        threads::for_each(behind.iter_mut().collect(), |other: &mut Vec<f64>| {
+        let take_out = |other: &mut Vec<f64>| {
             let share = dot(column, other);
             other.iter_mut().zip(column).for_each(|(x, y)| *x -= share * y);
-        });
+        };
+        if column.len() * behind.len() < SMALLEST_WORK {
+            behind.iter_mut().for_each(take_out);
+        } else {
+            threads::for_each(behind.iter_mut().collect(), take_out);
+        }
     }
     Array2::from_shape_fn(shape, |(row, column)| columns[column][row] as f32)
 }
@@ -164,9 +172,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (a, a_rest) = a.as_chunks::<8>();
     let (b, b_rest) = b.as_chunks::<8>();
     for (a, b) in a.iter().zip(b) {
-        for lane in 0..8 {
-            lanes[lane] += a[lane] * b[lane];
-        }
+        lanes.iter_mut().zip(a.iter().zip(b)).for_each(|(lane, (a, b))| *lane += a * b);
     }
     for (lane, (a, b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
         *lane += a * b;
