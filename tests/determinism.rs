@@ -5,13 +5,14 @@
 #[path = "command_line/place.rs"]
 mod place;
 
+use cloze::run::pretraining::InstanceSource;
 use place::Place;
 use serde_json::Value;
 use std::process::Stdio;
 
 /// With dropout, accumulation and evaluation; 14 sequences of 32 tokens a step.
 const RUN: &str = "pretrain --input text.txt --model tiny.json --vocab-size 120 --max-seq-length 32 \
-    --train-batch-size 7 --gradient-accumulation-steps 2 --learning-rate 1e-2 --num-train-steps 10 \
+    --recipe google --train-batch-size 7 --gradient-accumulation-steps 2 --learning-rate 1e-2 --num-train-steps 10 \
     --log-every 1 --eval-every 2";
 
 /// Weights and metrics of a run.
@@ -24,7 +25,7 @@ fn result(place: &Place, run: &str) -> Result {
 /// The golden run: 140 sequences a step in micro-batches of 47, 47 and 46, parameters of several chunks, dropout,
 /// and a seed that is not the default.
 const GOLDEN_RUN: &str = "pretrain --input text.txt --model 2/64 --vocab-size 120 --max-seq-length 32 \
-    --train-batch-size 7 --gradient-accumulation-steps 20 --learning-rate 1e-2 --num-train-steps 6 \
+    --recipe google --train-batch-size 7 --gradient-accumulation-steps 20 --learning-rate 1e-2 --num-train-steps 6 \
     --log-every 1 --eval-every 2 --seed 7";
 
 /// SHA-256 of `model.safetensors` after [`GOLDEN_RUN`], on every machine.
@@ -48,6 +49,75 @@ fn the_golden_run() {
          GOLDEN in tests/determinism.rs and the hash in docs/determinism.md to the new ones, and \
          say so in the commit: results of earlier versions are not reproduced from here on."
     );
+}
+
+/// A small run of the recipe for a laptop.
+const LAPTOP_RUN: &str = "pretrain --input text.txt --model 2/64 --vocab-size 120 --max-seq-length 32 \
+    --recipe laptop --num-train-steps 20 --train-batch-size 70 --log-every 1 --eval-every 5 --seed 7";
+
+/// SHA-256 of `model.safetensors` after [`LAPTOP_RUN`], on every machine.
+const GOLDEN_LAPTOP: &str = "0";
+
+#[test]
+fn the_golden_run_of_the_laptop_recipe() {
+    use cloze::run::pretraining::PretrainingJob;
+    use cloze::run::run_json::RunJson;
+    use cloze::run::{Event, Observer, PretrainingOptions, RunError, begin, resume};
+    use cloze::tensor::kernels::Simd;
+
+    let place = Place::new();
+    let train = |run: &str, threads: usize, simd: &str| {
+        let arguments = format!("{LAPTOP_RUN} --threads {threads} --output-dir {run}");
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let mut command = place.command(&arguments);
+        if !simd.is_empty() {
+            command.env("CLOZE_SIMD", simd);
+        }
+        place::answer(command.stdin(Stdio::null()).output().unwrap()).ok();
+        let json = place.read_json(&format!("{run}/run.json"));
+        assert_eq!(json["options"]["recipe"]["name"], "laptop");
+        (json["model_sha256"].as_str().unwrap().to_string(), place.metrics(run))
+    };
+    let (hash, metrics) = train("one", 1, "");
+    assert!(
+        hash == GOLDEN_LAPTOP,
+        "the recipe or training changed: expected {GOLDEN_LAPTOP}, got {hash}. If that was meant, set \
+         GOLDEN_LAPTOP, and say so in the commit."
+    );
+    for threads in [2, 3] {
+        assert!(train(&threads.to_string(), threads, "") == (hash.clone(), metrics.clone()));
+    }
+    if Simd::has_fma() {
+        let mut names = vec!["portable", "avx2"];
+        if Simd::current() == Simd::Avx512 {
+            names.push("avx512");
+        }
+        for simd in names {
+            assert!(train(simd, 2, simd) == (hash.clone(), metrics.clone()), "{simd}");
+        }
+    }
+
+    /// Stops a run after its step 13.
+    struct Stop(u64);
+    impl Observer for Stop {
+        fn observe(&mut self, event: Event<'_>) {
+            if let Event::Step(report) = event {
+                self.0 = report.step + 1;
+            }
+        }
+        fn should_stop(&mut self) -> bool {
+            self.0 == 13
+        }
+    }
+    let recorded = RunJson::<PretrainingOptions>::read(&place.path("one")).unwrap();
+    let mut options = recorded.options;
+    options.input = InstanceSource::Text(vec![place.path("text.txt").display().to_string()]);
+    options.output_dir = Some(place.path("resumed"));
+    let stopped = begin::<PretrainingJob>(&options, "test", &mut Stop(0));
+    assert!(matches!(stopped, Err(RunError::Stopped { step: 13, .. })));
+    let resumed = resume::<PretrainingJob>(&options, &mut ()).unwrap();
+    assert_eq!(resumed.model_sha256.to_string(), hash);
+    assert!(place.metrics("resumed") == metrics);
 }
 
 #[test]

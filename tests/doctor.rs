@@ -115,6 +115,9 @@ fn violation(
         }
         _ => answer.stdout == whole.stdout,
     };
+    if command == "resume" && answer.status == 0 && get(after, model) != get(undamaged, model) {
+        return Some("the model is not that of the run".into());
+    }
     if answer.status == 0 && !same && !names_it {
         return Some("another result without a word".into());
     }

@@ -84,6 +84,11 @@ fn compare(what: &str, bert: &Bert, values: &[f32], recorded: &Value, tolerance:
     assert_eq!(expected.len(), bert.layout.entries().len(), "{what}");
     for entry in bert.layout.entries() {
         let (name, values) = (&entry.name, &values[entry.range.clone()]);
+        // A softmax over positions does not depend on this bias: its gradient is zero but for rounding, and Adam
+        // divides rounding by itself.
+        if name == "qa_outputs.bias" && what == "ten steps of span" {
+            continue;
+        }
         let expected = &expected[name];
         let norm = values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
         let direction = |i: usize| weight(&format!("direction.{name}"), i);
@@ -154,6 +159,12 @@ fn ten_steps_are_those_of_transformers() {
             assert!((got - expected).abs() < 1e-4, "{name}, step {step}: {got}, not {expected}");
         }
         let bert = &trainer.bert;
-        compare(name, bert, &bert.parameters, &recorded["parameters"], 1e-4);
+        compare(
+            &format!("ten steps of {name}"),
+            bert,
+            &bert.parameters,
+            &recorded["parameters"],
+            1e-4,
+        );
     }
 }

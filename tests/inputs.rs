@@ -195,7 +195,7 @@ fn standard_input_is_text() {
 fn a_run_on_standard_input_is_resumed_and_verified_with_the_same_text() {
     let place = Place::new();
     place.pretrain("--input text.txt --vocab-size 120 --output-dir file").ok();
-    let run = "pretrain --input - --model tiny.json --max-seq-length 32 --train-batch-size 4 \
+    let run = "pretrain --input - --recipe google --model tiny.json --max-seq-length 32 --train-batch-size 4 \
                --num-train-steps 4 --learning-rate 1e-2 --vocab-size 120 --output-dir run";
     // Text is read twice: words, then tokens.
     let answer = with_input(&place, run, TEXT.as_bytes()).ok();
@@ -219,7 +219,7 @@ fn instances_from_a_pipe_are_refused_at_once() {
     // Nobody writes: a command that opens the pipe waits for ever.
     for file in ["pipe", "/dev/null", "/dev/stdin"] {
         let options = format!(
-            "pretrain --model tiny.json --max-seq-length 32 --vocab vocab.txt --output-dir out \
+            "pretrain --recipe google --model tiny.json --max-seq-length 32 --vocab vocab.txt --output-dir out \
              --instances {file}"
         );
         let words = [&*format!("`{file}` is not a regular file"), "write it to a file first"];
@@ -322,7 +322,7 @@ fn every_command_says_what_it_read() {
         "vocab --input texts",
         "instances --vocab vocab.txt --input texts",
         "eval --model run --input texts",
-        "pretrain --model tiny.json --vocab vocab.txt --max-seq-length 32 --num-train-steps 2 \
+        "pretrain --recipe google --model tiny.json --vocab vocab.txt --max-seq-length 32 --num-train-steps 2 \
          --output-dir new --input texts",
     ] {
         let answer = place.cloze(command).ok();

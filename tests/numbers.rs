@@ -20,7 +20,7 @@ fn a_number_that_no_run_can_use_is_refused_by_name() {
     let place = Place::with_run();
     let options = numeric_options(&place);
     assert!(options.len() >= 20 && options.contains(&"--max-grad-norm".into()), "{options:?}");
-    let new = "pretrain --input text.txt --model tiny.json --max-seq-length 32 --num-train-steps 4";
+    let new = "pretrain --input text.txt --recipe google --model tiny.json --max-seq-length 32 --num-train-steps 4";
     for option in &options {
         for value in ["inf", "nan", "-1", "1e39", "99999999999999999999999"] {
             // As an `f32`, the last value is an ordinary number.

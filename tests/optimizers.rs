@@ -118,7 +118,7 @@ const MUON: &str = "--optimizer muon --adam-beta2 0.98 --weight-decay 0.1";
 const AVERAGE: &str = "--ema-decay 0.5";
 
 /// 14 sequences of 128 tokens a step would be one micro-batch; 20 are two.
-const RUN: &str = "pretrain --input text.txt --model 2/32 --vocab-size 120 --max-seq-length 128 \
+const RUN: &str = "pretrain --input text.txt --recipe google --model 2/32 --vocab-size 120 --max-seq-length 128 \
     --train-batch-size 10 --gradient-accumulation-steps 2 --learning-rate 1e-2 --num-train-steps 8 \
     --log-every 1 --eval-every 3 --save-checkpoints-steps 4";
 

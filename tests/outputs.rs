@@ -130,7 +130,9 @@ mod unix {
                 .refused(1, &["cannot write into `", "read-only`: Permission denied"]);
         }
         for run in ["read-only", "read-only/run", "read-only/a/b"] {
-            let command = format!("pretrain --input bad.txt --model tiny.json --output-dir {run}");
+            let command = format!(
+                "pretrain --input bad.txt --recipe google --model tiny.json --output-dir {run}"
+            );
             as_somebody(&place, &command)
                 .refused(1, &["cannot write into `read-only`: Permission denied"]);
         }

@@ -231,7 +231,7 @@ fn command(place: &Place, arguments: &str) -> Answer {
     place.cloze(&format!("pretrain {arguments}"))
 }
 
-const RUN: &str = "--input text.txt --model tiny.json --vocab-size 120 --max-seq-length 32 \
+const RUN: &str = "--input text.txt --recipe google --model tiny.json --vocab-size 120 --max-seq-length 32 \
     --train-batch-size 4 --num-train-steps 8 --log-every 3 --eval-every 5 --save-checkpoints-steps 2 \
     --learning-rate 1e-2";
 

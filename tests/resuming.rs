@@ -121,6 +121,43 @@ fn tokens_per_second_count_the_tokens_since_the_run_was_resumed() {
 }
 
 #[test]
+fn a_run_with_a_budget_of_time_is_resumed_with_its_steps() {
+    use cloze::run::run_json::RunJson;
+    use cloze::run::{RunOptions, TrainTime};
+
+    let place = Place::with_vocab();
+    let path = |name: &str| place.path(name).to_str().unwrap().to_string();
+    let options = |run: &str| {
+        let mut options = PretrainingOptions::default();
+        options.input = cloze::run::pretraining::InstanceSource::Text(vec![path("text.txt")]);
+        options.model.as_new().model = path("tiny.json");
+        *options.model.as_learned().0 = 120;
+        options.set_max_seq_length(32);
+        options.recipe.training.train_batch_size = 4;
+        options.train_time = Some(TrainTime::new(1));
+        options.output_dir = Some(place.path(run));
+        options
+    };
+    let mut watch = Watch { at: Some(8), ..Watch::default() };
+    let stopped = cloze::run::begin::<PretrainingJob>(&options("run"), "test", &mut watch);
+    assert!(matches!(stopped, Err(RunError::Stopped { step: 8, .. })));
+    let recorded = RunJson::<PretrainingOptions>::read(&place.path("run")).unwrap();
+    // The same program again: the speed is not measured a second time.
+    let resumed = cloze::run::resume::<PretrainingJob>(&options("run"), &mut ()).unwrap();
+    let mut whole = recorded.options.clone();
+    assert!(whole.recipe().schedule.num_train_steps > 8 && whole.train_time.is_none());
+    whole.output_dir = Some(place.path("whole"));
+    let whole = cloze::run::begin::<PretrainingJob>(&whole, "test", &mut ()).unwrap();
+    assert!(resumed.model_sha256 == whole.model_sha256);
+    assert_eq!(place.metrics("run"), place.metrics("whole"));
+    // Another budget would be another run.
+    let mut other = options("run");
+    other.train_time = Some(TrainTime::new(2));
+    let refused = cloze::run::resume::<PretrainingJob>(&other, &mut ()).err().unwrap();
+    assert!(refused.to_string().contains("'train_time' was \"1s\", now \"2s\""), "{refused}");
+}
+
+#[test]
 fn an_evaluation_that_is_stopped_is_done_again() {
     /// Stops at the evaluation number `at`.
     struct StopEvaluation {
@@ -176,7 +213,7 @@ fn an_evaluation_that_is_stopped_is_done_again() {
 fn the_sample_is_kept() {
     let place = Place::with_vocab();
     let sample = "The owl sits in the [MASK] tree.";
-    let run = "pretrain --input text.txt --vocab vocab.txt --model tiny.json --max-seq-length 32 \
+    let run = "pretrain --input text.txt --vocab vocab.txt --recipe google --model tiny.json --max-seq-length 32 \
                --num-train-steps 4 --train-batch-size 4 --output-dir run --sample";
     let mut arguments: Vec<&str> = run.split_whitespace().collect();
     arguments.push(sample);
@@ -213,7 +250,7 @@ fn the_run_says_what_it_read() {
 #[cfg(target_os = "linux")]
 fn the_end_of_a_run_needs_no_threads_of_its_own() {
     let place = Place::with_vocab();
-    let script = "ulimit -v 6000000; exec \"$0\" pretrain --input text.txt --vocab vocab.txt --model tiny.json \
+    let script = "ulimit -v 6000000; exec \"$0\" pretrain --input text.txt --vocab vocab.txt --recipe google --model tiny.json \
                   --max-seq-length 32 --num-train-steps 2 --threads 1 --output-dir run \
                   --sample 'The [MASK] sat.'";
     let mut shell = std::process::Command::new("sh");

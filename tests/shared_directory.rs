@@ -47,7 +47,7 @@ fn what_other_runs_left_is_removed() {
 #[test]
 fn a_run_that_reads_its_text_keeps_others_out() {
     let place = Place::new();
-    let run = "pretrain --model tiny.json --max-seq-length 32 --train-batch-size 4 --num-train-steps 4 \
+    let run = "pretrain --recipe google --model tiny.json --max-seq-length 32 --train-batch-size 4 --num-train-steps 4 \
                --vocab-size 120 --output-dir new/run --input";
     let arguments: Vec<&str> =
         run.split(' ').filter(|part| !part.is_empty()).chain(["-"]).collect();

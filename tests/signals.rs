@@ -66,7 +66,7 @@ impl Running {
 }
 
 /// Settings of a small run.
-const RUN: &str = "--input text.txt --vocab vocab.txt --model tiny.json --max-seq-length 32 \
+const RUN: &str = "--input text.txt --vocab vocab.txt --recipe google --model tiny.json --max-seq-length 32 \
     --train-batch-size 4 --learning-rate 1e-2";
 
 fn is_there(place: &Place, name: &str) -> bool {
@@ -89,7 +89,8 @@ fn stopped(place: &Place, status: ExitStatus, number: i32, work: &str) {
 fn while_reading_the_process_ends_at_once_and_leaves_nothing() {
     let place = Place::new();
     place.write("long.txt", place::TEXT.repeat(50_000));
-    let reading = "--input long.txt --model tiny.json --max-seq-length 32 --output-dir run";
+    let reading =
+        "--input long.txt --recipe google --model tiny.json --max-seq-length 32 --output-dir run";
     for (name, number) in signals() {
         let mut run = Running::start(&place, reading);
         std::thread::sleep(Duration::from_millis(50));

@@ -147,8 +147,8 @@ fn an_evaluation_uses_each_of_its_settings_and_counts_exactly() {
     let mut losses = Vec::new();
     for (name, settings) in all {
         let corpus = Corpus::from_text("test", text());
-        let (evaluation, _) =
-            cloze::tasks::evaluate(&model, &corpus, &settings, &mut |_, _| {}).unwrap();
+        let evaluation = cloze::tasks::evaluate(&model, &corpus, &settings, &mut |_, _| {});
+        let evaluation = evaluation.unwrap().evaluation;
         let (instances, masked, means) = by_definition(&model, &settings);
         assert_eq!(evaluation.instances, instances, "{name}");
         assert_eq!(evaluation.count("masked_tokens"), masked, "{name}");

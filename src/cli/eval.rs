@@ -7,8 +7,8 @@ use super::predict::ColumnOptions;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use cloze::data::{Corpus, SentenceObjective};
-use cloze::report::{Terminal, print_line};
-use cloze::tasks::{EvalSettings, Model, TaskError, evaluate, sentence_pooling};
+use cloze::report::{Terminal, is_past, print_line};
+use cloze::tasks::{EvalSettings, Model, TaskError, TextEvaluation, evaluate, sentence_pooling};
 use cloze::train::Evaluation;
 use cloze::train::pretraining::{MASKED_LM, NEXT_SENTENCE, SENTENCE_ORDER};
 use serde_json::{Map, Value};
@@ -74,12 +74,23 @@ pub fn run(args: Args) -> cloze::Result<()> {
             );
         }
         // The names and the order of Google's script.
+        let TextEvaluation { evaluation: answer, unigram_loss, .. } = &answer;
         for term in &answer.terms {
             writeln!(out, "{}_accuracy = {:.4}", term.name, term.accuracy)?;
             writeln!(out, "{}_loss = {:.4}", term.name, term.loss)?;
         }
         writeln!(out, "instances = {}", answer.instances)?;
-        writeln!(out, "masked_tokens = {}", answer.count("masked_tokens"))
+        writeln!(out, "masked_tokens = {}", answer.count("masked_tokens"))?;
+        if let Some(loss) = unigram_loss {
+            writeln!(out, "unigram_loss = {loss:.4}")?;
+        }
+        let Some(attention) = &answer.attention else { return Ok(()) };
+        let layers = |shares: &[f64]| {
+            shares.iter().map(|share| format!("{share:.4}")).collect::<Vec<_>>().join(" ")
+        };
+        writeln!(out, "attention_previous = {}", layers(&attention.previous))?;
+        writeln!(out, "attention_next = {}", layers(&attention.next))?;
+        writeln!(out, "attention_uniform = {:.4}", attention.uniform)
     })
 }
 
@@ -117,7 +128,7 @@ fn print_metrics(args: &Args, evaluation: &Evaluation) -> cloze::Result<()> {
 }
 
 /// Reads the text, and evaluates a pretrained model.
-fn measure(args: &Args, model: &Model<'_>) -> cloze::Result<Evaluation> {
+fn measure(args: &Args, model: &Model<'_>) -> cloze::Result<TextEvaluation> {
     if args.columns.is_given() {
         let message =
             "columns are of the examples of a fine-tuned model, and this one was pretrained only\n";
@@ -138,15 +149,29 @@ fn measure(args: &Args, model: &Model<'_>) -> cloze::Result<Evaluation> {
         .seed(args.seed);
     let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
-    let (answer, read) = evaluate(model, &corpus, &settings, progress)?;
+    let answer = evaluate(model, &corpus, &settings, progress)?;
     if !args.json {
-        print_line(read);
+        print_line(&answer.read);
+        if let Some(text) = counting(&answer) {
+            print_line(text);
+        }
     }
     Ok(answer)
 }
 
+/// Whether the model does more than counting words.
+fn counting(answer: &TextEvaluation) -> Option<String> {
+    let (loss, counting) = (answer.evaluation.term(MASKED_LM)?.loss, answer.unigram_loss?);
+    let past = if is_past(loss, counting) { "past" } else { "not past" };
+    Some(format!(
+        "the model is {past} counting words: the shares of the word pieces of this text itself give a masked-LM \
+         loss of {counting:.3}"
+    ))
+}
+
 /// Both tasks of pretraining, `null` where there is nothing to measure.
-fn json(answer: &Evaluation, objective: SentenceObjective) -> Map<String, Value> {
+fn json(answer: &TextEvaluation, objective: SentenceObjective) -> Map<String, Value> {
+    let TextEvaluation { evaluation: answer, unigram_loss, .. } = answer;
     let mut fields = Map::new();
     let of_pairs = match objective {
         SentenceObjective::SentenceOrder => SENTENCE_ORDER,
@@ -159,5 +184,10 @@ fn json(answer: &Evaluation, objective: SentenceObjective) -> Map<String, Value>
     }
     fields.insert("instances".into(), answer.instances.into());
     fields.insert("masked_tokens".into(), answer.count("masked_tokens").into());
+    fields.insert("unigram_loss".into(), (*unigram_loss).into());
+    let attention = answer.attention.clone().unwrap_or_default();
+    fields.insert("attention_previous".into(), attention.previous.into());
+    fields.insert("attention_next".into(), attention.next.into());
+    fields.insert("attention_uniform".into(), attention.uniform.into());
     fields
 }

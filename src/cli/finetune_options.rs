@@ -39,7 +39,7 @@ const WATCHING: &str = "Watching";
 options! {
     /// What to learn: classify (a class for a text or a pair), regress (a number for it), tag (a label for each
     /// word), answer (questions about a text), embed (sentence embeddings)
-    #[arg(value_name = "TASK", required_unless_present = "resume", value_parser = task)]
+    #[arg(value_name = "TASK", required_unless_present = "resume", value_parser = super::choice::<FinetuningTask>)]
     task: Option<FinetuningTask>;
 
     /// The directory of the BERT model to start from, ours or from Hugging Face
@@ -83,7 +83,7 @@ options! {
     #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value_t = 64, value_name = "N")]
     max_query_length: usize => |o, length| o.max_query_length = length;
     /// To embed: the mean over the tokens of a sentence, or the hidden state of [CLS]
-    #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value = "mean", value_name = "mean|cls", value_parser = pooling)]
+    #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value = "mean", value_name = "mean|cls", value_parser = super::choice::<Pooling>)]
     pooling: Pooling => |o, pooling| o.pooling = pooling;
     /// To embed: what cosines are divided by
     #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value_t = 0.05, value_name = "T")]
@@ -160,25 +160,6 @@ impl Args {
         for (_, set) in set {
             set(self, options);
         }
-    }
-}
-
-fn task(text: &str) -> Result<FinetuningTask, &'static str> {
-    Ok(match text {
-        "classify" => FinetuningTask::Classify,
-        "regress" => FinetuningTask::Regress,
-        "tag" => FinetuningTask::Tag,
-        "answer" => FinetuningTask::Answer,
-        "embed" => FinetuningTask::Embed,
-        _ => return Err("it is classify, regress, tag, answer or embed"),
-    })
-}
-
-fn pooling(text: &str) -> Result<Pooling, &'static str> {
-    match text {
-        "mean" => Ok(Pooling::Mean),
-        "cls" => Ok(Pooling::Cls),
-        _ => Err("it is mean or cls"),
     }
 }
 

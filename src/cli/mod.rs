@@ -22,6 +22,7 @@ mod output;
 mod predict;
 mod pretrain;
 mod pretrain_options;
+mod pretrain_settings;
 mod run_command;
 mod score;
 mod signals;

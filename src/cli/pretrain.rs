@@ -3,19 +3,23 @@
 pub use super::pretrain_options::Args;
 
 use super::output::print;
-use super::run_command::{Ended, command, program, report_end};
+use super::run_command::{Ended, program, report_end};
 use super::signals::StopOnSignal;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
-use cloze::report::{Terminal, print_line, summary};
+use cloze::report::{Terminal, forecast, print_line, quote, summary};
 use cloze::run::metrics::MetricsLine;
-use cloze::run::pretraining::{InstanceSource, Pretraining};
+use cloze::run::pretraining::InstanceSource;
 use cloze::run::run_directory::RunDirectoryError;
 use cloze::run::run_json::RunJson;
-use cloze::run::{Finished, Observer, PretrainingOptions, RunError};
+use cloze::run::{
+    Finished, Forecast, Measure, Observer, Prepared, PretrainingJob, PretrainingOptions, RunError,
+    RunOptions, prepare, resume,
+};
 use cloze::system::threads::Pool;
 use serde::Serialize;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -33,6 +37,33 @@ struct Answer<'f> {
     evaluation: Option<&'f MetricsLine>,
 }
 
+/// The command that gives a prepared run again, as a shell takes it. Steps take the place of a budget of time, and the
+/// steps between evaluations that of what followed from it.
+fn command(prepared: &Prepared<PretrainingJob>) -> String {
+    if !prepared.has_train_time() {
+        return quote(std::env::args());
+    }
+    let mut arguments = Vec::new();
+    let mut all = std::env::args();
+    while let Some(argument) = all.next() {
+        match argument.as_str() {
+            "--train-time" => drop(all.next()),
+            text if text.starts_with("--train-time=") => {}
+            _ => arguments.push(argument),
+        }
+    }
+    let schedule = prepared.options().recipe().schedule;
+    arguments.push(format!("--num-train-steps={}", schedule.num_train_steps));
+    let mut usual = PretrainingOptions::default();
+    usual.set_num_train_steps(schedule.num_train_steps);
+    let eval_every = prepared.options().eval_every();
+    let is_given = arguments.iter().any(|text| text.split('=').next() == Some("--eval-every"));
+    if eval_every != usual.eval_every && !is_given {
+        arguments.push(format!("--eval-every={eval_every}"));
+    }
+    quote(arguments)
+}
+
 /// The settings of the run, and whether it is resumed. `say` is told when there is nothing to resume yet.
 fn settings(
     args: &Args,
@@ -45,9 +76,7 @@ fn settings(
     }
     if directory.join("run.json").is_file() {
         let recorded = RunJson::<PretrainingOptions>::read(directory).map_err(RunError::from)?;
-        let mut options = recorded.options;
-        args.apply(&mut options, matches);
-        return Ok((options, true));
+        return Ok((args.resumed(recorded.options, matches), true));
     }
     if !Args::describe_a_run(matches) {
         return Err(RunError::from(RunDirectoryError::NoRun(directory.clone())).into());
@@ -90,6 +119,9 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
     let fox = "The quick brown fox [MASK] over the lazy dog.";
     let sample = options.sample.clone().or_else(|| stories.then(|| fox.to_string()));
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
+    if args.dry_run {
+        return pool.run(|| dry_run(&args, options, sample));
+    }
     if args.quiet {
         let watcher = watch(StopOnSignal::quiet(()), &args, resumes);
         let outcome = train(&args, &options, resumes, &pool, watcher);
@@ -111,6 +143,29 @@ fn watch<O>(watcher: StopOnSignal<O>, args: &Args, resumes: bool) -> StopOnSigna
     if resumes { watcher } else { watcher.of_new_run(&args.output_dir) }
 }
 
+/// Prints what is known before the first step, and nothing else; writes nothing.
+fn dry_run(
+    args: &Args,
+    options: PretrainingOptions,
+    sample: Option<String>,
+) -> cloze::Result<ExitCode> {
+    let options = options.in_memory();
+    let known = |observer: &mut dyn Observer| -> Result<Forecast, RunError> {
+        Ok(prepare::<PretrainingJob>(&options, Measure::Always, observer)?.forecast().clone())
+    };
+    let known = match args.quiet {
+        true => known(&mut ()),
+        false => known(&mut StopOnSignal::new(Terminal::new(sample))),
+    }?;
+    print(|out| {
+        if args.json {
+            return writeln!(out, "{}", serde_json::to_string(&known)?);
+        }
+        forecast(&known, 0).iter().try_for_each(|line| writeln!(out, "{line}"))
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// The finished run with its observer, if it finished.
 type Outcome<O> = Option<(Finished, StopOnSignal<O>)>;
 
@@ -123,10 +178,16 @@ fn train<O: Observer + Send>(
     mut watcher: StopOnSignal<O>,
 ) -> cloze::Result<(ExitCode, Outcome<O>)> {
     let directory = &args.output_dir;
-    let pretraining = Pretraining::from_options(options.clone()).command(command());
     let result = pool.run(|| match resumes {
-        true => pretraining.resume_with(&mut watcher),
-        false => pretraining.run_with(&mut watcher),
+        true => resume::<PretrainingJob>(options, &mut watcher),
+        false => {
+            // Only a person who watches has a use for it.
+            let watched = !args.quiet && std::io::stderr().is_terminal();
+            let measures = if watched { Measure::Always } else { Measure::ForBudget };
+            let prepared = prepare::<PretrainingJob>(options, measures, &mut watcher)?;
+            let command = command(&prepared);
+            prepared.begin(&command, &mut watcher)
+        }
     });
     match report_end("pretrain", directory, result, &watcher)? {
         Ended::Finished(finished) => {

@@ -1,31 +1,27 @@
 //! The options of `cloze pretrain`: one table. A row is an option as clap takes it, and what it sets in
-//! [`PretrainingOptions`]. An option that was not typed sets nothing, so that the same table serves a new run
-//! (over its defaults) and `--resume` (over the settings in `run.json`).
+//! [`PretrainingOptions`].
 
 use super::TextOptions;
 use super::instance_options::InstanceOptions;
-use clap::ArgMatches;
-use clap::parser::ValueSource;
 use cloze::model::{Initialization, OutputBias, WordEmbeddings};
-use cloze::run::PretrainingOptions;
-use cloze::run::pretraining::{InstanceSource, ModelSource, VocabularySource};
+use cloze::run::pretraining::{InstanceSource, ModelSource, RecipeName, VocabularySource};
+use cloze::run::{PretrainingOptions, TrainTime};
 use cloze::train::optimizer::MatrixOptimizer;
 use std::path::PathBuf;
 
 /// Sets one option.
-type Setter = fn(&Args, &mut PretrainingOptions);
+pub(super) type Setter = fn(&Args, &mut PretrainingOptions);
 
 macro_rules! options {
     ($($(#[$attribute:meta])* $name:ident: $type:ty $(=> $set:expr)?;)*) => {
-        /// The options of `cloze pretrain`. Defaults are Google's; without --input and --instances, those of
-        /// the built-in corpus.
+        /// The options of `cloze pretrain`. Defaults are those of `--recipe`.
         #[derive(clap::Args)]
         pub struct Args {
             $($(#[$attribute])* pub(super) $name: $type,)*
         }
 
         /// What each option of this table sets.
-        const SETTERS: &[(&str, Setter)] = &[
+        pub(super) const SETTERS: &[(&str, Setter)] = &[
             $($((stringify!($name), |args, options| {
                 let set: fn(&mut PretrainingOptions, $type) = $set;
                 set(options, args.$name.clone());
@@ -88,16 +84,16 @@ options! {
     #[arg(long, help_heading = MODEL, hide_short_help = true)]
     cased: bool => |o, cased| o.model.as_new().cased = cased;
     /// First weights: normal, BERT's; mimetic, where the heads of the first layer begin with their
-    /// attention on neighbouring words
-    #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "normal", value_name = "normal|mimetic", value_parser = super::choice::<Initialization>)]
+    /// attention on neighbouring words [default: google normal, laptop mimetic; built-in stories: normal]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "normal", hide_default_value = true, value_name = "normal|mimetic", value_parser = super::choice::<Initialization>)]
     initialization: Initialization => |o, initialization| o.model.as_new().initialization = initialization;
     /// First word embeddings: random; ppmi-svd, word vectors from counting the neighbours of words in the
     /// training text
     #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "random", value_name = "random|ppmi-svd", value_parser = super::choice::<WordEmbeddings>)]
     word_embeddings: WordEmbeddings => |o, words| o.model.as_new().word_embeddings = words;
     /// First bias of the masked-LM decoder: zero, BERT's; unigram, the logarithms of the shares of the word
-    /// pieces in the text
-    #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "zero", value_name = "zero|unigram", value_parser = super::choice::<OutputBias>)]
+    /// pieces in the text [default: google zero, laptop unigram; built-in stories: zero]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "zero", hide_default_value = true, value_name = "zero|unigram", value_parser = super::choice::<OutputBias>)]
     output_bias: OutputBias => |o, bias| o.model.as_new().output_bias = bias;
     /// Start from a Hugging Face BERT directory: its config, vocabulary and weights
     #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization", "output_bias", "word_embeddings"])]
@@ -105,11 +101,18 @@ options! {
         o.model = ModelSource::Init(directory);
     };
 
+    /// What the settings are that are not given. google: those of Google's scripts. laptop: what learns most in an hour
+    /// on a CPU (docs/recipes.md). [default: laptop for --input; google with --init or --instances; the built-in
+    /// stories have their own]
+    #[arg(long, help_heading = RECIPE, value_name = "google|laptop", value_parser = recipe)]
+    recipe: Option<RecipeName> => |o, name| if let Some(name) = name {
+        o.recipe.name = name;
+    };
     /// Tokens of a sequence [default: 128; built-in stories: 48]
     #[arg(long, help_heading = RECIPE, default_value_t = 128, hide_default_value = true, value_name = "N")]
     max_seq_length: usize => |o, length| o.recipe.training.max_seq_length = length;
-    /// Masked positions of a sequence, at most [default: 20, or fewer in shorter sequences; built-in
-    /// stories: 10]
+    /// Masked positions of a sequence, at most [default: google 20, or fewer in shorter sequences, laptop 5/16 of
+    /// --max-seq-length; built-in stories: 10]
     #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value_t = 20, hide_default_value = true, value_name = "N")]
     max_predictions_per_seq: usize => |o, most| o.recipe.max_predictions_per_seq = most;
     #[command(flatten, next_help_heading = READ)]
@@ -128,18 +131,22 @@ options! {
     #[arg(long, help_heading = RECIPE, hide_short_help = true, value_name = "N")]
     short_phase_batch_size: Option<usize> => |o, size| o.recipe.short_phase_batch_size = size;
 
-    /// Sequences of one step
-    #[arg(long, help_heading = RECIPE, default_value_t = 32, value_name = "N")]
+    /// Sequences of one step [default: google 32, laptop 8; built-in stories: 32]
+    #[arg(long, help_heading = RECIPE, default_value_t = 32, hide_default_value = true, value_name = "N")]
     train_batch_size: usize => |o, size| o.recipe.training.train_batch_size = size;
     /// A step sees train-batch-size times this many sequences; only the product matters
     #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value_t = 1, value_name = "N")]
     gradient_accumulation_steps: usize => |o, n| o.recipe.training.gradient_accumulation_steps = n;
-    /// Highest learning rate [default: 5e-5; built-in stories: 2e-3]
+    /// Highest learning rate [default: google 5e-5, laptop 2e-3; built-in stories: 2e-3]
     #[arg(long, help_heading = OPTIMIZER, default_value_t = 5e-5, hide_default_value = true, value_name = "RATE")]
     learning_rate: f64 => |o, rate| o.recipe.training.schedule.learning_rate = rate;
-    /// Steps [default: 100000; built-in stories: 3600]
+    /// Steps [default: google 100000, laptop what --train-time gives; built-in stories: 3600]
     #[arg(long, help_heading = RECIPE, default_value_t = 100_000, hide_default_value = true, value_name = "N")]
     num_train_steps: u64 => |o, steps| o.recipe.training.schedule.num_train_steps = steps;
+    /// Train for about this long (1h, 20m, 320s, 1h30m), evaluations included: the steps are worked out once, before
+    /// the first one, from the speed of this machine [default: laptop 1h]
+    #[arg(long, help_heading = RECIPE, value_name = "TIME", conflicts_with = "num_train_steps", value_parser = train_time)]
+    train_time: Option<TrainTime> => |o, time| o.train_time = time;
     /// Steps of warm-up [default: a tenth of the steps]
     #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 10_000, hide_default_value = true, value_name = "N")]
     num_warmup_steps: u64 => |o, steps| o.recipe.training.schedule.num_warmup_steps = steps;
@@ -156,16 +163,19 @@ options! {
     /// Decay of weights; not of biases and LayerNorm
     #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 0.01, value_name = "D")]
     weight_decay: f32 => |o, decay| o.recipe.training.optimizer.weight_decay = decay;
-    /// Correct Adam's moments for their start at zero; BERT's optimizer does not [built-in stories: on]
-    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true)]
-    adam_bias_correction: bool => |o, on| o.recipe.training.optimizer.bias_correction = on;
+    /// Correct Adam's moments for their start at zero; BERT's optimizer does not [default: google false, laptop true;
+    /// built-in stories: true]
+    #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "true|false")]
+    adam_bias_correction: Option<bool> => |o, on| if let Some(on) = on {
+        o.recipe.training.optimizer.bias_correction = on;
+    };
     /// Scale gradients down to this norm
     #[arg(long, help_heading = OPTIMIZER, hide_short_help = true, default_value_t = 1.0, value_name = "N")]
     max_grad_norm: f32 => |o, norm| o.recipe.training.max_grad_norm = norm;
-    /// Dropout of hidden states [default: the model's, 0.1; built-in stories: 0]
+    /// Dropout of hidden states [default: google the model's, 0.1, laptop 0; built-in stories: 0]
     #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "P")]
     hidden_dropout_prob: Option<f32> => |o, rate| o.hidden_dropout_prob = rate;
-    /// Dropout of attention probabilities [default: the model's, 0.1; built-in stories: 0]
+    /// Dropout of attention probabilities [default: google the model's, 0.1, laptop 0; built-in stories: 0]
     #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "P")]
     attention_probs_dropout_prob: Option<f32> => |o, rate| o.attention_probs_dropout_prob = rate;
 
@@ -176,6 +186,10 @@ options! {
     /// --num-train-steps may be larger, and the same data may lie elsewhere
     #[arg(long, help_heading = SAVING)]
     resume: bool;
+    /// Say how long the run would take, how often it would read the text, how much memory it needs and what counting
+    /// words alone would give; write nothing
+    #[arg(long, help_heading = WATCHING, conflicts_with_all = ["resume", "expect_sha256"])]
+    dry_run: bool;
     /// Steps between checkpoints; 0 for none but at the end, or when stopped
     #[arg(long, help_heading = SAVING, hide_short_help = true, default_value_t = 1000, value_name = "N")]
     save_checkpoints_steps: u64 => |o, steps| o.save_checkpoints_steps = steps;
@@ -206,58 +220,12 @@ options! {
     quiet: bool;
 }
 
-/// What the options of tables that other commands share set.
-const SHARED_SETTERS: &[(&str, Setter)] = &[
-    ("invalid_utf8", |args, o| o.invalid_utf8 = args.encoding.invalid_utf8),
-    ("masked_lm_prob", |args, o| o.recipe.masked_lm_prob = args.instance_options.masked_lm_prob),
-    ("short_seq_prob", |args, o| o.recipe.short_seq_prob = args.instance_options.short_seq_prob),
-    ("masking", |args, o| o.recipe.masking = args.instance_options.masking()),
-    ("whole_word_mask", |args, o| o.recipe.masking = args.instance_options.masking()),
-    ("sentence_objective", |args, o| {
-        o.recipe.sentence_objective = args.instance_options.objective();
-    }),
-    ("no_nsp", |args, o| o.recipe.sentence_objective = args.instance_options.objective()),
-    ("random_next", |args, o| o.recipe.random_next = args.instance_options.random_next),
-];
-
-fn typed(matches: &ArgMatches, name: &str) -> bool {
-    matches.value_source(name) == Some(ValueSource::CommandLine)
+fn recipe(text: &str) -> Result<RecipeName, &'static str> {
+    text.parse()
 }
 
-fn setters() -> impl Iterator<Item = &'static (&'static str, Setter)> {
-    SETTERS.iter().chain(SHARED_SETTERS)
-}
-
-impl Args {
-    /// Whether an option was typed that says what a run is to do.
-    pub(super) fn describe_a_run(matches: &ArgMatches) -> bool {
-        let aside = ["output_dir", "sample"];
-        setters().any(|(name, _)| !aside.contains(name) && typed(matches, name))
-    }
-
-    /// The settings of a new run.
-    pub(super) fn options(&self, matches: &ArgMatches) -> PretrainingOptions {
-        let stories = self.input.is_empty() && self.instances.is_none();
-        let mut options =
-            if stories { PretrainingOptions::stories() } else { PretrainingOptions::default() };
-        // First what other settings follow from.
-        if typed(matches, "num_train_steps") {
-            options.set_num_train_steps(self.num_train_steps);
-        }
-        if typed(matches, "max_seq_length") {
-            options.set_max_seq_length(self.max_seq_length);
-        }
-        self.apply(&mut options, matches);
-        options
-    }
-
-    /// Changes `options` where an option was typed. The output directory is always set.
-    pub(super) fn apply(&self, options: &mut PretrainingOptions, matches: &ArgMatches) {
-        for (_, set) in setters().filter(|(name, _)| *name == "output_dir" || typed(matches, name))
-        {
-            set(self, options);
-        }
-    }
+fn train_time(text: &str) -> Result<TrainTime, String> {
+    text.parse()
 }
 
 fn sample(text: &str) -> Result<String, String> {
@@ -265,61 +233,4 @@ fn sample(text: &str) -> Result<String, String> {
         return Ok(text.into());
     }
     Err("there is no [MASK] in it; write [MASK] where a word is to be filled in".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::{Args as _, Command, FromArgMatches};
-    use cloze::run::pretraining::PretrainingRecipe;
-
-    fn command() -> Command {
-        Args::augment_args(Command::new("pretrain"))
-    }
-
-    fn options(arguments: &[&str]) -> PretrainingOptions {
-        let matches = command().get_matches_from([&["pretrain"], arguments].concat());
-        Args::from_arg_matches(&matches).unwrap().options(&matches)
-    }
-
-    #[test]
-    fn without_other_options_settings_are_googles() {
-        let options = options(&["--input", "text.txt"]);
-        assert_eq!(options.recipe, PretrainingRecipe::default());
-        // Those of the model's config.json.
-        assert_eq!(
-            (options.hidden_dropout_prob, options.attention_probs_dropout_prob),
-            (None, None)
-        );
-    }
-
-    /// An option without a setter would be ignored with --resume.
-    #[test]
-    fn every_option_has_its_setter() {
-        for argument in command().get_arguments() {
-            let name = argument.get_id().as_str();
-            let known = setters().any(|(known, _)| *known == name);
-            // These do not change what the run does.
-            let aside = ["resume", "threads", "expect_sha256", "json", "quiet"];
-            assert!(known != aside.contains(&name), "{name}");
-        }
-    }
-
-    /// The defaults that help shows, or tells in words, are those of the library.
-    #[test]
-    fn the_defaults_of_the_table_are_those_of_the_library() {
-        let expected = options(&["--input", "text.txt"]);
-        let command = command();
-        for argument in command.get_arguments() {
-            let (name, long) = (argument.get_id().as_str(), argument.get_long().unwrap());
-            let Some(default) = argument.get_default_values().first() else { continue };
-            // Flags; and what follows from another option.
-            if !argument.get_action().takes_values() || name == "eval_every" {
-                continue;
-            }
-            let given = format!("--{long}={}", default.to_str().unwrap());
-            let now = options(&["--input", "text.txt", &given]);
-            assert!(now == expected, "{given} is not the default");
-        }
-    }
 }

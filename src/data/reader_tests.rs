@@ -88,9 +88,9 @@ fn a_paragraph_is_cut_after_two_chunks_at_a_sentence_end_or_after_four() {
     // Lines of eight bytes. A paragraph of so many half chunks is read in chunks of so many half chunks.
     for (line, half_chunks, expected) in [
         ("It was.\n", 3, &[3][..]),
-        ("It was.\n", 6, &[4, 2]),
-        ("and the\n", 7, &[7]),
-        ("and the\n", 9, &[8, 1]),
+        ("It was.\n", 6, &[4, 2][..]),
+        ("and the\n", 7, &[7][..]),
+        ("and the\n", 9, &[8, 1][..]),
     ] {
         let text = line.repeat(half_chunks * CHUNK_BYTES / 2 / line.len());
         let (_directory, corpus) = corpus("x.txt", text.as_bytes());

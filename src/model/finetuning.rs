@@ -42,10 +42,12 @@ pub enum HeadLoss {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pooling {
-    /// Their mean over all tokens.
+    /// Their mean over all tokens, `[CLS]` and `[SEP]` included: `pooling_mode_mean_tokens` of
+    /// sentence-transformers.
     #[default]
     Mean,
-    /// That of `[CLS]`.
+    /// That of `[CLS]`: `pooling_mode_cls_token` of sentence-transformers. (It is not the output of BERT's pooler,
+    /// which has a layer more.)
     Cls,
 }
 

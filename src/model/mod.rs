@@ -4,8 +4,8 @@
 //! [`encoder`](mod@encoder), [`heads`] (the model, as functions that push operations),
 //! [`head`](mod@head) and [`bert`](mod@bert) (the model with its parameters),
 //! [`initialization`](mod@initialization) (first weights), [`word_embeddings`] (those that come from counting words),
-//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] and [`finetuning`] (the losses, compiled for a shape of
-//! batch), [`weights`] (files).
+//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] and [`finetuning`] (the losses, compiled for a shape of batch), [`neighbour_attention`] (whether a
+//! model looks at its context), [`weights`] (files).
 
 pub mod bert;
 pub mod config;
@@ -19,6 +19,7 @@ pub mod finetuning;
 pub mod head;
 pub mod heads;
 pub mod initialization;
+pub mod neighbour_attention;
 pub mod parameters;
 pub mod pretraining;
 mod read_rows;
@@ -36,8 +37,8 @@ pub use encoder_inputs::{EncoderInputs, PackedRows, Padding, Sequences};
 pub use finetuning::{FinetuningPlan, HeadLoss, Pooling};
 pub use head::Head;
 pub use initialization::{Initialization, OutputBias};
+pub use neighbour_attention::{NeighbourAttention, NeighbourAttentionPlan};
 pub use parameters::{decays, layout};
-
 pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};
 pub use read_rows::ReadRows;
 pub use weights::LoadReport;

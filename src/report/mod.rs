@@ -2,6 +2,8 @@
 
 mod duration;
 mod finetuning;
+mod forecast;
+mod plateau;
 mod print_line;
 mod shell;
 mod summary;
@@ -9,6 +11,8 @@ mod terminal;
 mod work;
 
 pub use finetuning::finetuning_summary;
+pub use forecast::forecast;
+pub use plateau::is_past;
 pub use print_line::{print_line, wrap_help};
 pub use shell::quote;
 pub use summary::summary;

@@ -1,6 +1,7 @@
 //! The words at the end of a run: what the model now fills in, how well it tells true next sentences
 //! from false ones, where the files are and what to try next.
 
+use super::plateau::is_past;
 use super::print_line::width;
 use super::shell::{fold, quote};
 use super::terminal::show;
@@ -67,9 +68,18 @@ pub fn summary(
                 masked_lm.loss
             ));
         }
+        if let (Some(masked_lm), Some(counting)) =
+            (evaluation.term(MASKED_LM), finished.unigram_loss)
+            && !is_past(masked_lm.loss, counting)
+        {
+            line(&format!(
+                "This is still what counting words gives (loss {counting:.3}): the model does not look at the other \
+                 words yet."
+            ));
+        }
         if let Some(next_sentence) = evaluation.term(NEXT_SENTENCE) {
             line(&format!(
-                "and {:.1} % of next sentences told from random ones (loss {:.3}).",
+                "{:.1} % of next sentences told from random ones (loss {:.3}).",
                 100.0 * next_sentence.accuracy,
                 next_sentence.loss
             ));

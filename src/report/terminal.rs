@@ -1,8 +1,11 @@
 //! Progress of a run on standard error: a bar where a person watches, plain lines elsewhere.
 
 use super::duration::duration;
+use super::forecast::forecast;
+use super::plateau::{ADVICE, Plateau, is_past};
 use super::print_line::{print_line, set_bar};
 use super::work::Work;
+use crate::model::NeighbourAttention;
 use crate::run::metrics::{EvaluationMetrics, TrainingMetrics};
 use crate::run::{Event, Observer};
 use crate::tasks::{FilledText, Model};
@@ -11,6 +14,9 @@ use crate::train::pretraining::{MASKED_LM, NEXT_SENTENCE, SENTENCE_ORDER};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
+
+/// Seconds after which the time left is said when there is no log line yet.
+const FIRST_ESTIMATE: f64 = 5.0;
 
 /// Shows the progress of a run.
 pub struct Terminal {
@@ -27,6 +33,9 @@ pub struct Terminal {
     numbers: String,
     /// Whether a log line was written: until then, the bar shows single steps.
     logged: bool,
+    /// Whether the time left was said before the first log line.
+    estimated: bool,
+    plateau: Plateau,
 }
 
 impl Terminal {
@@ -43,6 +52,8 @@ impl Terminal {
             start: None,
             numbers: String::new(),
             logged: false,
+            estimated: false,
+            plateau: Plateau::default(),
         }
     }
 
@@ -80,9 +91,17 @@ impl Terminal {
 
     /// Moves the bar to `step` steps, counted from 1.
     fn stepped(&mut self, step: u64, terms: &[TermMean]) {
-        let Some(bar) = &self.bar else { return };
-        bar.set_position(step);
         let seconds = self.start.map_or(0.0, |start| start.elapsed().as_secs_f64());
+        let Some(bar) = &self.bar else {
+            if !self.logged && !self.estimated && seconds >= FIRST_ESTIMATE {
+                self.estimated = true;
+                let left = duration(self.seconds_left(step, seconds));
+                let all = self.num_train_steps;
+                print_line(format_args!("step {step}/{all}  about {left} left"));
+            }
+            return;
+        };
+        bar.set_position(step);
         let left = duration(self.seconds_left(step, seconds));
         if !self.logged {
             self.numbers = numbers(terms, "masked", "next");
@@ -116,16 +135,21 @@ impl Terminal {
         ));
     }
 
-    fn evaluated(&self, metrics: &EvaluationMetrics, model: &Model<'_>) {
+    fn evaluated(&mut self, metrics: &EvaluationMetrics, model: &Model<'_>) {
         let named = [
             (MASKED_LM, "masked words"),
             (NEXT_SENTENCE, "next sentence"),
             (SENTENCE_ORDER, "sentence order"),
         ];
-        let terms = named.into_iter().filter_map(|(term, words)| {
-            let term = metrics.evaluation.term(term)?;
+        let terms = named.into_iter().filter_map(|(name, words)| {
+            let term = metrics.evaluation.term(name)?;
             let (loss, right) = (term.loss, 100.0 * term.accuracy);
-            Some(format!("   {words}: loss {loss:.3}, {right:.1} % right"))
+            let counting = metrics.unigram_loss.filter(|_| name == MASKED_LM).map(|counting| {
+                let past = if is_past(loss, counting) { "past" } else { "not past" };
+                format!(" ({past} counting words, {counting:.3})")
+            });
+            let counting = counting.unwrap_or_default();
+            Some(format!("   {words}: loss {loss:.3}{counting}, {right:.1} % right"))
         });
         let terms: String = terms.collect();
         let named = metrics.evaluation.metrics.iter();
@@ -133,6 +157,15 @@ impl Terminal {
             .map(|(name, value)| format!("   {} {value:.4}", name.replace('_', " ")))
             .collect();
         print_line(format_args!("held out, step {}{terms}{measured}", metrics.step));
+        if let Some(attention) = &metrics.evaluation.attention {
+            print_line(format_args!("    {}", neighbours(attention)));
+        }
+        let masked_lm = metrics.evaluation.term(MASKED_LM);
+        if let (Some(term), Some(counting)) = (masked_lm, metrics.unigram_loss)
+            && self.plateau.stands(metrics.step, self.num_train_steps, term.loss, counting)
+        {
+            print_line(ADVICE);
+        }
         if let Some(sample) = &self.sample
             && let Ok(filled) = model.fill_mask(&[sample], 3)
         {
@@ -161,6 +194,9 @@ impl Observer for Terminal {
                     (self.sample, self.answer) = (Some(text.into()), Some(word.into()));
                 }
             }
+            Event::Forecast { step, forecast: known } => {
+                forecast(known, step).into_iter().for_each(print_line);
+            }
             Event::Started { step, num_train_steps } => self.start(step, num_train_steps),
             Event::Step(report) => self.stepped(report.step + 1, &report.terms),
             Event::Logged(metrics) => self.logged(metrics),
@@ -176,6 +212,16 @@ impl Observer for Terminal {
             }
         }
     }
+}
+
+/// `attention to the previous and the next token, by layer: 0.52 0.47, 0.10 0.12 (uniform: 0.02)`.
+fn neighbours(attention: &NeighbourAttention) -> String {
+    let NeighbourAttention { previous, next, uniform, .. } = attention;
+    let layers = previous.iter().zip(next).map(|(p, n)| format!("{p:.2} {n:.2}"));
+    let layers = layers.collect::<Vec<_>>().join(", ");
+    format!(
+        "attention to the previous and the next token, by layer: {layers} (uniform: {uniform:.2})"
+    )
 }
 
 /// `loss 6.123  masked 12.1 %  next 50.0 %`.

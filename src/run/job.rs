@@ -97,6 +97,26 @@ pub trait Job: Sized {
         should_stop: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Evaluation>, Interrupted>;
 
+    /// Takes over the number of steps of `options`, once it is known. A job whose runs have no budget of time has
+    /// nothing to do.
+    fn set_steps(&mut self, _options: &Self::Options) {}
+
+    /// Batches of one evaluation; 0 when there is no held-out data, or its time is not known from a few batches.
+    fn evaluation_batches(&self) -> usize {
+        0
+    }
+
+    /// The part of a pass over the data that a step over `batches` reads; `None` where the job does not count it.
+    fn passes(&self, _batches: &[<Self::Objective as Objective>::Batch]) -> Option<f64> {
+        None
+    }
+
+    /// The loss that the shares of the words in the training data give on the held-out data: what counting alone can
+    /// do. `None` where that means nothing.
+    fn unigram_loss(&self) -> Option<f64> {
+        None
+    }
+
     /// How good the model is by an evaluation: the larger, the better. With a number, the run keeps the weights of its
     /// best evaluation; without one, those of its last step.
     fn score(&self, _evaluation: &Evaluation) -> Option<f64> {

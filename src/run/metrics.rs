@@ -64,7 +64,7 @@ impl Serialize for TrainingMetrics {
 }
 
 /// An evaluation on held-out instances. As JSON: `step`, `eval_loss`, the fields of [`Evaluation::to_json`] with
-/// the prefix `eval_`, then `eval_seconds`.
+/// the prefix `eval_`, `unigram_loss` where it is known, then `eval_seconds`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct EvaluationMetrics {
@@ -72,6 +72,8 @@ pub struct EvaluationMetrics {
     pub step: u64,
     /// What was measured.
     pub evaluation: Evaluation,
+    /// The loss that counting words alone gives on the same text ([`Job::unigram_loss`](super::Job::unigram_loss)).
+    pub unigram_loss: Option<f64>,
     /// Seconds that the evaluation took.
     pub seconds: f64,
 }
@@ -83,6 +85,9 @@ impl Serialize for EvaluationMetrics {
         map.serialize_entry("eval_loss", &self.evaluation.loss())?;
         for (name, value) in self.evaluation.to_json("eval_") {
             map.serialize_entry(&name, &value)?;
+        }
+        if let Some(loss) = self.unigram_loss {
+            map.serialize_entry("unigram_loss", &loss)?;
         }
         map.serialize_entry("eval_seconds", &self.seconds)?;
         map.end()

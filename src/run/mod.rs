@@ -4,6 +4,7 @@
 //! Read in this order:
 //! - [`Job`] and [`RunOptions`]: what a run has to know of what it trains; [`pretraining`] is one job,
 //!   [`finetuning`] another.
+//! - [`prepare`]: a run before its first step; [`TrainTime`], [`Speed`] and [`Forecast`]: how long it takes.
 //! - [`begin`] and [`resume`]: a run from its first step to its last.
 //! - [`run_directory`], [`run_json`], [`metrics`], [`checkpoint`], [`checkpoint_directory`]: its files.
 //! - [`mod@verify`]: the same run again, compared bit by bit.
@@ -17,23 +18,32 @@ mod clock;
 pub mod damage;
 mod error;
 pub mod finetuning;
+mod forecast;
 mod job;
 pub mod metrics;
 pub mod newest_weights;
 mod observer;
 mod on_pool;
+mod preparation;
 pub mod pretraining;
+mod resuming;
 pub mod run_directory;
 pub mod run_json;
 mod run_options;
+mod speed;
+mod train_time;
 mod training_run;
 pub mod verify;
 
 pub use best::BestOfTrial;
 pub use error::{RunError, VerifyError};
 pub use finetuning::{Finetuning, FinetuningJob, FinetuningOptions, FinetuningTask};
+pub use forecast::Forecast;
 pub use job::{Interrupted, Job};
 pub use observer::{Event, Observer};
+pub use preparation::{Measure, Prepared, prepare};
 pub use pretraining::{Pretraining, PretrainingJob, PretrainingOptions, pretrain};
+pub use resuming::resume;
 pub use run_options::RunOptions;
-pub use training_run::{Finished, begin, resume};
+pub use train_time::{Speed, TrainTime};
+pub use training_run::{Finished, begin};

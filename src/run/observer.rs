@@ -1,5 +1,6 @@
 //! Who watches a run: the terminal, a test, nobody.
 
+use super::forecast::Forecast;
 use super::metrics::{EvaluationMetrics, TrainingMetrics};
 use crate::model::Bert;
 use crate::tokenizer::Tokenizer;
@@ -29,6 +30,13 @@ pub enum Event<'a> {
         text: &'a str,
         /// The word that was replaced.
         word: &'a str,
+    },
+    /// What is known about the run before its first step, or before the first one after `step` steps.
+    Forecast {
+        /// Steps taken so far.
+        step: u64,
+        /// What is known.
+        forecast: &'a Forecast,
     },
     /// Training begins, or continues, at step `step` of `num_train_steps`.
     Started {

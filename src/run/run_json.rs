@@ -33,6 +33,12 @@ pub struct RunJson<O> {
     /// What was read, text to train on before text to evaluate on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub read: Vec<ReadReport>,
+    /// The budget of time that `num_train_steps` was worked out from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_time: Option<String>,
+    /// The masked-LM loss that the shares of the word pieces in the training text give on the held-out text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unigram_loss: Option<f64>,
     /// Where the run was made longer. The settings alone do not give such a run again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Extension>,
@@ -92,6 +98,8 @@ impl<O: RunOptions> RunJson<O> {
             options: options.clone(),
             config: as_written(config),
             read: Vec::new(),
+            train_time: None,
+            unigram_loss: None,
             extensions: Vec::new(),
             has_checkpoint: false,
             model_sha256: None,

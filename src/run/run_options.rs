@@ -1,5 +1,6 @@
 //! The settings of a run, as far as the run has to know them.
 
+use super::train_time::TrainTime;
 use crate::train::{Recipe, SettingError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,6 +22,11 @@ pub trait RunOptions: Clone + PartialEq + Serialize + DeserializeOwned + Sync {
         self.recipe().clone()
     }
 
+    /// The parts of a run whose steps have the same shapes: the share of the steps, and the step in the middle.
+    fn phases(&self) -> Vec<(f64, u64)> {
+        vec![(1.0, self.recipe().schedule.num_train_steps / 2)]
+    }
+
     /// Steps between log lines, at least 1.
     fn log_every(&self) -> u64;
 
@@ -32,6 +38,14 @@ pub trait RunOptions: Clone + PartialEq + Serialize + DeserializeOwned + Sync {
 
     /// The run directory; `None` for a run in memory.
     fn output_dir(&self) -> Option<&Path>;
+
+    /// The budget of time that takes the place of `num_train_steps` until the steps are known.
+    fn train_time(&self) -> Option<TrainTime> {
+        None
+    }
+
+    /// Replaces [`RunOptions::train_time`] by steps. Warm-up follows from them unless it was given.
+    fn set_steps_of_train_time(&mut self, _num_train_steps: u64, _eval_every: u64) {}
 
     /// Checks every setting, as far as that needs no file. Nothing is read or written before.
     ///

@@ -1,23 +1,22 @@
-//! A run from its first step to its last: step, log, evaluate, save; and resuming one that stopped.
+//! A run from its first step to its last: step, log, evaluate, save.
 
 use super::best::BestOfTrial;
-use super::checkpoint::{Checkpoint, CheckpointError, CheckpointHeader, Progress};
+use super::checkpoint::{CheckpointHeader, Progress};
 use super::checkpoint_directory::CheckpointDirectory;
 use super::clock::Clock;
 use super::damage;
 use super::error::RunError;
+use super::forecast::Forecast;
 use super::job::Job;
 use super::metrics::{EvaluationMetrics, Interval, MetricsLine, Timing};
 use super::observer::{Event, Observer};
+use super::preparation::{Measure, Prepared, prepare};
 use super::run_directory::{MetricsFile, RunDirectory};
-use super::run_json::{Difference, Extension, RunJson, differences};
+use super::run_json::RunJson;
 use super::run_options::RunOptions;
 use crate::model::{Bert, weights};
 use crate::system::digest::Digest;
-use crate::system::memory;
-use crate::tensor::kernels::Simd;
 use crate::tokenizer::Tokenizer;
-use crate::train::optimizer::Moments;
 use crate::train::trainer::{Diverged, StepReport, Trainer};
 use crate::train::{Evaluation, Objective};
 use std::time::{Duration, Instant};
@@ -31,6 +30,8 @@ pub struct Finished {
     pub tokenizer: Tokenizer,
     /// The evaluation of this model, when there was held-out data.
     pub evaluation: Option<Evaluation>,
+    /// The masked-LM loss that counting words alone gives on the held-out data ([`Job::unigram_loss`]).
+    pub unigram_loss: Option<f64>,
     /// The best evaluation of each trial, when the job says what is good.
     pub trials: Vec<BestOfTrial>,
     /// The lines that this part of the run added to `metrics.jsonl`.
@@ -51,180 +52,60 @@ pub fn begin<J: Job>(
     command: &str,
     observer: &mut dyn Observer,
 ) -> Result<Finished, RunError> {
-    options.validate()?;
-    let directory = options.output_dir().map(RunDirectory::new).transpose()?;
-    let run = Run::<J>::prepare(options, command, false, observer)?;
-    let files = match directory {
-        None => None,
-        Some(mut directory) => {
-            directory.create()?;
-            run.describe(&directory)?;
-            let metrics = directory.metrics()?;
-            Some(RunFiles::new(directory, metrics))
-        }
-    };
-    run.train(files, observer)
+    prepare::<J>(options, Measure::ForBudget, observer)?.begin(command, observer)
 }
 
-/// Resumes the run in the run directory of `options` from its newest whole checkpoint, or from its start
-/// when it has none. The result has the same bytes as that of a run that never stopped.
-///
-/// `options` must be those that the run began with. Only `num_train_steps` may be larger, and
-/// [paths](RunOptions::PATHS) may be others when the data there is the same; the new paths are recorded.
-///
-/// # Errors
-/// [`RunError::Settings`] when they are not; otherwise as [`begin`], and when no checkpoint can be used.
-///
-/// # Panics
-/// If `options` name no run directory.
-pub fn resume<J: Job>(
-    options: &J::Options,
-    observer: &mut dyn Observer,
-) -> Result<Finished, RunError> {
-    let path = options.output_dir().expect("a run in memory cannot be resumed");
-    let directory = RunDirectory::existing(path)?;
-    let before = RunJson::<J::Options>::read(path)?;
-    before.check_fields(path)?;
-    let num_train_steps = before.options.recipe().schedule.num_train_steps;
-    let longer = options.recipe().schedule.num_train_steps > num_train_steps;
-    let mut differ = differences(&before.options, options);
-    differ.retain(|difference| !(longer && difference.setting == "num_train_steps"));
-    // A value that no run can use is told as such, not as another value than before.
-    let invalid = options.validate();
-    let is_other = |setting: &str| differ.iter().any(|difference| difference.setting == setting);
-    let told = invalid.as_ref().is_err_and(|invalid| is_other(invalid.setting));
-    if !told && !differ.iter().all(Difference::is_of_paths::<J::Options>) {
-        return Err(RunError::Settings { path: path.to_path_buf(), differ });
+impl<J: Job> Prepared<J> {
+    /// Trains from the first step to the last. `command` goes into `run.json`: the command that gives this run again.
+    ///
+    /// # Errors
+    /// [`RunError`], naming what is at fault.
+    pub fn begin(self, command: &str, observer: &mut dyn Observer) -> Result<Finished, RunError> {
+        let (run, directory) = Run::new(self, command);
+        let files = match directory {
+            None => None,
+            Some(mut directory) => {
+                directory.create()?;
+                run.describe(&directory)?;
+                let metrics = directory.metrics()?;
+                Some(RunFiles::new(directory, metrics))
+            }
+        };
+        run.train(files, observer)
     }
-    invalid?;
-    if let Some(elsewhere) = before.elsewhere() {
-        observer.observe(Event::Note(&elsewhere));
-    }
-    let from_checkpoint = before.has_checkpoint || before.model_sha256.is_some();
-    let mut run = Run::<J>::prepare(options, &before.command, from_checkpoint, observer)?;
-    if run.json.config != before.config {
-        return Err(RunError::OtherConfig(path.to_path_buf()));
-    }
-    if before.cloze_version != run.json.cloze_version {
-        observer.observe(Event::Warning(&format!(
-            "the run began with cloze {}, this is {}: the bits may be those of neither version",
-            before.cloze_version, run.json.cloze_version
-        )));
-        run.json.cloze_version.clone_from(&before.cloze_version);
-    }
-    run.json.extensions.clone_from(&before.extensions);
-    if differ.is_empty() {
-        run.json.directory.clone_from(&before.directory);
-    }
-    run.json.has_checkpoint = before.has_checkpoint;
-    let checkpoints = CheckpointDirectory::new(path);
-    let parameters = run.trainer.bert.layout.len();
-    let warn = |warning: &str| observer.observe(Event::Warning(warning));
-    match checkpoints.newest(parameters, warn)? {
-        Some(checkpoint) => {
-            let file = checkpoints.file(checkpoint.header.progress.step);
-            run.restore(checkpoint)
-                .map_err(|what| CheckpointError::Foreign { path: file, what })?;
-            observer.observe(Event::Note(&format!("resuming from step {}", run.progress.step)));
-        }
-        None if from_checkpoint => {
-            let checkpoints = checkpoints.path().to_path_buf();
-            return Err(CheckpointError::NoneLeft { run: path.to_path_buf(), checkpoints }.into());
-        }
-        // Without a checkpoint there is no digest of the data to compare with.
-        None if !differ.is_empty() => {
-            return Err(RunError::Settings { path: path.to_path_buf(), differ });
-        }
-        None => observer
-            .observe(Event::Note("there is no checkpoint yet: the run begins from its start")),
-    }
-    if longer {
-        let step = run.progress.step;
-        run.json.extensions.push(Extension { step, num_train_steps });
-        let now = options.recipe().schedule.num_train_steps;
-        observer.observe(Event::Note(&format!(
-            "{now} steps instead of {num_train_steps}: the learning rate follows the longer schedule \
-             from step {step} on, so the result is not that of {now} steps from the start"
-        )));
-    }
-    run.describe(&directory)?;
-    let (metrics, whole) = directory.metrics_cut_to(run.progress.metrics_bytes)?;
-    if !whole {
-        let warning = "metrics.jsonl is shorter than it was; its lost lines stay lost";
-        observer.observe(Event::Warning(warning));
-    } else if run
-        .progress
-        .metrics_sha256
-        .as_ref()
-        .is_some_and(|digest| *digest != metrics.digest().to_string())
-    {
-        let warning = "metrics.jsonl was changed after it was written; its lines stay as they are";
-        observer.observe(Event::Warning(warning));
-    }
-    run.train(Some(RunFiles::new(directory, metrics)), observer)
 }
 
 /// The files of a run with a run directory.
-struct RunFiles {
+pub(super) struct RunFiles {
     directory: RunDirectory,
     metrics: MetricsFile,
     checkpoints: CheckpointDirectory,
 }
 
 impl RunFiles {
-    fn new(directory: RunDirectory, metrics: MetricsFile) -> Self {
+    pub(super) fn new(directory: RunDirectory, metrics: MetricsFile) -> Self {
         let checkpoints = CheckpointDirectory::new(directory.path());
         Self { directory, metrics, checkpoints }
     }
 }
 
 /// A run between its steps.
-struct Run<'o, J: Job> {
-    options: &'o J::Options,
-    job: J,
-    json: RunJson<J::Options>,
-    trainer: Trainer<J::Objective>,
-    progress: Progress,
+pub(super) struct Run<J: Job> {
+    pub(super) options: J::Options,
+    pub(super) job: J,
+    pub(super) json: RunJson<J::Options>,
+    pub(super) trainer: Trainer<J::Objective>,
+    pub(super) progress: Progress,
     /// The parameters at the best evaluation so far, when the job says what is good.
-    best: Option<Vec<f32>>,
+    pub(super) best: Option<Vec<f32>>,
     lines: Vec<MetricsLine>,
+    forecast: Forecast,
 }
 
-impl<'o, J: Job> Run<'o, J> {
-    /// Reads and checks everything, and allocates all memory; writes nothing. With `from_checkpoint`, the first weights
-    /// are not those of the run: a checkpoint has to take their place.
-    fn prepare(
-        options: &'o J::Options,
-        command: &str,
-        from_checkpoint: bool,
-        observer: &mut dyn Observer,
-    ) -> Result<Self, RunError> {
-        Simd::check()?;
-        let (job, mut bert) = J::prepare(options, observer)?;
-        if !from_checkpoint {
-            job.set_first_weights(options, &mut bert, observer)?;
-        }
-        let last = options.recipe().schedule.num_train_steps.saturating_sub(1);
-        let objective = job.objective(&bert, last)?;
-        let mut trainer = Trainer::new(bert, objective, options.recipe_at(last));
-        let mut bytes = trainer.bytes();
-        if trainer.recipe() != &options.recipe_at(0) {
-            let objective = job.objective(&trainer.bert, 0)?;
-            trainer.change(objective, options.recipe_at(0));
-            bytes = bytes.max(trainer.bytes());
-        }
-        let parameters = trainer.bert.layout.len();
-        // Only the parameters have been written so far: the rest is not resident yet.
-        let elements = ((bytes + job.bytes()) / 4).saturating_sub(parameters);
-        memory::check(elements)?;
-        let megabytes = |bytes: u64| bytes as f64 / 1e6;
-        let before = memory::resident().unwrap_or(4 * parameters as u64);
-        observer.observe(Event::Note(&format!(
-            "{parameters} parameters; {:.0} MB of memory, {:.0} MB of it for the text and everything else \
-             that is loaded by now",
-            megabytes(before + 4 * elements as u64),
-            megabytes(before.saturating_sub(4 * parameters as u64)),
-        )));
+impl<J: Job> Run<J> {
+    /// A run before its first step, with its directory.
+    pub(super) fn new(prepared: Prepared<J>, command: &str) -> (Self, Option<RunDirectory>) {
+        let Prepared { options, directory, job, trainer, forecast, .. } = prepared;
         let progress = Progress {
             step: 0,
             tokens: 0,
@@ -236,14 +117,17 @@ impl<'o, J: Job> Run<'o, J> {
             metrics_sha256: None,
             best: Vec::new(),
         };
-        let mut json = RunJson::new(J::NAME, command, options, &trainer.bert.config);
+        let mut json = RunJson::new(J::NAME, command, &options, &trainer.bert.config);
         json.read = job.read().to_vec();
-        Ok(Self { options, job, json, trainer, progress, best: None, lines: Vec::new() })
+        json.train_time.clone_from(&forecast.train_time);
+        json.unigram_loss = forecast.unigram_loss;
+        let lines = Vec::new();
+        (Self { options, job, json, trainer, progress, best: None, lines, forecast }, directory)
     }
 
     /// Writes `run.json`, and what Hugging Face reads beside the weights. `run.json` comes first: with it, the
     /// run can be resumed.
-    fn describe(&self, directory: &RunDirectory) -> Result<(), RunError> {
+    pub(super) fn describe(&self, directory: &RunDirectory) -> Result<(), RunError> {
         self.json.write(directory)?;
         let config = &self.trainer.bert.config;
         directory.write("config.json", &config.to_json())?;
@@ -254,48 +138,22 @@ impl<'o, J: Job> Run<'o, J> {
         Ok(self.job.tokenizer().save_pretrained(directory.path(), positions)?)
     }
 
-    /// Takes over a checkpoint; says what is wrong when it is of another run.
-    fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), String> {
-        let Checkpoint { header, parameters, first, second, average, best } = checkpoint;
-        let progress = header.progress;
-        if header.settings != self.json.settings().to_string() {
-            return Err("its settings are not those of run.json".into());
-        }
-        let terms = self.trainer.objective().terms().len();
-        if header.data != self.job.data().to_string()
-            || !progress.interval.is_of(terms)
-            || !self.job.seek(&progress.position)
-        {
-            return Err("the text, the vocabulary or the instances have changed".into());
-        }
-        let steps = self.options.recipe().schedule.num_train_steps;
-        if progress.step > steps {
-            return Err(format!("its step is beyond 'num_train_steps' {steps}"));
-        }
-        if average.is_some() != self.trainer.average().is_some() {
-            return Err(
-                "it has an average of the weights and the run has none, or the reverse".into()
-            );
-        }
-        let moments = Moments { first, second, steps: header.optimizer_steps };
-        self.trainer.restore(parameters, moments, average, progress.step);
-        (self.progress, self.best) = (progress, best);
-        Ok(())
-    }
-
-    fn train(
+    /// Trains from the next step to the last, and finishes the run.
+    pub(super) fn train(
         mut self,
         mut files: Option<RunFiles>,
         observer: &mut dyn Observer,
     ) -> Result<Finished, RunError> {
-        let options = self.options;
+        let options = self.options.clone();
         let mut batches = self.job.batches(self.trainer.steps());
         let num_train_steps = options.recipe().schedule.num_train_steps;
         let mut clock = Clock::start();
         if let Some((text, word)) = self.job.sample() {
             observer.observe(Event::Sample { text: &text, word: &word });
         }
-        observer.observe(Event::Started { step: self.trainer.steps(), num_train_steps });
+        let step = self.trainer.steps();
+        observer.observe(Event::Forecast { step, forecast: &self.forecast });
+        observer.observe(Event::Started { step, num_train_steps });
         let mut saved = (self.progress.step > 0).then_some(self.progress.step);
         if self.progress.evaluation_due {
             clock.last_log += self.evaluate(files.as_mut(), observer)?;
@@ -399,7 +257,9 @@ impl<'o, J: Job> Run<'o, J> {
             duration = before.elapsed();
             let step = self.trainer.steps();
             let seconds = duration.as_secs_f64();
-            let line = EvaluationMetrics { step, evaluation: evaluation.clone(), seconds };
+            let unigram_loss = self.json.unigram_loss;
+            let line =
+                EvaluationMetrics { step, evaluation: evaluation.clone(), unigram_loss, seconds };
             if let Some(files) = &mut files {
                 files.metrics.append(&line)?;
             }
@@ -476,6 +336,7 @@ impl<'o, J: Job> Run<'o, J> {
             bert,
             tokenizer: self.job.into_tokenizer(),
             evaluation: self.progress.evaluation,
+            unigram_loss: self.forecast.unigram_loss,
             trials: self.progress.best,
             metrics: self.lines,
             model_sha256,

@@ -87,7 +87,7 @@ struct WithoutNotes<'o>(&'o mut dyn Observer);
 
 impl Observer for WithoutNotes<'_> {
     fn observe(&mut self, event: Event<'_>) {
-        if !matches!(event, Event::Note(_)) {
+        if !matches!(event, Event::Note(_) | Event::Forecast { .. }) {
             self.0.observe(event);
         }
     }

@@ -6,20 +6,9 @@ use super::error::TaskError;
 use super::inference::{Output, blocks, lengths};
 use super::model::Model;
 use super::read_text::Truncated;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-/// How the hidden states of a text become one vector.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pooling {
-    /// The mean over all tokens, `[CLS]` and `[SEP]` included: `pooling_mode_mean_tokens` of
-    /// sentence-transformers.
-    #[default]
-    Mean,
-    /// The hidden state of `[CLS]`: `pooling_mode_cls_token` of sentence-transformers. (It is not the output of
-    /// BERT's pooler, which has a layer more.)
-    Cls,
-}
+pub use crate::model::Pooling;
 
 /// The settings of [`Model::embed`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

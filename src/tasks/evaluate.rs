@@ -8,7 +8,8 @@ use crate::data::{
     Batch, Corpus, MaskSettings, PairSettings, ReadReport, Sampler, SentenceEncoder, Storage,
     TokenStore,
 };
-use crate::run::pretraining::PretrainingRecipe;
+use crate::model::NeighbourAttentionPlan;
+use crate::run::pretraining::{PretrainingRecipe, Unigrams};
 use crate::train::pretraining::Pretraining;
 use crate::train::{Evaluation, Evaluator, SettingError};
 use std::convert::Infallible;
@@ -71,6 +72,19 @@ impl EvalSettings {
     }
 }
 
+/// What an evaluation of a model on text gives.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TextEvaluation {
+    /// The metrics.
+    pub evaluation: Evaluation,
+    /// The masked-LM loss that the shares of the word pieces of this same text give: what counting words alone could
+    /// do here. A text of few words gives a low one.
+    pub unigram_loss: Option<f64>,
+    /// What was read.
+    pub read: ReadReport,
+}
+
 /// The metrics of `model` on one pass over `corpus`, and what was read, with pairs and masks fixed by the seed. The tokens of a
 /// large text go to a temporary file. `progress` receives the name of the work and the bytes done.
 ///
@@ -82,7 +96,7 @@ pub fn evaluate(
     corpus: &Corpus,
     settings: &EvalSettings,
     progress: &mut dyn FnMut(&'static str, u64),
-) -> Result<(Evaluation, ReadReport), TaskError> {
+) -> Result<TextEvaluation, TaskError> {
     let EvalSettings { pairs, masks, eval_batch_size, seed } = *settings;
     model.need_masked_lm()?;
     if pairs.sentence_objective.has_pairs() {
@@ -105,11 +119,16 @@ pub fn evaluate(
     let store =
         TokenStore::build(corpus, &SentenceEncoder::of(model.tokenizer()), storage, progress)?;
     let read = store.read_report(corpus);
-    let documents = (0..store.documents() as u32).collect();
+    let documents: Vec<u32> = (0..store.documents() as u32).collect();
+    let unigrams = Unigrams::of_documents(vocabulary, &store, &documents);
     let (store, name) = (Arc::new(store), corpus.name());
     let mut sampler = Sampler::new(store, documents, pairs, masks, vocabulary, seed, &name)?;
     let mut instances = sampler.first_pass();
     let shape = recipe.evaluation_shape();
+    let mut attention =
+        NeighbourAttentionPlan::new(model.bert(), shape.batch_size, shape.max_seq_length)?;
+    let mut measured = None;
+    let mut unigram_loss = unigrams.loss();
     let batches = std::iter::from_fn(|| {
         let mut batch =
             Batch::new(shape.batch_size, shape.max_seq_length, shape.max_predictions_per_seq);
@@ -119,11 +138,19 @@ pub fn evaluate(
         {
             batch.push(&instance);
         }
-        (batch.instances > 0).then_some(Ok::<_, Infallible>(batch))
+        if batch.instances == 0 {
+            return None;
+        }
+        if measured.is_none() {
+            measured = Some(attention.measure(model.bert(), &batch));
+        }
+        unigram_loss.add(&batch);
+        Some(Ok::<_, Infallible>(batch))
     });
     let objective =
         Pretraining::new(model.bert(), shape, Mode::Evaluation, pairs.sentence_objective)?;
     let mut evaluator = Evaluator::new(objective);
-    let Ok(evaluation) = evaluator.evaluate(&model.bert().parameters, batches);
-    Ok((evaluation, read))
+    let Ok(mut evaluation) = evaluator.evaluate(&model.bert().parameters, batches);
+    evaluation.attention = measured;
+    Ok(TextEvaluation { evaluation, unigram_loss: unigram_loss.mean(), read })
 }

@@ -1,12 +1,11 @@
 //! Evaluation of a fine-tuned model on labelled examples.
 
+use super::embed::EmbedOptions;
 use super::error::TaskError;
 use super::finetuned::FinetunedTask;
 use super::model::Model;
-use super::sequence::Sequence;
-use crate::data::features::Feature;
 use crate::data::labelled::{
-    Columns, LabelledError, ReadSettings, read_questions, read_tagged, read_texts,
+    Columns, LabelledError, ReadSettings, TextExample, read_questions, read_tagged, read_texts,
 };
 use crate::model::Pooling;
 use crate::train::Evaluation;
@@ -68,25 +67,13 @@ impl Model<'_> {
             }
             .into());
         }
+        let both = |example: &TextExample| [Some(example.text.clone()), example.text_b.clone()];
+        let texts: Vec<String> = data.examples.iter().flat_map(both).flatten().collect();
         let most = self.bert().config.max_position_embeddings;
         let data = Dataset::texts(self.tokenizer(), &data, most)?;
-        let width = self.bert().config.hidden_size;
-        let sequence = |feature: &Feature| Sequence {
-            input_ids: feature.input_ids.clone(),
-            token_type_ids: feature.token_type_ids.clone(),
-        };
-        let sequences: Vec<Sequence> = data.features.iter().map(sequence).collect();
-        let mut embeddings = Vec::with_capacity(sequences.len());
-        for encoding in self.encode_sequences(&sequences)? {
-            let states = encoding.last_hidden_state;
-            embeddings.push(match pooling {
-                Pooling::Cls => states.row(0).to_vec(),
-                Pooling::Mean => {
-                    let mean = |c| states.column(c).sum() / states.nrows() as f32;
-                    (0..width).map(mean).collect()
-                }
-            });
-        }
+        let options = EmbedOptions { pooling, normalize: false };
+        let embeddings = self.embed(&texts, &options)?;
+        let embeddings: Vec<Vec<f32>> = embeddings.into_iter().map(|e| e.embedding).collect();
         Ok(data.measure(&embeddings, &[]))
     }
 }

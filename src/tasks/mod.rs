@@ -29,7 +29,7 @@ pub use classify::{Classified, Regressed, TextOrPair};
 pub use embed::{EmbedOptions, Embedding, Pooling, cosine};
 pub use encode::Encoding;
 pub use error::TaskError;
-pub use evaluate::{EvalSettings, evaluate};
+pub use evaluate::{EvalSettings, TextEvaluation, evaluate};
 pub use fill_mask::{FilledMask, FilledText, Prediction};
 pub use finetuned::FinetunedTask;
 pub use generate::{GenerateMethod, GenerateOptions, Generated, GenerationStep};

@@ -1,6 +1,7 @@
 //! Evaluation on held-out batches: the mean of every term of an objective.
 
 use super::objective::{Objective, TermMean, find, total_loss};
+use crate::model::NeighbourAttention;
 use crate::tensor::dropout::DropoutKey;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -17,6 +18,9 @@ pub struct Evaluation {
     /// The number of targets of each term that has a
     /// [`count_name`](super::objective::Term::count_name), under that name.
     pub counts: Vec<(Cow<'static, str>, u64)>,
+    /// The attention to the neighbours, over the first few examples, where it was measured.
+    #[serde(default)]
+    pub attention: Option<NeighbourAttention>,
     /// The metrics of a fine-tuned model by name, the main one first; for example `accuracy`. Not a number
     /// where a metric has no value.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_nan")]
@@ -53,7 +57,8 @@ impl Evaluation {
     }
 
     /// The metrics, `{name}_loss` and `{name}_accuracy` of every term, `instances`, and the numbers of targets. Each name
-    /// begins with `prefix`. For pretraining, Google's `run_pretraining.py` prints the same names.
+    /// begins with `prefix`. Then `attention_previous` and `attention_next`, by layer, and `attention_uniform`. For
+    /// pretraining, Google's `run_pretraining.py` prints the same names.
     pub fn to_json(&self, prefix: &str) -> Map<String, Value> {
         let mut fields = Map::new();
         for (name, value) in &self.metrics {
@@ -65,6 +70,11 @@ impl Evaluation {
         fields.insert(format!("{prefix}instances"), self.instances.into());
         for (name, count) in &self.counts {
             fields.insert(format!("{prefix}{name}"), (*count).into());
+        }
+        if let Some(NeighbourAttention { previous, next, uniform, .. }) = &self.attention {
+            fields.insert(format!("{prefix}attention_previous"), previous.clone().into());
+            fields.insert(format!("{prefix}attention_next"), next.clone().into());
+            fields.insert(format!("{prefix}attention_uniform"), (*uniform).into());
         }
         fields
     }

@@ -74,6 +74,13 @@ impl Moments {
     pub fn new(length: usize) -> Self {
         Self { first: vec![0.0; length], second: vec![0.0; length], steps: 0 }
     }
+
+    /// Sets them back to what [`Moments::new`] gives, in the same memory.
+    pub fn clear(&mut self) {
+        self.first.fill(0.0);
+        self.second.fill(0.0);
+        self.steps = 0;
+    }
 }
 
 vectorized! {

@@ -6,6 +6,7 @@ use super::muon::{Muon, MuonStep, is_hidden_matrix};
 use super::objective::{Objective, TermMean, total_loss};
 use super::optimizer::{Group, MatrixOptimizer, Moments, groups};
 use super::recipe::Recipe;
+use super::schedule::Schedule;
 use crate::autodiff::Profile;
 use crate::model::Bert;
 use crate::tensor::dropout::DropoutKey;
@@ -118,6 +119,11 @@ impl<O: Objective> Trainer<O> {
     /// The average of the weights, `[parameters]`, if the recipe asks for it.
     pub fn average(&self) -> Option<&[f32]> {
         self.average.as_ref().map(|bert| bert.parameters.as_slice())
+    }
+
+    /// Replaces the schedule of the learning rate.
+    pub fn set_schedule(&mut self, schedule: Schedule) {
+        self.recipe.schedule = schedule;
     }
 
     /// The number of steps taken so far.

@@ -153,6 +153,10 @@ fn eval_answers_with_the_names_of_googles_script() {
         "next_sentence_accuracy",
         "instances",
         "masked_tokens",
+        "unigram_loss",
+        "attention_previous",
+        "attention_next",
+        "attention_uniform",
     ];
     assert_eq!(keys(&value), names);
     let number = |name: &str| value[name].as_f64().unwrap();

@@ -5,6 +5,7 @@
 //! - [`input_lines`]: commands that use a model, on the lines of a file.
 //! - [`options`]: options that contradict each other or are not there; the help.
 //! - [`pretraining`]: from text to a directory that every command reads.
+//! - [`recipes`]: `--recipe`, `--train-time`, `--dry-run`, and what counting words alone gives.
 //! - [`text`]: bytes that are not UTF-8, line ends, other unusual input, large text.
 //! - [`threads`]: `--threads`, and threads that cannot be started.
 //! - [`unfinished`]: runs that have not finished.
@@ -16,6 +17,7 @@ mod input_lines;
 mod options;
 mod place;
 mod pretraining;
+mod recipes;
 mod streams;
 mod text;
 mod threads;

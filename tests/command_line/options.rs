@@ -61,7 +61,7 @@ fn help_has_headings_and_the_short_help_is_short() {
     assert!(places.is_sorted(), "{long}");
     let short = place.cloze("pretrain -h").ok().stdout;
     let options = |help: &str| help.lines().filter(|line| line.trim().starts_with("--")).count();
-    assert_eq!(options(&short), 10, "{short}");
+    assert_eq!(options(&short), 13, "{short}");
     assert!(options(&long) > 30 && !long.contains("These are the options"), "{long}");
     assert!(short.contains("`cloze pretrain --help` shows all"), "{short}");
 }

@@ -37,7 +37,9 @@ pub const CONFIG: &str = r#"{
 "#;
 
 /// The options of a small run, without the output directory.
-pub const SMALL: [&str; 10] = [
+pub const SMALL: [&str; 12] = [
+    "--recipe",
+    "google",
     "--model",
     "tiny.json",
     "--max-seq-length",

@@ -59,7 +59,7 @@ fn instances_are_read_compressed_and_from_standard_input() {
     place.write("i.jsonl.gz", compressed(&instances));
     let run = |file: &str, output: &str| {
         format!(
-            "pretrain --model tiny.json --max-seq-length 32 --train-batch-size 4 --num-train-steps 4 \
+            "pretrain --recipe google --model tiny.json --max-seq-length 32 --train-batch-size 4 --num-train-steps 4 \
              --learning-rate 1e-2 --vocab vocab.txt --instances {file} --output-dir {output}"
         )
     };

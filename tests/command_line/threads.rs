@@ -12,7 +12,7 @@ const COMMANDS: [&str; 7] = [
     "instances --input text.txt --vocab vocab.txt",
     "tokenize --vocab vocab.txt A",
     "vocab --input text.txt --vocab-size 120",
-    "pretrain --input text.txt --vocab vocab.txt --model tiny.json --max-seq-length 32 \
+    "pretrain --input text.txt --vocab vocab.txt --recipe google --model tiny.json --max-seq-length 32 \
      --train-batch-size 4 --num-train-steps 2 --sample a[MASK] --output-dir out",
 ];
 

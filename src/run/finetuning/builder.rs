@@ -8,7 +8,8 @@ use crate::model::Bert;
 use crate::run::error::RunError;
 use crate::run::observer::Observer;
 use crate::run::on_pool::on_pool;
-use crate::run::training_run::{Finished, begin, resume};
+use crate::run::resuming::resume;
+use crate::run::training_run::{Finished, begin};
 use crate::tokenizer::Tokenizer;
 use std::path::PathBuf;
 

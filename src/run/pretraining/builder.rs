@@ -2,11 +2,14 @@
 
 use super::job::PretrainingJob;
 use super::options::{InMemoryText, InstanceSource, PretrainingOptions};
+use super::recipe_name::RecipeName;
 use crate::data::SentenceObjective;
 use crate::run::error::RunError;
 use crate::run::observer::Observer;
 use crate::run::on_pool::on_pool;
-use crate::run::training_run::{Finished, begin, resume};
+use crate::run::resuming::resume;
+use crate::run::train_time::TrainTime;
+use crate::run::training_run::{Finished, begin};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -61,6 +64,12 @@ impl Pretraining {
         Self::new(InstanceSource::Text(inputs))
     }
 
+    /// The settings of a recipe. Call it before the methods that change one of them.
+    pub fn recipe(mut self, name: RecipeName) -> Self {
+        name.apply(&mut self.options);
+        self
+    }
+
     /// The size of the model (`tiny`, `mini`, `small`, `medium`, `base`) or the path of a `config.json`.
     pub fn model(mut self, model: impl Into<String>) -> Self {
         self.options.model.as_new().model = model.into();
@@ -88,6 +97,13 @@ impl Pretraining {
     /// Steps of the run. A tenth of them warm up, unless [`Pretraining::options`] says otherwise.
     pub fn steps(mut self, num_train_steps: u64) -> Self {
         self.options.set_num_train_steps(num_train_steps);
+        self
+    }
+
+    /// Trains for about `seconds` instead of a number of steps: the steps are worked out once, before the first one,
+    /// from the speed of this machine.
+    pub fn train_time(mut self, seconds: u64) -> Self {
+        self.options.train_time = Some(TrainTime::new(seconds));
         self
     }
 

@@ -1,18 +1,17 @@
 //! Pretraining as a [`Job`]: what it reads, what a step consumes, what it is evaluated on.
 
 use super::model::{model, set_word_embeddings};
-use super::options::{InstanceSource, ModelSource, PretrainingOptions, VocabularySource};
+use super::options::{InstanceSource, ModelSource, PretrainingOptions};
 use super::recipe::PretrainingRecipe;
 use super::sample::sample;
+use super::streams::{
+    empty_batch, first_instances, from_instances, from_text, read, training_corpus,
+};
 use super::text::{add_store, remove_tokens, sampler, tokenize};
 use super::unigrams::Unigrams;
 use crate::autodiff::{GraphError, Mode};
-use crate::data::stories::STORIES;
-use crate::data::{
-    Batch, Corpus, DataError, InstanceFile, InstanceStream, ReadReport, Sampler, TokenStore,
-    split_documents,
-};
-use crate::model::{BatchShape, Bert, OutputBias};
+use crate::data::{Batch, Corpus, InstanceStream, ReadReport};
+use crate::model::{Bert, NeighbourAttentionPlan, OutputBias};
 use crate::run::error::RunError;
 use crate::run::job::{Interrupted, Job};
 use crate::run::observer::{Event, Observer};
@@ -21,8 +20,6 @@ use crate::tokenizer::Tokenizer;
 use crate::train::evaluation::{Evaluation, Evaluator};
 use crate::train::pretraining::Pretraining;
 use serde_json::Value;
-use std::path::Path;
-use std::sync::Arc;
 
 /// Everything that a pretraining run reads.
 pub struct PretrainingJob {
@@ -31,9 +28,21 @@ pub struct PretrainingJob {
     stream: InstanceStream,
     /// Held-out instances, drawn once.
     held_out: Vec<Batch>,
-    evaluator: Option<Evaluator<Pretraining>>,
+    evaluator: Option<(Evaluator<Pretraining>, NeighbourAttentionPlan)>,
     data: Digest,
     read: Vec<ReadReport>,
+    /// Tokens of one pass over the training text, or instances of a file of them.
+    pass: Pass,
+    unigram_loss: Option<f64>,
+}
+
+/// What one pass over the training data is.
+#[derive(Clone, Copy)]
+enum Pass {
+    /// Tokens of text.
+    Tokens(u64),
+    /// Instances of a file.
+    Instances(usize),
 }
 
 impl Job for PretrainingJob {
@@ -101,24 +110,33 @@ impl Job for PretrainingJob {
         let pad_id = tokenizer.vocabulary().pad_id();
         let held_out = held_out.map(|sampler| first_instances(options, sampler, pad_id));
         let held_out = held_out.unwrap_or_default();
+        let (pass, unigrams) = match &mut stream {
+            InstanceStream::Sampler(_) => (Pass::Tokens(unigrams.total()), unigrams),
+            InstanceStream::File(file) => {
+                let pass = Pass::Instances(file.len());
+                let counts = unigram_bias || !held_out.is_empty();
+                (pass, if counts { unigrams.with_file(file)? } else { unigrams })
+            }
+        };
         if unigram_bias {
-            let unigrams = match &mut stream {
-                InstanceStream::Sampler(_) => unigrams,
-                InstanceStream::File(file) => unigrams.with_file(file)?,
-            };
             bert.set_output_bias(&unigrams.output_bias());
         }
         let recipe = options.recipe.clone();
         let evaluator = match held_out.as_slice() {
             [] => None,
-            _ => Some(Pretraining::evaluator(
-                &bert,
-                recipe.evaluation_shape(),
-                recipe.sentence_objective,
-            )?),
+            _ => {
+                let shape = recipe.evaluation_shape();
+                let (batch_size, seq) = (shape.batch_size, shape.max_seq_length);
+                let attention = NeighbourAttentionPlan::new(&bert, batch_size, seq)?;
+                let evaluator = Pretraining::evaluator(&bert, shape, recipe.sentence_objective)?;
+                Some((evaluator, attention))
+            }
         };
+        let unigram_loss = unigrams.loss_of(&held_out);
         let data = data.finish();
-        Ok((Self { recipe, tokenizer, stream, held_out, evaluator, data, read }, bert))
+        let job =
+            Self { recipe, tokenizer, stream, held_out, evaluator, data, read, pass, unigram_loss };
+        Ok((job, bert))
     }
 
     fn set_first_weights(
@@ -180,7 +198,10 @@ impl Job for PretrainingJob {
             recipe.training.sequences_per_step().saturating_mul(4 * sequence)
         };
         let batches = of_step(0).max(of_step(u64::MAX));
-        self.evaluator.as_ref().map_or(0, Evaluator::bytes).saturating_add(batches)
+        let bytes = |(evaluator, attention): &(Evaluator<_>, NeighbourAttentionPlan)| {
+            evaluator.bytes() + attention.bytes()
+        };
+        self.evaluator.as_ref().map_or(0, bytes).saturating_add(batches)
     }
 
     fn evaluate(
@@ -188,9 +209,40 @@ impl Job for PretrainingJob {
         bert: &Bert,
         should_stop: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Evaluation>, Interrupted> {
-        let Some(evaluator) = &mut self.evaluator else { return Ok(None) };
+        let Some((evaluator, attention)) = &mut self.evaluator else { return Ok(None) };
         let go_on = |batch| if should_stop() { Err(Interrupted) } else { Ok(batch) };
-        evaluator.evaluate(&bert.parameters, self.held_out.iter().map(go_on)).map(Some)
+        let mut evaluation =
+            evaluator.evaluate(&bert.parameters, self.held_out.iter().map(go_on))?;
+        evaluation.attention = Some(attention.measure(bert, &self.held_out[0]));
+        Ok(Some(evaluation))
+    }
+
+    fn set_steps(&mut self, options: &PretrainingOptions) {
+        self.recipe.clone_from(&options.recipe);
+    }
+
+    fn evaluation_batches(&self) -> usize {
+        self.held_out.len()
+    }
+
+    fn passes(&self, batches: &[Batch]) -> Option<f64> {
+        Some(match self.pass {
+            Pass::Tokens(all) => {
+                let vocabulary = self.tokenizer.vocabulary();
+                let special = [vocabulary.pad_id(), vocabulary.cls_id(), vocabulary.sep_id()];
+                let ids = batches.iter().flat_map(|batch| &batch.input_ids);
+                let tokens = ids.filter(|id| !special.contains(id)).count();
+                tokens as f64 / all.max(1) as f64
+            }
+            Pass::Instances(all) => {
+                let instances: usize = batches.iter().map(|batch| batch.instances).sum();
+                instances as f64 / all as f64
+            }
+        })
+    }
+
+    fn unigram_loss(&self) -> Option<f64> {
+        self.unigram_loss
     }
 
     fn read(&self) -> &[ReadReport] {
@@ -200,118 +252,6 @@ impl Job for PretrainingJob {
     fn sample(&self) -> Option<(String, String)> {
         sample(&self.held_out, &self.tokenizer)
     }
-}
-
-/// The text to train on; `None` when instances are read from a file.
-fn training_corpus(options: &PretrainingOptions) -> Result<Option<Corpus>, RunError> {
-    Ok(match &options.input {
-        InstanceSource::Stories => Some(Corpus::from_text("the built-in corpus", STORIES)),
-        InstanceSource::Text(inputs) => Some(read(inputs, options)?),
-        InstanceSource::InMemory(given) if given.text.is_empty() => {
-            return Err(RunError::TextInMemory);
-        }
-        InstanceSource::InMemory(given) => {
-            Some(Corpus::from_text("the text in memory", given.text.to_string()))
-        }
-        InstanceSource::Instances { .. } => None,
-    })
-}
-
-fn read(inputs: &[String], options: &PretrainingOptions) -> Result<Corpus, DataError> {
-    let mut outputs: Vec<&Path> = options.output_dir.as_deref().into_iter().collect();
-    // A vocabulary is a text file, but not text to learn from.
-    if let ModelSource::New(new) = &options.model
-        && let VocabularySource::File(file) = &new.vocabulary
-    {
-        outputs.push(file);
-    }
-    let corpus = Corpus::from_inputs_without(inputs, &outputs)?;
-    Ok(corpus.with_invalid_utf8(options.invalid_utf8))
-}
-
-/// The stream of a file of instances.
-fn from_instances(
-    options: &PretrainingOptions,
-    tokenizer: &Tokenizer,
-    data: &mut Sha256,
-    observer: &mut dyn Observer,
-) -> Result<InstanceStream, RunError> {
-    let InstanceSource::Instances { file, shuffle } = &options.input else {
-        unreachable!("everything else is text")
-    };
-    let recipe = &options.recipe;
-    let mut instances = InstanceFile::open(
-        file,
-        tokenizer.vocabulary(),
-        recipe.training.max_seq_length,
-        recipe.max_predictions_per_seq,
-        *shuffle,
-        recipe.training.seed,
-    )?;
-    instances.copy_to(data)?;
-    observer.observe(Event::Note(&format!("{} instances", instances.len())));
-    match (instances.pairs(), recipe.sentence_objective.has_pairs()) {
-        (0, true) => return Err(RunError::InstancesWithoutPairs(file.clone())),
-        (1.., false) => observer.observe(Event::Note(
-            "the next-sentence labels of the instances stay unused, because of 'no_nsp'",
-        )),
-        _ => {}
-    }
-    Ok(InstanceStream::File(Box::new(instances)))
-}
-
-/// A stream, and a sampler over the documents that are held out, if any.
-type Streams = (InstanceStream, Option<Sampler>);
-
-/// The streams of the text in `store`, called `name` in errors, and the word pieces of the documents to train on.
-fn from_text(
-    options: &PretrainingOptions,
-    store: Arc<TokenStore>,
-    name: &str,
-    holds_out: bool,
-    tokenizer: &Tokenizer,
-    observer: &mut dyn Observer,
-) -> Result<(Streams, Unigrams), RunError> {
-    let recipe = &options.recipe;
-    let (training, evaluation) = if holds_out && options.eval_fraction > 0.0 {
-        let (documents, fraction) = (store.documents(), options.eval_fraction);
-        split_documents(documents, fraction, recipe.sentence_objective, recipe.training.seed, name)?
-    } else {
-        ((0..store.documents() as u32).collect(), Vec::new())
-    };
-    let mut held_out = None;
-    if !evaluation.is_empty() {
-        let note = format!("{} of its documents are held out", evaluation.len());
-        observer.observe(Event::Note(&note));
-        held_out = Some(sampler(recipe, Arc::clone(&store), evaluation, tokenizer, name)?);
-    }
-    let unigrams = Unigrams::of_documents(tokenizer.vocabulary(), &store, &training);
-    let sampler = sampler(&recipe.at(0), store, training, tokenizer, name)?;
-    for warning in sampler.warnings() {
-        observer.observe(Event::Warning(&warning));
-    }
-    Ok(((InstanceStream::Sampler(Box::new(sampler)), held_out), unigrams))
-}
-
-/// The instances of the first pass over held-out text, as many as an evaluation looks at.
-fn first_instances(options: &PretrainingOptions, mut sampler: Sampler, pad_id: u32) -> Vec<Batch> {
-    let recipe = &options.recipe;
-    let most = options.max_eval_steps.saturating_mul(recipe.training.train_batch_size);
-    let mut batches: Vec<Batch> = Vec::new();
-    for instance in sampler.first_pass().take(most) {
-        if batches.last().is_none_or(Batch::is_full) {
-            let mut batch = empty_batch(recipe.evaluation_shape());
-            batch.clear(pad_id);
-            batches.push(batch);
-        }
-        batches.last_mut().expect("pushed above").push(&instance);
-    }
-    batches
-}
-
-/// A batch of the shape `shape`.
-fn empty_batch(shape: BatchShape) -> Batch {
-    Batch::new(shape.batch_size, shape.max_seq_length, shape.max_predictions_per_seq)
 }
 
 #[cfg(test)]

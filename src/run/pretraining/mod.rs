@@ -10,7 +10,9 @@ mod job;
 mod model;
 mod options;
 mod recipe;
+mod recipe_name;
 mod sample;
+mod streams;
 mod text;
 mod unigrams;
 
@@ -20,4 +22,5 @@ pub use options::{
     InMemoryText, InstanceSource, ModelSource, NewModel, PretrainingOptions, VocabularySource,
 };
 pub use recipe::{PretrainingRecipe, check_random_next, check_shares};
+pub use recipe_name::RecipeName;
 pub use unigrams::{UnigramLoss, Unigrams};

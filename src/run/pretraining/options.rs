@@ -1,10 +1,12 @@
 //! The settings of a pretraining run.
 
 use super::recipe::PretrainingRecipe;
+use super::recipe_name::{RecipeName, laptop_predictions};
 use crate::data::InvalidUtf8;
 use crate::model::{Initialization, OutputBias, WordEmbeddings};
 use crate::run::run_json::{as_written, leaves};
 use crate::run::run_options::RunOptions;
+use crate::run::train_time::TrainTime;
 use crate::system::digest::Digest;
 use crate::train::{Recipe, SettingError, check_number, check_setting};
 use serde::{Deserialize, Serialize};
@@ -172,6 +174,9 @@ pub struct PretrainingOptions {
     pub attention_probs_dropout_prob: Option<f32>,
     /// Instances, batches, optimizer, schedule, seed.
     pub recipe: PretrainingRecipe,
+    /// A budget of time in place of `num_train_steps`, until the steps are known; never in `run.json`.
+    #[serde(skip)]
+    pub train_time: Option<TrainTime>,
     /// Steps between log lines.
     pub log_every: u64,
     /// Steps between evaluations; 0 for one at the end only.
@@ -203,6 +208,7 @@ impl Default for PretrainingOptions {
             model: ModelSource::default(),
             hidden_dropout_prob: None,
             attention_probs_dropout_prob: None,
+            train_time: None,
             log_every: 100,
             eval_every: recipe.training.schedule.num_train_steps / 10,
             save_checkpoints_steps: save_checkpoints_steps(),
@@ -214,35 +220,42 @@ impl Default for PretrainingOptions {
 }
 
 impl PretrainingOptions {
-    /// The settings of the built-in run: two minutes over a small world. They differ from Google's in length,
-    /// vocabulary, learning rate, bias correction and dropout, which so short a run does not need.
+    /// The settings of the built-in run: [`PretrainingOptions::on_stories`] with the recipe of that run.
     pub fn stories() -> Self {
+        let mut options = Self::on_stories();
+        RecipeName::Stories.apply(&mut options);
+        options
+    }
+
+    /// Google's recipe with the vocabulary and the lengths that fit the built-in stories.
+    pub fn on_stories() -> Self {
         let mut options = Self::default();
         *options.model.as_learned().0 = 1024;
-        options.hidden_dropout_prob = Some(0.0);
-        options.attention_probs_dropout_prob = Some(0.0);
-        options.set_num_train_steps(3600);
         options.set_max_seq_length(48);
         options.recipe.max_predictions_per_seq = 10;
-        options.recipe.training.schedule.learning_rate = 2e-3;
-        options.recipe.training.optimizer.bias_correction = true;
         options
     }
 
     /// Sets `num_train_steps`, and what follows from it unless set afterwards: a tenth of the steps as warm-up,
-    /// and ten evaluations.
+    /// and ten evaluations. They take the place of a budget of time.
     pub fn set_num_train_steps(&mut self, num_train_steps: u64) {
+        self.train_time = None;
         let schedule = &mut self.recipe.training.schedule;
         schedule.num_train_steps = num_train_steps;
         schedule.num_warmup_steps = num_train_steps / 10;
         self.eval_every = (num_train_steps / 10).max(1);
     }
 
-    /// Sets `max_seq_length`; `max_predictions_per_seq` is lowered to it where it is larger.
+    /// Sets `max_seq_length`, and `max_predictions_per_seq` as the recipe has it for this length, at most
+    /// `max_seq_length`.
     pub fn set_max_seq_length(&mut self, max_seq_length: usize) {
-        self.recipe.training.max_seq_length = max_seq_length;
-        let predictions = &mut self.recipe.max_predictions_per_seq;
-        *predictions = max_seq_length.min(*predictions);
+        let recipe = &mut self.recipe;
+        recipe.training.max_seq_length = max_seq_length;
+        let predictions = match recipe.name {
+            RecipeName::Laptop => laptop_predictions(max_seq_length),
+            _ => recipe.max_predictions_per_seq,
+        };
+        recipe.max_predictions_per_seq = predictions.min(max_seq_length);
     }
 }
 
@@ -267,6 +280,14 @@ impl RunOptions for PretrainingOptions {
         self.recipe.at(step).training
     }
 
+    fn phases(&self) -> Vec<(f64, u64)> {
+        let all = self.recipe.training.schedule.num_train_steps;
+        let short = self.recipe.short_phase_steps();
+        let phases = [(short, short / 2), (all - short, short + (all - short) / 2)];
+        let shares = phases.map(|(steps, middle)| (steps as f64 / all as f64, middle));
+        shares.into_iter().filter(|(share, _)| *share > 0.0).collect()
+    }
+
     fn log_every(&self) -> u64 {
         self.log_every.max(1)
     }
@@ -281,6 +302,20 @@ impl RunOptions for PretrainingOptions {
 
     fn output_dir(&self) -> Option<&Path> {
         self.output_dir.as_deref()
+    }
+
+    fn train_time(&self) -> Option<TrainTime> {
+        self.train_time
+    }
+
+    fn set_steps_of_train_time(&mut self, num_train_steps: u64, eval_every: u64) {
+        let Some(time) = self.train_time.take() else { return };
+        let num_warmup_steps = self.recipe.training.schedule.num_warmup_steps;
+        self.set_num_train_steps(num_train_steps);
+        self.eval_every = eval_every;
+        if time.keeps_warmup {
+            self.recipe.training.schedule.num_warmup_steps = num_warmup_steps;
+        }
     }
 
     fn validate(&self) -> Result<(), SettingError> {
@@ -327,6 +362,7 @@ impl RunOptions for PretrainingOptions {
                 "bias_correction" => "adam_bias_correction",
                 "beta_2" => "adam_beta2",
                 "matrix_optimizer" => "optimizer",
+                "name" => "recipe",
                 name => name,
             };
             // The setting is the opposite of what is stored.

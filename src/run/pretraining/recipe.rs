@@ -1,5 +1,6 @@
 //! Every setting of pretraining that changes the weights.
 
+use super::recipe_name::RecipeName;
 use crate::data::{MaskSettings, MaskUnit, PairSettings, RandomNext, SentenceObjective};
 use crate::model::{BatchShape, Config};
 use crate::train::recipe::MICRO_BATCH_TOKENS;
@@ -11,6 +12,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PretrainingRecipe {
+    /// The set of defaults that the settings began with.
+    #[serde(default)]
+    pub name: RecipeName,
     /// What every training has: batches, optimizer, schedule, seed.
     #[serde(flatten)]
     pub training: Recipe,
@@ -41,6 +45,7 @@ pub struct PretrainingRecipe {
 impl Default for PretrainingRecipe {
     fn default() -> Self {
         Self {
+            name: RecipeName::default(),
             training: Recipe::default(),
             max_predictions_per_seq: 20,
             masked_lm_prob: 0.15,

@@ -1,0 +1,119 @@
+//! A run before its first step: everything is read and checked, its steps are known, and nothing is written yet.
+
+use super::error::RunError;
+use super::forecast::{Forecast, Memory};
+use super::job::Job;
+use super::observer::{Event, Observer};
+use super::run_directory::RunDirectory;
+use super::run_options::RunOptions;
+use super::speed::{Effort, measure};
+use super::train_time::TrainTime;
+use crate::tensor::kernels::Simd;
+use crate::train::trainer::Trainer;
+
+/// A run before its first step. [`Prepared::begin`] trains it.
+#[non_exhaustive]
+pub struct Prepared<J: Job> {
+    pub(super) options: J::Options,
+    pub(super) directory: Option<RunDirectory>,
+    pub(super) job: J,
+    pub(super) trainer: Trainer<J::Objective>,
+    pub(super) forecast: Forecast,
+    pub(super) train_time: Option<TrainTime>,
+}
+
+/// When the speed of the machine is measured. The result of a run does not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Only for a budget of time, which needs it.
+    ForBudget,
+    /// Always, for [`Forecast::seconds`]: a part of a second for a small model, a few passes of one micro-batch for
+    /// a large one.
+    Always,
+}
+
+/// Reads and checks everything that `options` name, allocates all memory, and turns a budget of time into steps.
+/// Writes nothing but the tokens of a large text.
+///
+/// # Errors
+/// [`RunError`], naming what is at fault.
+pub fn prepare<J: Job>(
+    options: &J::Options,
+    measures: Measure,
+    observer: &mut dyn Observer,
+) -> Result<Prepared<J>, RunError> {
+    options.validate()?;
+    let directory = options.output_dir().map(RunDirectory::new).transpose()?;
+    prepare_in(options, directory, measures, false, observer)
+}
+
+/// [`prepare`] with the run directory of `options`, which have been checked. With `from_checkpoint`, the first weights are
+/// not those of the run: a checkpoint has to take their place.
+pub(super) fn prepare_in<J: Job>(
+    options: &J::Options,
+    directory: Option<RunDirectory>,
+    measures: Measure,
+    from_checkpoint: bool,
+    observer: &mut dyn Observer,
+) -> Result<Prepared<J>, RunError> {
+    Simd::check()?;
+    let mut options = options.clone();
+    let (mut job, mut bert) = J::prepare(&options, observer)?;
+    if !from_checkpoint {
+        job.set_first_weights(&options, &mut bert, observer)?;
+    }
+    let last = options.recipe().schedule.num_train_steps.saturating_sub(1);
+    let objective = job.objective(&bert, last)?;
+    let mut trainer = Trainer::new(bert, objective, options.recipe_at(last));
+    let mut bytes = trainer.bytes();
+    if trainer.recipe() != &options.recipe_at(0) {
+        let objective = job.objective(&trainer.bert, 0)?;
+        trainer.change(objective, options.recipe_at(0));
+        bytes = bytes.max(trainer.bytes());
+    }
+    let memory = Memory::check(&job, &trainer, bytes)?;
+    let train_time = options.train_time();
+    let effort = match train_time {
+        Some(time) => {
+            observer.observe(Event::Note(&format!(
+                "measuring the speed of this machine, to work out the steps of {time}"
+            )));
+            Some(Effort::for_budget(time.seconds))
+        }
+        None if measures == Measure::Always => {
+            Effort::for_steps(options.recipe().schedule.num_train_steps)
+        }
+        None => None,
+    };
+    let (speed, passes) = measure(&options, &mut job, &mut trainer, effort)?;
+    if let (Some(time), Some(speed)) = (train_time, &speed) {
+        let eval_every = time.keeps_eval_every.then(|| options.eval_every());
+        let saves = options.save_checkpoints_steps();
+        let (steps, eval_every) = speed.steps_in(time.seconds, eval_every, saves);
+        options.set_steps_of_train_time(steps, eval_every);
+        options.validate()?;
+        job.set_steps(&options);
+        trainer.set_schedule(options.recipe().schedule);
+    }
+    let parameters = trainer.bert.layout.len();
+    let mut forecast = Forecast::new(&options, &job, memory, parameters, passes, speed.as_ref());
+    forecast.train_time = train_time.map(|time| time.to_string());
+    Ok(Prepared { options, directory, job, trainer, forecast, train_time })
+}
+
+impl<J: Job> Prepared<J> {
+    /// The settings of the run, with its steps.
+    pub fn options(&self) -> &J::Options {
+        &self.options
+    }
+
+    /// Whether the steps were worked out from a budget of time.
+    pub fn has_train_time(&self) -> bool {
+        self.train_time.is_some()
+    }
+
+    /// What is known about the run.
+    pub fn forecast(&self) -> &Forecast {
+        &self.forecast
+    }
+}
