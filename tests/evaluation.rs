@@ -46,7 +46,9 @@ fn training_evaluates_to_the_bits_of_eval() {
         let lines = place.metrics(&format!("of-{size}"));
         let last = lines.last().unwrap();
         let eval = place.cloze(&EVAL.replace("run", &format!("of-{size}"))).json();
-        for (name, value) in eval.as_object().unwrap() {
+        let eval = eval.as_object().unwrap();
+        // The run counts the words of the text to train on, `eval` those of the text it reads.
+        for (name, value) in eval.iter().filter(|(name, _)| *name != "unigram_loss") {
             assert_eq!(last[format!("eval_{name}")], *value, "{name}");
         }
     }

@@ -18,7 +18,7 @@ pub fn write_npy_header(out: &mut dyn Write, rows: usize, columns: usize) -> io:
     const BEFORE_HEADER: usize = 10;
     let mut header =
         format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
-    while (BEFORE_HEADER + header.len() + 1) % 64 != 0 {
+    while !(BEFORE_HEADER + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
     }
     header.push('\n');

@@ -85,18 +85,21 @@ fn wrapped_text_is_cut_where_nothing_is_torn() {
 
 #[test]
 fn a_paragraph_is_cut_after_two_chunks_at_a_sentence_end_or_after_four() {
-    // One paragraph, wrapped: its sentences end at the end of every tenth line, or never.
-    let (line, last) = ("and then the cat", "saw the big dog.");
-    let sentence = format!("{}{last}\n", format!("{line}\n").repeat(9)); // 170 bytes
-    let endless = format!("{line}\n"); // 17 bytes
-    for (text, half_chunks, first) in [
+    // One paragraph, wrapped. Sentences end in every fifth line; in the second text only at the beginning, where it
+    // is judged. Lines have 17 bytes, sentences 85.
+    let (line, last) = ("and then the cat\n", "saw the big dog.\n");
+    let sentence = format!("{}{last}", line.repeat(4));
+    let sentences = |bytes: usize| sentence.repeat(bytes / sentence.len());
+    for (begin, half_chunks, first) in [
         // The first sentence end from two chunks on; any line from four chunks on.
-        (&sentence, 3, None),
-        (&sentence, 6, Some((2 * CHUNK_BYTES).next_multiple_of(170))),
-        (&endless, 7, None),
-        (&endless, 9, Some((4 * CHUNK_BYTES).next_multiple_of(17))),
+        (usize::MAX, 3, None),
+        (usize::MAX, 6, Some((2 * CHUNK_BYTES).next_multiple_of(85))),
+        (CHUNK_BYTES, 7, None),
+        (CHUNK_BYTES, 9, Some((4 * CHUNK_BYTES).next_multiple_of(17))),
     ] {
-        let text = text.repeat(half_chunks * CHUNK_BYTES / 2 / text.len());
+        let bytes = half_chunks * CHUNK_BYTES / 2;
+        let mut text = sentences(bytes.min(begin));
+        text += &line.repeat((bytes - text.len()) / line.len());
         let (_directory, corpus) = corpus("x.txt", text.as_bytes());
         let chunks = Reader::new(&corpus).group().unwrap();
         let lengths: Vec<usize> = chunks.iter().map(|chunk| chunk.bytes.len()).collect();

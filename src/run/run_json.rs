@@ -271,7 +271,8 @@ mod tests {
                 "limit_alphabet",
                 "model",
                 "output_bias",
-                "vocab_size"
+                "vocab_size",
+                "word_embeddings"
             ]
         );
     }

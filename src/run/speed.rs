@@ -224,7 +224,9 @@ mod tests {
         assert!(steps((trainer, job)) == expected);
         let (mut trainer, mut job) = prepare();
         let (none, same) = measure(&options, &mut job, &mut trainer, None).unwrap();
-        assert!(none.is_none() && same == passes && steps((trainer, job)) == expected);
+        assert!(none.is_none());
+        assert_eq!(same, passes);
+        assert!(steps((trainer, job)) == expected);
     }
 
     #[test]

@@ -232,8 +232,11 @@ pub fn tags() -> String {
     file
 }
 
-/// A text in four sentences, and its questions with their answers; `None` when there is none.
-fn questions_about(random: &mut Generator) -> (String, Vec<(String, Option<String>)>) {
+/// A text, and its questions with their answers; `None` when there is none.
+type Questions = (String, Vec<(String, Option<String>)>);
+
+/// A text in four sentences with its questions.
+fn questions_about(random: &mut Generator) -> Questions {
     let person = pick(random, PEOPLE);
     let friend = other(random, PEOPLE, person);
     let animal = pick(random, ANIMALS);
@@ -260,7 +263,7 @@ fn questions_about(random: &mut Generator) -> (String, Vec<(String, Option<Strin
     ];
     random.shuffle(&mut sentences[1..]);
     let vessel = format!("{} {}", vessel.colour, vessel.name);
-    let all = vec![
+    let all = [
         (format!("Who has the {}?", animal.name), Some(owner.to_string())),
         ("What broke?".to_string(), breaks.then_some(vessel)),
         (format!("Where is the {}?", animal.name), Some(format!("{} {}", place.like, place.name))),
@@ -276,10 +279,7 @@ fn questions_about(random: &mut Generator) -> (String, Vec<(String, Option<Strin
 /// `questions.json`, in the form of SQuAD 2.0.
 pub fn questions() -> String {
     let texts = different(QUESTIONS, TEXTS, questions_about, |(text, _)| text.clone());
-    let paragraph = |(number, (context, questions)): (
-        usize,
-        (String, Vec<(String, Option<String>)>),
-    )| {
+    let paragraph = |(number, (context, questions)): (usize, Questions)| {
         let question = |(index, (question, answer)): (usize, (String, Option<String>))| {
             let answers: Vec<Value> = answer
                 .iter()

@@ -159,8 +159,9 @@ fn every_command_reads_a_run() {
     let last = lines.last().unwrap();
     let eval = place.cloze("eval --model other --input text.txt --max-seq-length 32 --json").json();
     let eval = eval.as_object().unwrap();
-    assert_eq!(eval.len(), 6);
-    for (name, value) in eval {
+    assert_eq!(eval.len(), 10);
+    // The run counts the words of the text to train on, `eval` those of the text it reads.
+    for (name, value) in eval.iter().filter(|(name, _)| *name != "unigram_loss") {
         assert_eq!(last[format!("eval_{name}")], *value, "{name}");
     }
 }

@@ -2,7 +2,7 @@
 //! with its measurement in docs/recipes.md.
 
 use super::options::{ModelSource, PretrainingOptions};
-use crate::model::{Initialization, OutputBias};
+use crate::model::{Initialization, OutputBias, WordEmbeddings};
 use crate::run::train_time::TrainTime;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -38,6 +38,12 @@ const LAPTOP: &[Row] = &[
     |o| {
         if let ModelSource::New(new) = &mut o.model {
             new.output_bias = OutputBias::Unigram;
+        }
+    },
+    // docs/recipes.md, "Word vectors": loss 4.95 instead of 5.66 after 0.72 M tokens.
+    |o| {
+        if let ModelSource::New(new) = &mut o.model {
+            new.word_embeddings = WordEmbeddings::PpmiSvd;
         }
     },
     // docs/recipes.md, "Learning rate".
