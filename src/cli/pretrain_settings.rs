@@ -15,9 +15,9 @@ const SHARED_SETTERS: &[(&str, Setter)] = &[
     ("masking", |args, o| o.recipe.masking = args.instance_options.masking()),
     ("whole_word_mask", |args, o| o.recipe.masking = args.instance_options.masking()),
     ("sentence_objective", |args, o| {
-        o.recipe.sentence_objective = args.instance_options.objective();
+        o.recipe.set_sentence_objective(args.instance_options.objective());
     }),
-    ("no_nsp", |args, o| o.recipe.sentence_objective = args.instance_options.objective()),
+    ("no_nsp", |args, o| o.recipe.set_sentence_objective(args.instance_options.objective())),
     ("random_next", |args, o| o.recipe.random_next = args.instance_options.random_next),
 ];
 

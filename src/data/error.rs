@@ -107,12 +107,6 @@ pub enum DataError {
          or leave it out with 'no_nsp'"
     )]
     NoPair(String),
-    /// No document has another of the same file, where random sentences are to come from one.
-    #[error(
-        "every document of {0} is the only one of its file, so 'random_next' can only be any; put more documents \
-         into one file, separated by blank lines, or take their random sentences from any document"
-    )]
-    OneDocumentPerFile(String),
     /// Too few documents to hold some out for evaluation.
     #[error(
         "{origin} holds {documents} document(s), but {least} are needed to hold some out for \

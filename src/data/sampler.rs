@@ -61,8 +61,7 @@ impl Sampler {
     /// # Errors
     /// [`DataError::NoSentence`] when `documents` is empty; [`DataError::TooFewDocuments`] when random
     /// sentences are wanted and there is only one document; [`DataError::NoPair`] when the order of sentences
-    /// is wanted and every document is one sentence; [`DataError::OneDocumentPerFile`] when random sentences
-    /// are to come from the same file and no document has another there.
+    /// is wanted and every document is one sentence.
     ///
     /// # Panics
     /// When `documents` are not in ascending order.
@@ -89,9 +88,7 @@ impl Sampler {
             return Err(DataError::NoPair(origin.into()));
         }
         let alone = match objective {
-            SentenceObjective::NextSentence => {
-                pairs.random_next.alone(&store, &documents, origin)?
-            }
+            SentenceObjective::NextSentence => pairs.random_next.alone(&store, &documents),
             _ => 0,
         };
         let masking = Masking::new(masks, vocabulary);

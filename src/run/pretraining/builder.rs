@@ -121,7 +121,7 @@ impl Pretraining {
 
     /// Leaves next-sentence prediction out: one segment, no pairs.
     pub fn no_nsp(mut self) -> Self {
-        self.options.recipe.sentence_objective = SentenceObjective::None;
+        self.options.recipe.set_sentence_objective(SentenceObjective::None);
         self
     }
 

@@ -81,6 +81,15 @@ impl PretrainingRecipe {
         BatchShape { batch_size, max_seq_length, max_predictions_per_seq }
     }
 
+    /// Sets what is learned about segments A and B. Only next-sentence prediction has random sentences: for
+    /// the others, `random_next` goes back to its default.
+    pub fn set_sentence_objective(&mut self, objective: SentenceObjective) {
+        self.sentence_objective = objective;
+        if objective != SentenceObjective::NextSentence {
+            self.random_next = RandomNext::default();
+        }
+    }
+
     /// How sentence pairs are made.
     pub fn pairs(&self) -> PairSettings {
         PairSettings {
