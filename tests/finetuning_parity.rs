@@ -159,6 +159,12 @@ fn ten_steps_are_those_of_transformers() {
             assert!((got - expected).abs() < 1e-4, "{name}, step {step}: {got}, not {expected}");
         }
         let bert = &trainer.bert;
-        compare(&format!("ten steps of {name}"), bert, &bert.parameters, &recorded["parameters"], 1e-4);
+        compare(
+            &format!("ten steps of {name}"),
+            bert,
+            &bert.parameters,
+            &recorded["parameters"],
+            1e-4,
+        );
     }
 }
