@@ -3,7 +3,7 @@
 
 use super::TextOptions;
 use super::instance_options::InstanceOptions;
-use cloze::model::{Initialization, OutputBias};
+use cloze::model::{Initialization, OutputBias, WordEmbeddings};
 use cloze::run::pretraining::{InstanceSource, ModelSource, RecipeName, VocabularySource};
 use cloze::run::{PretrainingOptions, TrainTime};
 use cloze::train::optimizer::MatrixOptimizer;
@@ -87,12 +87,16 @@ options! {
     /// attention on neighbouring words [default: google normal, laptop mimetic; built-in stories: normal]
     #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "normal", hide_default_value = true, value_name = "normal|mimetic", value_parser = super::choice::<Initialization>)]
     initialization: Initialization => |o, initialization| o.model.as_new().initialization = initialization;
+    /// First word embeddings: random; ppmi-svd, word vectors from counting the neighbours of words in the
+    /// training text
+    #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "random", value_name = "random|ppmi-svd", value_parser = super::choice::<WordEmbeddings>)]
+    word_embeddings: WordEmbeddings => |o, words| o.model.as_new().word_embeddings = words;
     /// First bias of the masked-LM decoder: zero, BERT's; unigram, the logarithms of the shares of the word
     /// pieces in the text [default: google zero, laptop unigram; built-in stories: zero]
     #[arg(long, help_heading = MODEL, hide_short_help = true, default_value = "zero", hide_default_value = true, value_name = "zero|unigram", value_parser = super::choice::<OutputBias>)]
     output_bias: OutputBias => |o, bias| o.model.as_new().output_bias = bias;
     /// Start from a Hugging Face BERT directory: its config, vocabulary and weights
-    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization", "output_bias"])]
+    #[arg(long, help_heading = MODEL, hide_short_help = true, value_name = "DIR", conflicts_with_all = ["model", "vocab", "vocab_size", "limit_alphabet", "cased", "initialization", "output_bias", "word_embeddings"])]
     init: Option<PathBuf> => |o, directory| if let Some(directory) = directory {
         o.model = ModelSource::Init(directory);
     };

@@ -46,6 +46,7 @@ mod text_field;
 mod text_file;
 mod text_lines;
 mod whole_text;
+pub mod word_sample;
 mod words;
 
 pub use batch::Batch;
@@ -69,4 +70,5 @@ pub use store::{Progress, Storage, TokenStore};
 pub use stream::{InstanceStream, StreamPosition};
 pub use text_lines::{BlankLines, TextLines};
 pub use whole_text::read_text;
+pub use word_sample::WordSample;
 pub use words::{Words, count_words};

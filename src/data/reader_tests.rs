@@ -85,19 +85,23 @@ fn wrapped_text_is_cut_where_nothing_is_torn() {
 
 #[test]
 fn a_paragraph_is_cut_after_two_chunks_at_a_sentence_end_or_after_four() {
-    // Lines of eight bytes. A paragraph of so many half chunks is read in chunks of so many half chunks.
-    for (line, half_chunks, expected) in [
-        ("It was.\n", 3, &[3][..]),
-        ("It was.\n", 6, &[4, 2][..]),
-        ("and the\n", 7, &[7][..]),
-        ("and the\n", 9, &[8, 1][..]),
+    // One paragraph, wrapped: its sentences end at the end of every tenth line, or never.
+    let (line, last) = ("and then the cat", "saw the big dog.");
+    let sentence = format!("{}{last}\n", format!("{line}\n").repeat(9)); // 170 bytes
+    let endless = format!("{line}\n"); // 17 bytes
+    for (text, half_chunks, first) in [
+        // The first sentence end from two chunks on; any line from four chunks on.
+        (&sentence, 3, None),
+        (&sentence, 6, Some((2 * CHUNK_BYTES).next_multiple_of(170))),
+        (&endless, 7, None),
+        (&endless, 9, Some((4 * CHUNK_BYTES).next_multiple_of(17))),
     ] {
-        let text = line.repeat(half_chunks * CHUNK_BYTES / 2 / line.len());
+        let text = text.repeat(half_chunks * CHUNK_BYTES / 2 / text.len());
         let (_directory, corpus) = corpus("x.txt", text.as_bytes());
         let chunks = Reader::new(&corpus).group().unwrap();
         let lengths: Vec<usize> = chunks.iter().map(|chunk| chunk.bytes.len()).collect();
-        let expected: Vec<usize> = expected.iter().map(|half| half * CHUNK_BYTES / 2).collect();
-        assert_eq!(lengths, expected, "{half_chunks} half chunks of {line:?}");
+        let expected = first.map_or(vec![text.len()], |first| vec![first, text.len() - first]);
+        assert_eq!(lengths, expected, "{half_chunks} half chunks");
     }
 }
 

@@ -111,6 +111,11 @@ impl Sampler {
         Ok(sampler)
     }
 
+    /// The text: a store, and the numbers of its documents that are drawn from.
+    pub fn text(&self) -> (&TokenStore, &[u32]) {
+        (&self.store, &self.documents)
+    }
+
     /// The position before the first instance.
     fn start(&self) -> SamplerPosition {
         let max_seq_length = self.pairs.max_seq_length as u64;

@@ -7,7 +7,9 @@ use super::initialization::Initialization;
 use super::parameters::{initialize, layout};
 use super::weights::{self, LoadReport};
 use super::weights_error::WeightsError;
+use super::word_embeddings::{SCALE, WordEmbeddings, word_vectors};
 use crate::autodiff::Layout;
+use crate::data::WordSample;
 use std::path::Path;
 
 /// A BERT: embeddings, encoder and a [`Head`].
@@ -51,8 +53,41 @@ impl Bert {
     ) -> Result<Self, ConfigError> {
         initialization.check(&config, "the model")?;
         let mut bert = Self::without_parameters(config, Head::Pretraining);
-        bert.parameters = initialization.first_weights(&bert.layout, &bert.config, seed);
+        let words = WordEmbeddings::Random;
+        bert.parameters = initialization.first_weights(&bert.layout, &bert.config, words, seed);
         Ok(bert)
+    }
+
+    /// Replaces the first weights of [`Bert::with_initialization`] by those whose word embeddings begin as
+    /// [word vectors](super::word_embeddings) of the text in `sample`. `initialization` and `seed` are those that the
+    /// model began with. The bias of the masked-LM decoder stays.
+    pub fn begin_with_word_vectors(
+        &mut self,
+        initialization: Initialization,
+        sample: &WordSample<'_>,
+        seed: u64,
+    ) {
+        let words = WordEmbeddings::PpmiSvd;
+        let bias = self.layout.get("cls.predictions.bias").map(|entry| entry.range.clone());
+        let bias = bias.map(|range| self.parameters[range].to_vec());
+        self.parameters = initialization.first_weights(&self.layout, &self.config, words, seed);
+        if let Some(bias) = bias {
+            self.set_output_bias(&bias);
+        }
+        let columns = initialization.word_columns(&self.config);
+        let deviation = SCALE as f32 * self.config.initializer_range;
+        let name = "bert.embeddings.word_embeddings.weight";
+        let range = self.layout.get(name).expect("of every BERT").range.clone();
+        let vectors = word_vectors(sample, columns.len(), seed);
+        for (&id, vector) in sample.words().iter().zip(vectors.outer_iter()) {
+            // A word without neighbours keeps its random numbers.
+            if vector.iter().any(|&x| x != 0.0) {
+                let row =
+                    &mut self.parameters[range.clone()][id as usize * self.config.hidden_size..];
+                let row = row[columns.clone()].iter_mut();
+                row.zip(vector).for_each(|(value, &x)| *value = deviation * x);
+            }
+        }
     }
 
     /// A BERT with the head `head` and its first weights, a function of `config`, `head` and `seed`.

@@ -41,15 +41,20 @@
 //! the offsets −1, 1, −2, 2, …. Rows of a head that its pairs do not need keep their normal numbers: rows of
 //! zeros in both queries and keys would never receive a gradient.
 //!
+//! With word vectors from counting ([`word_embeddings`](super::word_embeddings)), which are longer, positions and
+//! segments are multiplied by [`BESIDE_WORD_VECTORS`], and g follows, so that the share of attention stays the same.
+//!
 //! **Values and outputs** of attention in every layer have the scale [`GAIN`]/√h instead of
 //! `initializer_range`, so that what attention has read counts from the first step.
 
 use super::config::Config;
 use super::config_error::ConfigError;
-use super::parameters::{draw, initialize, layer};
+use super::parameters::{TRUNCATED_DEVIATION, draw, initialize, layer};
+use super::word_embeddings::{self, WordEmbeddings};
 use crate::autodiff::Layout;
 use crate::tensor::math_f64::{cos_sin_of_turns, root};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Pairs of columns that hold the position, at most.
 pub const PAIRS: usize = 16;
@@ -66,11 +71,10 @@ pub const MARGIN: f64 = 3.45;
 pub const UNDER_POSITIONS: f64 = 0.1;
 /// The factor of segments.
 pub const SEGMENTS: f64 = 0.5;
+/// The factor of positions and segments where word embeddings begin as word vectors from counting.
+pub const BESIDE_WORD_VECTORS: f64 = 2.0;
 /// The scale of values and outputs of attention, times √`hidden_size`.
 pub const GAIN: f64 = 0.55;
-
-/// The standard deviation of the normal distribution cut at ±2.
-const TRUNCATED_DEVIATION: f64 = 0.879_625_7;
 
 /// The first weights of a model that begins from nothing. See the [module](self).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,12 +111,25 @@ impl Initialization {
         })
     }
 
-    /// The first values of all parameters of `layout`, a function of `config` and `seed`.
-    pub fn first_weights(self, layout: &Layout, config: &Config, seed: u64) -> Vec<f32> {
+    /// The first values of all parameters of `layout`, a function of `config` and `seed`. Word embeddings are random;
+    /// everything else fits `words`.
+    pub fn first_weights(
+        self,
+        layout: &Layout,
+        config: &Config,
+        words: WordEmbeddings,
+        seed: u64,
+    ) -> Vec<f32> {
         match self {
             Self::Normal => initialize(layout, config, seed, |_| true),
-            Self::Mimetic => mimetic(layout, config, seed),
+            Self::Mimetic => mimetic(layout, config, words, seed),
         }
+    }
+
+    /// The columns of the word embeddings that do not hold the position.
+    pub fn word_columns(self, config: &Config) -> Range<usize> {
+        let positions = if self == Self::Mimetic { 2 * pairs(config) } else { 0 };
+        positions..config.hidden_size
     }
 }
 
@@ -141,7 +158,7 @@ fn offset(head: usize) -> f64 {
     if head.is_multiple_of(2) { -distance } else { distance }
 }
 
-fn mimetic(layout: &Layout, config: &Config, seed: u64) -> Vec<f32> {
+fn mimetic(layout: &Layout, config: &Config, words: WordEmbeddings, seed: u64) -> Vec<f32> {
     let (hidden, heads, pairs) = (config.hidden_size, config.num_attention_heads, pairs(config));
     let (size, columns) = (hidden / heads, 2 * pairs);
     let gain = (GAIN / (hidden as f64).sqrt()) as f32;
@@ -162,13 +179,20 @@ fn mimetic(layout: &Layout, config: &Config, seed: u64) -> Vec<f32> {
     (1..pairs).for_each(|i| wavelengths[i] = wavelengths[i - 1] * ratio);
     let (hidden_size, columns_size) = (hidden as f64, columns as f64);
     let deviation = f64::from(config.initializer_range) * TRUNCATED_DEVIATION;
-    let amplitude = deviation * (hidden_size / pairs as f64).sqrt();
+    // The standard deviation of a word's numbers in units of σ, and the factor of positions and segments.
+    let (word_scale, beside) = match words {
+        WordEmbeddings::Random => (1.0, 1.0),
+        WordEmbeddings::PpmiSvd => {
+            (word_embeddings::SCALE / TRUNCATED_DEVIATION, BESIDE_WORD_VECTORS)
+        }
+    };
+    let amplitude = beside * deviation * (hidden_size / pairs as f64).sqrt();
 
     change("bert.embeddings.word_embeddings.weight", &|_, values| {
         values[..columns].iter_mut().for_each(|value| *value *= UNDER_POSITIONS as f32);
     });
     change("bert.embeddings.token_type_embeddings.weight", &|_, values| {
-        values.iter_mut().for_each(|value| *value *= SEGMENTS as f32);
+        values.iter_mut().for_each(|value| *value *= (beside * SEGMENTS) as f32);
         values[..columns].iter_mut().for_each(|value| *value *= UNDER_POSITIONS as f32);
     });
     change("bert.embeddings.position_embeddings.weight", &|position, values| {
@@ -183,9 +207,11 @@ fn mimetic(layout: &Layout, config: &Config, seed: u64) -> Vec<f32> {
     }
 
     // Squared lengths of the parts of an embedding, in units of σ². LayerNorm makes their sum h.
-    let position = hidden_size;
-    let others = hidden_size - columns_size + UNDER_POSITIONS * UNDER_POSITIONS * columns_size;
-    let total = position + others + SEGMENTS * SEGMENTS * others;
+    let position = beside * beside * hidden_size;
+    let under_positions = UNDER_POSITIONS * UNDER_POSITIONS * columns_size;
+    let word = word_scale * word_scale * (hidden_size - columns_size) + under_positions;
+    let segment = beside * beside * (hidden_size - columns_size + under_positions);
+    let total = position + word + SEGMENTS * SEGMENTS * segment;
     let squared_length = hidden_size * position / total; // c
     let cosines = wavelengths.iter().map(|wavelength| cos_sin_of_turns(1.0 / wavelength).0);
     let fall = 1.0 - cosines.sum::<f64>() / pairs as f64;

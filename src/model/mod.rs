@@ -3,8 +3,8 @@
 //! Read in this order: [`config`](mod@config) (the sizes), [`embeddings`](mod@embeddings),
 //! [`encoder`](mod@encoder), [`heads`] (the model, as functions that push operations),
 //! [`head`](mod@head) and [`bert`](mod@bert) (the model with its parameters),
-//! [`initialization`](mod@initialization) (first weights), [`encoder_inputs`] (how a batch gets in),
-//! [`pretraining`] and [`finetuning`] (the losses, compiled for a shape of batch), [`neighbour_attention`] (whether a
+//! [`initialization`](mod@initialization) (first weights), [`word_embeddings`] (those that come from counting words),
+//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] and [`finetuning`] (the losses, compiled for a shape of batch), [`neighbour_attention`] (whether a
 //! model looks at its context), [`weights`] (files).
 
 pub mod bert;
@@ -26,6 +26,7 @@ mod read_rows;
 mod weight_files;
 pub mod weights;
 mod weights_error;
+pub mod word_embeddings;
 
 pub use bert::Bert;
 pub use config::Config;
@@ -42,3 +43,4 @@ pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};
 pub use read_rows::ReadRows;
 pub use weights::LoadReport;
 pub use weights_error::WeightsError;
+pub use word_embeddings::WordEmbeddings;

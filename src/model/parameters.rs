@@ -8,6 +8,9 @@ use crate::tensor::kernels::vectorized;
 use crate::tensor::math;
 use crate::tensor::random::{Generator, Purpose};
 
+/// The standard deviation of the normal distribution cut at ±2.
+pub(super) const TRUNCATED_DEVIATION: f64 = 0.879_625_7;
+
 /// The prefix of the names of the parameters of layer `layer`, counted from 0.
 pub(super) fn layer(layer: usize) -> String {
     format!("bert.encoder.layer.{layer}")
@@ -122,7 +125,7 @@ pub(super) fn draw(layout: &Layout, seed: u64, scale: impl Fn(&str) -> Option<f3
 vectorized! {
     /// Normal numbers truncated at ±2, times `scale`, by rejection: x is uniform in ±2 and accepted
     /// with probability exp(−x²/2).
-    fn truncated_normal(generator: &mut Generator, scale: f32, values: &mut [f32]) {
+    pub(super) fn truncated_normal(generator: &mut Generator, scale: f32, values: &mut [f32]) {
         const STEP: f32 = 1.0 / (1 << 24) as f32;
         for value in values {
             *value = scale * loop {

@@ -34,6 +34,20 @@ pub trait Job: Sized {
         observer: &mut dyn Observer,
     ) -> Result<(Self, Bert), RunError>;
 
+    /// Changes the first weights that [`prepare`](Self::prepare) returned where they come from the data. Not called
+    /// when the weights of a checkpoint take their place.
+    ///
+    /// # Errors
+    /// [`RunError`] when there is not enough memory.
+    fn set_first_weights(
+        &self,
+        _options: &Self::Options,
+        _bert: &mut Bert,
+        _observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        Ok(())
+    }
+
     /// Compiles a training step for one micro-batch of step `step`, counted from 0. All steps of the same
     /// [`RunOptions::recipe_at`] have the same shapes.
     ///

@@ -44,19 +44,24 @@ pub fn prepare<J: Job>(
 ) -> Result<Prepared<J>, RunError> {
     options.validate()?;
     let directory = options.output_dir().map(RunDirectory::new).transpose()?;
-    prepare_in(options, directory, measures, observer)
+    prepare_in(options, directory, measures, false, observer)
 }
 
-/// [`prepare`] with the run directory of `options`, which have been checked.
+/// [`prepare`] with the run directory of `options`, which have been checked. With `from_checkpoint`, the first weights are
+/// not those of the run: a checkpoint has to take their place.
 pub(super) fn prepare_in<J: Job>(
     options: &J::Options,
     directory: Option<RunDirectory>,
     measures: Measure,
+    from_checkpoint: bool,
     observer: &mut dyn Observer,
 ) -> Result<Prepared<J>, RunError> {
     Simd::check()?;
     let mut options = options.clone();
-    let (mut job, bert) = J::prepare(&options, observer)?;
+    let (mut job, mut bert) = J::prepare(&options, observer)?;
+    if !from_checkpoint {
+        job.set_first_weights(&options, &mut bert, observer)?;
+    }
     let last = options.recipe().schedule.num_train_steps.saturating_sub(1);
     let objective = job.objective(&bert, last)?;
     let mut trainer = Trainer::new(bert, objective, options.recipe_at(last));

@@ -62,7 +62,9 @@ pub fn resume<J: Job>(
     if let Some(elsewhere) = before.elsewhere() {
         observer.observe(Event::Note(&elsewhere));
     }
-    let prepared = prepare_in::<J>(options, Some(directory), Measure::ForBudget, observer)?;
+    let from_checkpoint = before.has_checkpoint || before.model_sha256.is_some();
+    let measures = Measure::ForBudget;
+    let prepared = prepare_in::<J>(options, Some(directory), measures, from_checkpoint, observer)?;
     let (mut run, directory) = Run::new(prepared, &before.command);
     let directory = directory.expect("given above");
     if run.json.config != before.config {
@@ -91,7 +93,7 @@ pub fn resume<J: Job>(
                 .map_err(|what| CheckpointError::Foreign { path: file, what })?;
             observer.observe(Event::Note(&format!("resuming from step {}", run.progress.step)));
         }
-        None if before.has_checkpoint || before.model_sha256.is_some() => {
+        None if from_checkpoint => {
             let checkpoints = checkpoints.path().to_path_buf();
             return Err(CheckpointError::NoneLeft { run: path.to_path_buf(), checkpoints }.into());
         }

@@ -28,6 +28,8 @@ pub enum Purpose {
     Stories = 7,
     /// Test data.
     Testing = 8,
+    /// Word vectors from counting: the sample of the text, and the random matrices of its decomposition.
+    WordEmbeddings = 9,
     /// Tokens that a model writes; epoch: the prediction, index: the sample.
     Generation = 20,
     /// The order of positions in one sweep of Gibbs sampling; epoch: the sweep, index: the sample.

@@ -1,6 +1,6 @@
 //! Pretraining as a [`Job`]: what it reads, what a step consumes, what it is evaluated on.
 
-use super::model::model;
+use super::model::{model, set_word_embeddings};
 use super::options::{InstanceSource, ModelSource, PretrainingOptions};
 use super::recipe::PretrainingRecipe;
 use super::sample::sample;
@@ -139,6 +139,16 @@ impl Job for PretrainingJob {
         Ok((job, bert))
     }
 
+    fn set_first_weights(
+        &self,
+        options: &PretrainingOptions,
+        bert: &mut Bert,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let InstanceStream::Sampler(sampler) = &self.stream else { return Ok(()) };
+        set_word_embeddings(options, sampler, bert, observer)
+    }
+
     fn objective(&self, bert: &Bert, step: u64) -> Result<Pretraining, GraphError> {
         let objective = self.recipe.sentence_objective;
         Pretraining::new(bert, self.recipe.at(step).batch_shape(), Mode::Training, objective)
@@ -248,6 +258,7 @@ impl Job for PretrainingJob {
 mod tests {
     use super::*;
     use crate::data::SentenceObjective;
+    use crate::model::WordEmbeddings;
     use crate::run::pretraining::options::InMemoryText;
     use std::collections::BTreeSet;
 
@@ -309,6 +320,40 @@ mod tests {
             assert_eq!((held_out.len(), trained.len()), (DOCUMENTS / 4, 3 * DOCUMENTS / 4));
             assert!(held_out.is_disjoint(&trained), "{held_out:?} {trained:?}");
         }
+    }
+
+    #[test]
+    fn word_vectors_are_counted_in_the_documents_to_train_on() {
+        let mut options = options();
+        // Every word occurs three times in its document.
+        let text = text().replace("\n\n", "\0").replace('\n', " ");
+        let text: Vec<String> = text.split('\0').map(|text| [text; 3].join("\n")).collect();
+        options.input = InstanceSource::InMemory(InMemoryText::new(text.join("\n\n")));
+        options.eval_fraction = 0.25;
+        options.model.as_new().model = "1/32".into();
+        let mut rows = |words| {
+            options.model.as_new().word_embeddings = words;
+            let (job, mut bert) = PretrainingJob::prepare(&options, &mut ()).unwrap();
+            job.set_first_weights(&options, &mut bert, &mut ()).unwrap();
+            let held_out: BTreeSet<char> =
+                job.held_out.iter().flat_map(|batch| documents(batch, &job.tokenizer)).collect();
+            assert_eq!(held_out.len(), DOCUMENTS / 4);
+            let words = bert.layout.get("bert.embeddings.word_embeddings.weight").unwrap();
+            let rows: Vec<Vec<f32>> =
+                bert.parameters[words.range.clone()].chunks(32).map(<[f32]>::to_vec).collect();
+            (rows, held_out, job.tokenizer)
+        };
+        let (random, _, _) = rows(WordEmbeddings::Random);
+        let (counted, held_out, tokenizer) = rows(WordEmbeddings::PpmiSvd);
+        let mut changed = BTreeSet::new();
+        for (id, rows) in random.iter().zip(&counted).enumerate() {
+            let token = tokenizer.vocabulary().token(id as u32).unwrap();
+            if rows.0 != rows.1 && token.len() == 2 {
+                changed.insert(token.chars().next().unwrap());
+            }
+        }
+        assert!(changed.is_disjoint(&held_out), "{changed:?} {held_out:?}");
+        assert_eq!(changed.len(), 3 * DOCUMENTS / 4);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The model with its first weights, its vocabulary and its tokenizer.
 
 use super::options::{ModelSource, NewModel, PretrainingOptions, VocabularySource};
-use crate::data::{Corpus, count_words};
+use crate::data::{Corpus, Sampler, WordSample, count_words};
+use crate::model::word_embeddings::{self, LEAST_COUNT, WordEmbeddings};
 use crate::model::{Bert, Config, Head, layout};
 use crate::run::error::RunError;
 use crate::run::newest_weights::newest_weights;
@@ -87,6 +88,37 @@ pub(super) fn model(
             Ok((Bert::with_initialization(config, *initialization, seed)?, tokenizer))
         }
     }
+}
+
+/// Sets the first word embeddings of `bert` where they are counted in the text that `sampler` draws from.
+pub(super) fn set_word_embeddings(
+    options: &PretrainingOptions,
+    sampler: &Sampler,
+    bert: &mut Bert,
+    observer: &mut dyn Observer,
+) -> Result<(), RunError> {
+    let ModelSource::New(new) = &options.model else { return Ok(()) };
+    let initialization = new.initialization;
+    match new.word_embeddings {
+        WordEmbeddings::Random => {}
+        WordEmbeddings::PpmiSvd => {
+            let (store, documents) = sampler.text();
+            let (seed, vocab_size) = (options.recipe.training.seed, bert.config.vocab_size);
+            let sample = WordSample::new(store, documents, vocab_size, LEAST_COUNT, seed);
+            let words = sample.words().len();
+            let elements =
+                word_embeddings::elements(words, initialization.word_columns(&bert.config).len());
+            memory::check(elements)?;
+            observer.observe(Event::Note(&format!(
+                "counting the neighbours of {words} of {vocab_size} word pieces in {} tokens, for the first word \
+                 embeddings; {:.0} MB of memory until that is done",
+                sample.tokens(),
+                4.0 * elements as f64 / 1e6
+            )));
+            bert.begin_with_word_vectors(initialization, &sample, seed);
+        }
+    }
+    Ok(())
 }
 
 fn learn_vocabulary(

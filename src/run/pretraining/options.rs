@@ -3,7 +3,7 @@
 use super::recipe::PretrainingRecipe;
 use super::recipe_name::{RecipeName, laptop_predictions};
 use crate::data::InvalidUtf8;
-use crate::model::{Initialization, OutputBias};
+use crate::model::{Initialization, OutputBias, WordEmbeddings};
 use crate::run::run_json::{as_written, leaves};
 use crate::run::run_options::RunOptions;
 use crate::run::train_time::TrainTime;
@@ -98,6 +98,9 @@ pub struct NewModel {
     /// The first weights.
     #[serde(default)]
     pub initialization: Initialization,
+    /// The first word embeddings.
+    #[serde(default)]
+    pub word_embeddings: WordEmbeddings,
     /// The first values of the bias of the masked-LM decoder.
     #[serde(default)]
     pub output_bias: OutputBias,
@@ -111,6 +114,7 @@ impl Default for NewModel {
             vocabulary: VocabularySource::default(),
             cased: false,
             initialization: Initialization::default(),
+            word_embeddings: WordEmbeddings::default(),
             output_bias: OutputBias::default(),
         }
     }
@@ -327,6 +331,12 @@ impl RunOptions for PretrainingOptions {
         }
         if let Some(length) = self.recipe.short_phase_seq_length {
             check_setting(!made, "short_phase_seq_length", length, needed)?;
+        }
+        if let ModelSource::New(new) = &self.model {
+            let fits = !made || new.word_embeddings == WordEmbeddings::Random;
+            let needed =
+                "words are counted in the text of 'input'; with 'instances' it must be random";
+            check_setting(fits, "word_embeddings", "ppmi-svd", needed)?;
         }
         Ok(())
     }

@@ -104,7 +104,7 @@ impl Unigrams {
     }
 
     /// The unigram loss of the masked tokens of `batches`.
-    pub(super) fn loss_of(&self, batches: &[Batch]) -> Option<f64> {
+    pub fn loss_of(&self, batches: &[Batch]) -> Option<f64> {
         let mut loss = self.loss();
         batches.iter().for_each(|batch| loss.add(batch));
         loss.mean()
