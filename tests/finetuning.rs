@@ -314,11 +314,12 @@ fn the_command_resumes_and_says_what_it_tried() {
 }
 
 #[test]
-fn the_built_in_examples_teach_every_task() {
+fn the_built_in_examples_are_there_without_files() {
     let place = Place::with_run();
-    for task in ["classify", "regress", "tag", "answer", "embed"] {
-        // Too short to learn much: what is learned in a minute is a matter of tests/learning.rs.
-        let options = "--learning-rate 1e-3 --num-train-epochs 1 --train-batch-size 512 --max-query-length 16 --doc-stride 16";
+    // Questions and lines take longer with this small vocabulary; `built_in.rs` reads them.
+    for task in ["classify", "regress", "tag"] {
+        // Too short to learn much.
+        let options = "--learning-rate 1e-3 --num-train-epochs 1 --train-batch-size 512";
         let said =
             place.cloze(&format!("finetune {task} --model run --output-dir {task} {options}")).ok();
         assert!(said.stderr.contains(&format!("The model is in `{task}`")), "{}", said.stderr);

@@ -56,7 +56,7 @@ def difference_of_classes(directory, program):
     worst = 0.0
     for text in TEXTS:
         answer = cloze(program, directory, text)
-        for expected in classify(text, truncation=True):
+        for expected in classify([text], truncation=True)[0]:
             got = answer["value"] if "value" in answer else answer["probabilities"][expected["label"]]
             worst = max(worst, abs(got - expected["score"]))
     return worst
