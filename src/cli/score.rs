@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE|DIR", conflicts_with_all = ["input", "text", "skip_blank_lines"])]
     pairs: Option<PathBuf>,
     /// With --pairs: the field that groups pairs [default: UID, or the name of the file]
-    #[arg(long, value_name = "FIELD", requires = "pairs")]
+    #[arg(long, value_name = "FIELD", requires = "pairs", conflicts_with_all = ["input", "text"])]
     group_by: Option<String>,
     #[command(flatten)]
     threads: super::ThreadOptions,
