@@ -178,20 +178,21 @@ fn generated_text_has_words_alone_and_keeps_the_prompt() {
     for method in METHODS {
         for temperature in [None, Some(0.0), Some(50.0)] {
             let options =
-                GenerateOptions { method, temperature, samples: 40, ..Default::default() };
+                GenerateOptions { method, temperature, samples: 12, ..Default::default() };
             // Hot tokens are drawn almost evenly, so forbidden ones would show.
             let written = model.generate("", &options, &mut |step| {
                 assert_eq!(step.ids.len(), 10);
-                assert!(step.sample < 40 && step.written < 10);
+                assert!(step.sample < 12 && step.written < 10);
             });
             let written = written.unwrap();
-            assert_eq!(written.len(), 40);
+            assert_eq!(written.len(), 12);
             for generated in &written {
                 let text = &generated.text;
                 assert!(!text.contains('[') && !text.contains("##") && !text.is_empty(), "{text}");
-                let score = model.score(&[text], ScoreMethod::WithinWord).unwrap()[0].score;
-                assert_eq!(score, generated.score);
             }
+            let last = written.last().unwrap();
+            let score = model.score(&[&last.text], ScoreMethod::WithinWord).unwrap()[0].score;
+            assert_eq!(score, last.score);
             let prompted = model.generate("The cat [MASK] on [MASK] mat.", &options, &mut |_| ());
             for generated in prompted.unwrap() {
                 assert_eq!(generated.prompt, "The cat [MASK] on [MASK] mat.");
@@ -302,7 +303,7 @@ fn mask_predict_predicts_the_least_certain_tokens_again() {
 #[test]
 fn gibbs_draws_with_the_probabilities_of_the_model() {
     let model = model();
-    let options = GenerateOptions { iterations: Some(1), samples: 4000, ..Default::default() };
+    let options = GenerateOptions { iterations: Some(1), samples: 2000, ..Default::default() };
     let text = "the [MASK] sat";
     let written = model.generate(text, &options, &mut |_| ()).unwrap();
     let filled = model.fill_mask(&[text], 18).unwrap().remove(0);
@@ -320,11 +321,11 @@ fn gibbs_draws_with_the_probabilities_of_the_model() {
         let count = written.iter().filter(|generated| generated.text == expected).count() as f32;
         let p = p.probability / sum;
         // Five standard deviations.
-        let deviation = (4000.0 * p * (1.0 - p)).sqrt();
+        let deviation = (2000.0 * p * (1.0 - p)).sqrt();
         assert!(
-            (count - 4000.0 * p).abs() < 5.0 * deviation,
+            (count - 2000.0 * p).abs() < 5.0 * deviation,
             "{expected}: {count} of {}",
-            4000.0 * p
+            2000.0 * p
         );
     }
     // Of the two likeliest, no other word is drawn.

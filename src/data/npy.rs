@@ -18,9 +18,8 @@ pub fn write_npy_header(out: &mut dyn Write, rows: usize, columns: usize) -> io:
     const BEFORE_HEADER: usize = 10;
     let mut header =
         format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
-    while !(BEFORE_HEADER + header.len() + 1).is_multiple_of(64) {
-        header.push(' ');
-    }
+    let length = (BEFORE_HEADER + header.len() + 1).next_multiple_of(64) - BEFORE_HEADER - 1;
+    header += &" ".repeat(length - header.len());
     header.push('\n');
     out.write_all(b"\x93NUMPY\x01\x00")?;
     out.write_all(&(header.len() as u16).to_le_bytes())?;

@@ -36,8 +36,8 @@ pub struct TextLines<const N: usize> {
     pub numbers: Vec<u64>,
     /// Whether the lines are JSON Lines.
     pub is_json: bool,
-    /// The lines with other fields than those of the texts, when they were asked for: see
-    /// [`TextLines::read_with_field`]. As long as `texts`.
+    /// The field beside the texts that [`TextLines::read_with_field`] was asked for, as long as `texts`; empty
+    /// without one.
     pub field: Vec<Option<String>>,
 }
 
