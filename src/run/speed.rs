@@ -225,7 +225,9 @@ mod tests {
         let (mut trainer, mut job) = prepare();
         let (none, same) = measure(&options, &mut job, &mut trainer, None).unwrap();
         assert!(none.is_none());
-        assert_eq!(same, passes);
+        // An estimate, from other batches of the same text.
+        let ratio = same.unwrap() / passes.unwrap();
+        assert!((ratio - 1.0).abs() < 0.05, "{ratio}");
         assert!(steps((trainer, job)) == expected);
     }
 
