@@ -37,9 +37,9 @@ fuzz_target!(|data: &[u8]| {
     options.eval_input.clear();
     let output = place::directory().join("run");
     options.output_dir = Some(output.clone());
-    if let ModelSource::New { model, vocabulary, .. } = &mut options.model {
-        *model = path("tiny.json", CONFIG);
-        if let VocabularySource::File(file) = vocabulary {
+    if let ModelSource::New(new) = &mut options.model {
+        new.model = path("tiny.json", CONFIG);
+        if let VocabularySource::File(file) = &mut new.vocabulary {
             *file = path("vocab.txt", place::VOCABULARY).into();
         }
     } else {
