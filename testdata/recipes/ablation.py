@@ -28,6 +28,7 @@ import time
 PARTS = {
     "neighbours": (["--initialization", "mimetic"], ["--initialization", "normal"]),
     "word_vectors": (["--word-embeddings", "ppmi-svd"], ["--word-embeddings", "random"]),
+    "output_bias": (["--output-bias", "unigram"], ["--output-bias", "zero"]),
     "masks_30": (
         ["--masked-lm-prob", "0.3", "--max-predictions-per-seq", "40"],
         ["--masked-lm-prob", "0.15", "--max-predictions-per-seq", "20"],
@@ -43,7 +44,7 @@ PARTS = {
 }
 # Tried on top of all parts.
 MORE = {
-    "muon": ["--matrix-optimizer", "muon"],
+    "muon": ["--optimizer", "muon"],
     "beta_2_0.98": ["--adam-beta2", "0.98"],
     "average_0.999": ["--ema-decay", "0.999"],
     "masks_50": ["--masked-lm-prob", "0.5", "--max-predictions-per-seq", "64"],
