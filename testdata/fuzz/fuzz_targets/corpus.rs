@@ -9,7 +9,8 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     for name in ["text.txt", "text.jsonl", "text.txt.gz", "text.jsonl.gz"] {
         let path = place::write(name, data).display().to_string();
-        let corpus = Corpus::from_inputs(&[path]).expect("it is there");
+        // What cloze writes itself, such as instances, is not text.
+        let Ok(corpus) = Corpus::from_inputs(&[path]) else { continue };
         let check = |chunk: &Chunk<'_>| {
             chunk.for_each_part(|part| {
                 assert!(!matches!(part, Part::Sentence(text) if text.trim().is_empty()));
