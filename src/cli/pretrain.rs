@@ -8,7 +8,7 @@ use super::signals::StopOnSignal;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
-use cloze::report::{Terminal, forecast, print_line, quote, summary};
+use cloze::report::{Terminal, forecast, print_line, quote, summary, wrap_answer};
 use cloze::run::metrics::MetricsLine;
 use cloze::run::pretraining::InstanceSource;
 use cloze::run::run_directory::RunDirectoryError;
@@ -161,7 +161,7 @@ fn dry_run(
         if args.json {
             return writeln!(out, "{}", serde_json::to_string(&known)?);
         }
-        forecast(&known, 0).iter().try_for_each(|line| writeln!(out, "{line}"))
+        forecast(&known, 0).iter().try_for_each(|line| writeln!(out, "{}", wrap_answer(line)))
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ mod work;
 pub use finetuning::finetuning_summary;
 pub use forecast::forecast;
 pub use plateau::is_past;
-pub use print_line::{print_line, wrap_help};
+pub use print_line::{print_line, wrap_answer, wrap_help};
 pub use shell::quote;
 pub use summary::summary;
 pub use terminal::Terminal;

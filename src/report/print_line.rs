@@ -47,6 +47,11 @@ pub fn wrap_help(text: &str, indent: usize) -> String {
     fill(text, width.saturating_sub(indent).max(20), ["", ""])
 }
 
+/// A line of an answer on standard output, broken between words where that is a terminal.
+pub fn wrap_answer(text: &str) -> String {
+    columns(&Term::stdout()).map_or(text.into(), |width| wrap(text, width))
+}
+
 /// The words of `text` in lines of at most `width` columns, the first one indented by `indents[0]` and the others by
 /// `indents[1]`. A longer word has a line of its own.
 fn fill(text: &str, width: usize, indents: [&str; 2]) -> String {
