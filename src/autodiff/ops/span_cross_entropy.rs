@@ -175,8 +175,7 @@ impl Operation for SpanCrossEntropy {
 
     fn forward(&self, pass: Forward<'_>) {
         let logits = pass.inputs.floats(LOGITS); // [rows, 2]
-        let [starts, first, last] =
-            [STARTS, FIRST, LAST].map(|index| pass.inputs.integers(index)); // [batch + 1], [batch], [batch]
+        let [starts, first, last] = [STARTS, FIRST, LAST].map(|index| pass.inputs.integers(index)); // [batch + 1], [batch], [batch]
         let weights = pass.inputs.floats(WEIGHTS); // [batch]
         let dz = &mut pass.saved[..logits.len()]; // z, then dz, [rows, 2]
         dz.copy_from_slice(logits);
