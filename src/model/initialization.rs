@@ -1,6 +1,6 @@
 //! The first weights of a model that begins from nothing, by name: [`Initialization`].
 //!
-//! `normal` is BERT's ([`initialize`](super::parameters::initialize)): every weight from a truncated
+//! `normal` is BERT's ([`initialize`]): every weight from a truncated
 //! normal distribution. Attention is then uniform over all positions. A small model stays so for
 //! millions of tokens: it learns how often words occur, and nothing of their order.
 //!
@@ -41,7 +41,7 @@
 //! the offsets −1, 1, −2, 2, …. Rows of a head that its pairs do not need keep their normal numbers: rows of
 //! zeros in both queries and keys would never receive a gradient.
 //!
-//! With word vectors from counting ([`word_embeddings`](super::word_embeddings)), which are longer, positions and
+//! With word vectors from counting ([`word_embeddings`]), which are longer, positions and
 //! segments are multiplied by [`BESIDE_WORD_VECTORS`], and g follows, so that the share of attention stays the same.
 //!
 //! **Values and outputs** of attention in every layer have the scale [`GAIN`]/√h instead of

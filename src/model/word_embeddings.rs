@@ -10,7 +10,7 @@
 //!
 //! **Counts.** A word is a word piece that occurs at least [`LEAST_COUNT`] times. Contexts are the most frequent words.
 //! For each word w and context c, n(w, c) is how often c stands beside w in a sentence
-//! ([`WordSample`](crate::data::WordSample)). There are two tables, because near words tell the part of speech and
+//! ([`WordSample`]). There are two tables, because near words tell the part of speech and
 //! distant words the topic (Turney & Pantel, 2010, section 2.3):
 //!
 //! ```text
