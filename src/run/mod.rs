@@ -20,6 +20,7 @@ mod error;
 pub mod finetuning;
 mod forecast;
 mod job;
+mod memory;
 pub mod metrics;
 pub mod newest_weights;
 mod observer;

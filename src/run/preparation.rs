@@ -1,8 +1,9 @@
 //! A run before its first step: everything is read and checked, its steps are known, and nothing is written yet.
 
 use super::error::RunError;
-use super::forecast::{Forecast, Memory};
+use super::forecast::Forecast;
 use super::job::Job;
+use super::memory::Memory;
 use super::observer::{Event, Observer};
 use super::run_directory::RunDirectory;
 use super::run_options::RunOptions;

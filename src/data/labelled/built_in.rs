@@ -1,7 +1,7 @@
 //! The built-in labelled examples, in the words of the built-in stories.
 
 use super::example::{Labelled, QuestionExample, TaggedExample, TextExample};
-use super::read::{Columns, ReadSettings};
+use super::settings::{Columns, ReadSettings};
 use super::source::Source;
 use super::{conll, lines, squad, table};
 use crate::data::stories::{CLASSES, NUMBERS, QUESTIONS, STORIES, TAGS};

@@ -1,6 +1,6 @@
 //! Which columns of a table, or fields of an object, hold the texts and the label.
 
-use super::read::{Columns, ReadSettings};
+use super::settings::{Columns, ReadSettings};
 
 /// The names of the text, of the second text of a pair, and of the label, where files have them; GLUE's among them
 /// (MRPC, QQP, QNLI, MNLI).

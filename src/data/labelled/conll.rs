@@ -3,7 +3,7 @@
 
 use super::error::LabelledError;
 use super::example::TaggedExample;
-use super::read::ReadSettings;
+use super::settings::ReadSettings;
 use super::source::Source;
 
 /// Columns of CoNLL-U.
@@ -133,7 +133,7 @@ fn check_iob2(source: &Source, sentences: &[TaggedExample]) -> Result<(), Labell
 
 #[cfg(test)]
 mod tests {
-    use super::super::read::Columns;
+    use super::super::settings::Columns;
     use super::*;
 
     fn sentences(

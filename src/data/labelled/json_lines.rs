@@ -3,7 +3,7 @@
 use super::columns::find;
 use super::error::LabelledError;
 use super::example::TextExample;
-use super::read::ReadSettings;
+use super::settings::ReadSettings;
 use super::source::Source;
 use serde_json::{Map, Value};
 
@@ -57,7 +57,7 @@ fn example(
 
 #[cfg(test)]
 mod tests {
-    use super::super::read::Columns;
+    use super::super::settings::Columns;
     use super::*;
 
     #[test]

@@ -17,6 +17,7 @@ mod example;
 mod json_lines;
 mod lines;
 mod read;
+mod settings;
 mod source;
 mod squad;
 mod table;
@@ -26,4 +27,5 @@ pub use built_in::{
 };
 pub use error::LabelledError;
 pub use example::{GoldAnswer, Labelled, QuestionExample, TaggedExample, TextExample};
-pub use read::{Columns, ReadSettings, parse_lines, read_questions, read_tagged, read_texts};
+pub use read::{parse_lines, read_questions, read_tagged, read_texts};
+pub use settings::{Columns, ReadSettings};

@@ -3,7 +3,7 @@
 use super::columns::{Found, find};
 use super::error::LabelledError;
 use super::example::TextExample;
-use super::read::ReadSettings;
+use super::settings::ReadSettings;
 use super::source::Source;
 use csv_core::{ReadRecordResult, Reader};
 
@@ -100,7 +100,7 @@ fn comma_rows(source: &Source) -> Vec<Row> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read::Columns;
+    use super::super::settings::Columns;
     use super::*;
 
     fn examples(extension: &str, text: &str) -> Result<Vec<TextExample>, String> {

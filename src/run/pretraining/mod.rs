@@ -11,6 +11,7 @@ mod model;
 mod options;
 mod recipe;
 mod recipe_name;
+mod recipe_table;
 mod sample;
 mod streams;
 mod text;

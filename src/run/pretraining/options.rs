@@ -220,13 +220,6 @@ impl Default for PretrainingOptions {
 }
 
 impl PretrainingOptions {
-    /// The settings of the built-in run: [`PretrainingOptions::on_stories`] with the recipe of that run.
-    pub fn stories() -> Self {
-        let mut options = Self::on_stories();
-        RecipeName::Stories.apply(&mut options);
-        options
-    }
-
     /// Google's recipe with the vocabulary and the lengths that fit the built-in stories.
     pub fn on_stories() -> Self {
         let mut options = Self::default();
