@@ -77,7 +77,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
     })
 }
 
-/// Embeds every text, and notes those that were cut or are unknown.
+/// Embeds every text. Notes which texts were cut, and which the vocabulary does not know.
 fn for_each<E: From<cloze::tasks::TaskError>>(
     model: &Model<'_>,
     texts: &Texts<1>,

@@ -1,4 +1,4 @@
-//! What is said about single texts: those that were cut, and those that the vocabulary does not know.
+//! Warnings about single texts: a text was cut, or the vocabulary does not know its words.
 
 use cloze::report::print_line;
 use cloze::tasks::Truncated;

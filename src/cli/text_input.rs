@@ -26,7 +26,7 @@ pub(super) struct Texts<const N: usize> {
 }
 
 impl TextInput {
-    /// What text that is not UTF-8 does.
+    /// How text is read that is not UTF-8.
     pub(super) fn invalid_utf8(&self) -> InvalidUtf8 {
         self.encoding.invalid_utf8
     }

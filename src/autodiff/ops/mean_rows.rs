@@ -68,7 +68,7 @@ pub struct MeanRows {
 }
 
 /// Pushes the mean of the rows of each sequence of x `[batch, seq, hidden]`; y is `[batch, hidden]`. `starts`
-/// are those of the encoder's inputs.
+/// is the field of the encoder's inputs with that name.
 ///
 /// # Errors
 /// When `starts` is empty.
