@@ -1,7 +1,7 @@
 //! The gradient of the whole model against finite differences; and every parameter has a gradient.
 
 use cloze::autodiff::ops::{EmbeddingIds, EmbeddingTables, embedding_sum, linear};
-use cloze::autodiff::{Graph, GraphError, Layout, Mode, Plan};
+use cloze::autodiff::{Graph, GraphError, Layout, Mode, Plan, Tensor};
 use cloze::data::{Batch, Instance};
 use cloze::model::{BatchShape, Bert, Config, PretrainingPlan};
 use cloze::tensor::dropout::DropoutKey;
@@ -140,13 +140,15 @@ fn a_backward_pass_writes_gradients_from_zero_and_leaves_unused_parameters_alone
     }
 }
 
-#[test]
-fn a_loss_is_the_first_element_of_its_tensor() {
-    let mut layout = Layout::default();
+/// The embedding tables of one word, one position and one segment, `[1, 3]` each.
+fn add_tables(layout: &mut Layout) {
     for table in ["word", "position", "token_type"] {
         layout.add(table, &[1, 3]);
     }
-    let mut g = Graph::new(&layout);
+}
+
+/// Pushes the embedding of one token, `[1, 1, 3]`, from the tables of [`add_tables`].
+fn one_token(g: &mut Graph<'_>) -> Tensor {
     let ids = EmbeddingIds {
         input_ids: g.integers(1),
         token_type_ids: g.integers(1),
@@ -156,7 +158,15 @@ fn a_loss_is_the_first_element_of_its_tensor() {
     let [word, position, token_type] =
         ["word", "position", "token_type"].map(|name| g.parameter(name).unwrap());
     let tables = EmbeddingTables { word: &word, position: &position, token_type: &token_type };
-    let x = embedding_sum(&mut g, [1, 1], ids, rows, tables).unwrap(); // [1, 1, 3]
+    embedding_sum(g, [1, 1], ids, rows, tables).unwrap()
+}
+
+#[test]
+fn a_loss_is_the_first_element_of_its_tensor() {
+    let mut layout = Layout::default();
+    add_tables(&mut layout);
+    let mut g = Graph::new(&layout);
+    let x = one_token(&mut g); // [1, 1, 3]
     g.add_loss(x);
     let mut plan = Plan::new(g, Mode::Training).unwrap();
     let mut gradients = [7.0; 9];
@@ -168,25 +178,14 @@ fn a_loss_is_the_first_element_of_its_tensor() {
 #[test]
 fn parameters_that_overlap_in_part_are_refused() {
     let mut layout = Layout::default();
-    for table in ["word", "position", "token_type"] {
-        layout.add(table, &[1, 3]);
-    }
+    add_tables(&mut layout);
     for weight in ["query", "key"] {
         layout.add(weight, &[2, 3]);
     }
     layout.add("stacked_bias", &[4]);
     layout.add("query_bias", &[2]);
     let mut g = Graph::new(&layout);
-    let ids = EmbeddingIds {
-        input_ids: g.integers(1),
-        token_type_ids: g.integers(1),
-        row_ids: g.integers(1),
-    };
-    let rows = g.row_count();
-    let [word, position, token_type] =
-        ["word", "position", "token_type"].map(|name| g.parameter(name).unwrap());
-    let tables = EmbeddingTables { word: &word, position: &position, token_type: &token_type };
-    let x = embedding_sum(&mut g, [1, 1], ids, rows, tables).unwrap(); // [1, 1, 3]
+    let x = one_token(&mut g); // [1, 1, 3]
     let stacked = g.stacked(&["query", "key"].map(String::from)).unwrap(); // [4, 3]
     let query = g.parameter("query").unwrap(); // [2, 3]
     for (weight, bias) in [(&stacked, "stacked_bias"), (&query, "query_bias")] {

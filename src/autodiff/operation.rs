@@ -140,6 +140,14 @@ impl<'a> Gradient<'a> {
         }
         self.data
     }
+
+    /// Writes factor·`values`, which have the shape of the gradient, or adds them to the content.
+    pub fn write_scaled(self, factor: f32, values: &[f32]) {
+        for (to, value) in self.data.iter_mut().zip(values) {
+            let before = if self.accumulate { *to } else { 0.0 };
+            *to = factor.mul_add(*value, before);
+        }
+    }
 }
 
 /// What a backward pass reads and writes.

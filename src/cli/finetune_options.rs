@@ -1,34 +1,11 @@
-//! The options of `cloze finetune`: one table, as for `cloze pretrain`. A row is an option as clap takes it, and what it
-//! sets in [`FinetuningOptions`]. An option that was not typed sets nothing, so that the same table serves a new run and
-//! `--resume`.
+//! The options of `cloze finetune`: one [table](super::option_table), which sets [`FinetuningOptions`].
 
+use super::option_table::{apply, option_table};
 use clap::ArgMatches;
-use clap::parser::ValueSource;
 use cloze::model::Pooling;
 use cloze::run::finetuning::{ExampleSource, ModelSource};
 use cloze::run::{FinetuningOptions, FinetuningTask};
 use std::path::PathBuf;
-
-/// Sets one option.
-type Setter = fn(&Args, &mut FinetuningOptions);
-
-macro_rules! options {
-    ($($(#[$attribute:meta])* $name:ident: $type:ty $(=> $set:expr)?;)*) => {
-        /// The options of `cloze finetune`. Defaults are those of Google's run_classifier.py and run_squad.py.
-        #[derive(clap::Args)]
-        pub struct Args {
-            $($(#[$attribute])* pub(super) $name: $type,)*
-        }
-
-        /// What each option of this table sets.
-        const SETTERS: &[(&str, Setter)] = &[
-            $($((stringify!($name), |args, options| {
-                let set: fn(&mut FinetuningOptions, $type) = $set;
-                set(options, args.$name.clone());
-            }),)?)*
-        ];
-    };
-}
 
 const READ: &str = "What to read";
 const RECIPE: &str = "The recipe";
@@ -36,7 +13,10 @@ const OPTIMIZER: &str = "The optimizer";
 const SAVING: &str = "Saving";
 const WATCHING: &str = "Watching";
 
-options! {
+option_table! {
+    /// The options of `cloze finetune`. The defaults are Google's, from run_classifier.py and run_squad.py.
+    FinetuningOptions;
+
     /// What to learn: classify (a class for a text or a pair), regress (a number for it), tag (a label for each
     /// word), answer (questions about a text), embed (sentence embeddings)
     #[arg(value_name = "TASK", required_unless_present = "resume", value_parser = super::choice::<FinetuningTask>)]
@@ -140,10 +120,6 @@ options! {
     quiet: bool;
 }
 
-fn typed(matches: &ArgMatches, name: &str) -> bool {
-    matches.value_source(name) == Some(ValueSource::CommandLine)
-}
-
 impl Args {
     /// The settings of a new run.
     pub(super) fn options(&self, matches: &ArgMatches) -> FinetuningOptions {
@@ -156,10 +132,7 @@ impl Args {
 
     /// Changes `options` where an option was typed. The output directory is always set.
     pub(super) fn apply(&self, options: &mut FinetuningOptions, matches: &ArgMatches) {
-        let set = SETTERS.iter().filter(|(name, _)| *name == "output_dir" || typed(matches, name));
-        for (_, set) in set {
-            set(self, options);
-        }
+        apply(SETTERS.iter(), self, options, matches);
     }
 }
 
@@ -190,7 +163,7 @@ mod tests {
         }
     }
 
-    /// The defaults that help shows, or tells in words, are those of the library.
+    /// Help and library have the same defaults.
     #[test]
     fn the_defaults_of_the_table_are_those_of_the_library() {
         let expected = options(&[]);

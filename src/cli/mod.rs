@@ -18,6 +18,7 @@ mod instances;
 mod next_sentence;
 mod notes;
 mod option_names;
+mod option_table;
 mod output;
 mod predict;
 mod pretrain;
@@ -257,7 +258,7 @@ fn check_sha256(expected: Option<&str>, got: &str) -> ExitCode {
     }
 }
 
-/// What text that is not UTF-8 does, an option of every command that reads text.
+/// How text is read that is not UTF-8: an option of every command that reads text.
 #[derive(clap::Args)]
 struct TextOptions {
     /// Text that is not UTF-8: an error, or U+FFFD in its place

@@ -163,7 +163,7 @@ fn questions(args: &Args) -> cloze::Result<Vec<(String, String)>> {
     if let Some(file) = &args.input
         && file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
     {
-        let data = read_questions(file, &settings(args)).map_err(TaskError::from)?;
+        let data = read_questions(file).map_err(TaskError::from)?;
         let pair = |example: cloze::data::labelled::QuestionExample| {
             (example.question, example.context.to_string())
         };

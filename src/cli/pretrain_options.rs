@@ -1,34 +1,13 @@
-//! The options of `cloze pretrain`: one table. A row is an option as clap takes it, and what it sets in
-//! [`PretrainingOptions`].
+//! The options of `cloze pretrain`: one [table](super::option_table), which sets [`PretrainingOptions`].
 
 use super::TextOptions;
 use super::instance_options::InstanceOptions;
+use super::option_table::option_table;
 use cloze::model::{Initialization, OutputBias, WordEmbeddings};
 use cloze::run::pretraining::{InstanceSource, ModelSource, RecipeName, VocabularySource};
 use cloze::run::{PretrainingOptions, TrainTime};
 use cloze::train::optimizer::MatrixOptimizer;
 use std::path::PathBuf;
-
-/// Sets one option.
-pub(super) type Setter = fn(&Args, &mut PretrainingOptions);
-
-macro_rules! options {
-    ($($(#[$attribute:meta])* $name:ident: $type:ty $(=> $set:expr)?;)*) => {
-        /// The options of `cloze pretrain`. Defaults are those of `--recipe`.
-        #[derive(clap::Args)]
-        pub struct Args {
-            $($(#[$attribute])* pub(super) $name: $type,)*
-        }
-
-        /// What each option of this table sets.
-        pub(super) const SETTERS: &[(&str, Setter)] = &[
-            $($((stringify!($name), |args, options| {
-                let set: fn(&mut PretrainingOptions, $type) = $set;
-                set(options, args.$name.clone());
-            }),)?)*
-        ];
-    };
-}
 
 // The headings of `--help`. `-h` shows the options that are not `hide_short_help`.
 const READ: &str = "What to read";
@@ -38,7 +17,10 @@ const OPTIMIZER: &str = "The optimizer";
 const SAVING: &str = "Saving";
 const WATCHING: &str = "Watching";
 
-options! {
+option_table! {
+    /// The options of `cloze pretrain`. `--recipe` chooses the defaults.
+    PretrainingOptions;
+
     /// Text: .txt and .jsonl files (also .gz), directories, patterns in quotes, - for standard input
     /// [default: the built-in stories]
     #[arg(long, help_heading = READ, num_args = 1.., value_name = "PATH", conflicts_with = "instances")]
@@ -101,8 +83,8 @@ options! {
         o.model = ModelSource::Init(directory);
     };
 
-    /// What the settings are that are not given. google: those of Google's scripts. laptop: what learns most in an hour
-    /// on a CPU (docs/recipes.md). [default: laptop for --input; google with --init or --instances; the built-in
+    /// Where the defaults of the other options come from. google: Google's scripts. laptop: what learns most in an
+    /// hour on a CPU (docs/recipes.md). [default: laptop for --input; google with --init or --instances; the built-in
     /// stories have their own]
     #[arg(long, help_heading = RECIPE, value_name = "google|laptop", value_parser = recipe)]
     recipe: Option<RecipeName> => |o, name| if let Some(name) = name {

@@ -1,9 +1,9 @@
 //! From the options of `cloze pretrain` to the settings of a run. An option that was not typed sets nothing, so that
 //! the same table serves a new run (over the defaults of its recipe) and `--resume` (over the settings in `run.json`).
 
+use super::option_table::{self, typed};
 use super::pretrain_options::{Args, SETTERS, Setter};
 use clap::ArgMatches;
-use clap::parser::ValueSource;
 use cloze::run::PretrainingOptions;
 use cloze::run::pretraining::RecipeName;
 
@@ -20,10 +20,6 @@ const SHARED_SETTERS: &[(&str, Setter)] = &[
     ("no_nsp", |args, o| o.recipe.set_sentence_objective(args.instance_options.objective())),
     ("random_next", |args, o| o.recipe.random_next = args.instance_options.random_next),
 ];
-
-fn typed(matches: &ArgMatches, name: &str) -> bool {
-    matches.value_source(name) == Some(ValueSource::CommandLine)
-}
 
 fn setters() -> impl Iterator<Item = &'static (&'static str, Setter)> {
     SETTERS.iter().chain(SHARED_SETTERS)
@@ -79,10 +75,7 @@ impl Args {
 
     /// Changes `options` where an option was typed. The output directory is always set.
     fn apply(&self, options: &mut PretrainingOptions, matches: &ArgMatches) {
-        for (_, set) in setters().filter(|(name, _)| *name == "output_dir" || typed(matches, name))
-        {
-            set(self, options);
-        }
+        option_table::apply(setters(), self, options, matches);
     }
 }
 
@@ -123,7 +116,7 @@ mod tests {
 
         let options = options(&["--input", "text.txt", "--recipe", "google"]);
         assert_eq!(options.recipe, PretrainingRecipe::default());
-        // Those of the model's config.json.
+        // The model's config.json has these defaults.
         assert_eq!(
             (options.hidden_dropout_prob, options.attention_probs_dropout_prob),
             (None, None)
@@ -170,7 +163,7 @@ mod tests {
         }
     }
 
-    /// The defaults that help shows, or tells in words, are those of the library.
+    /// Help and library have the same defaults.
     #[test]
     fn the_defaults_of_the_table_are_those_of_the_library() {
         let expected = options(&GOOGLE);

@@ -3,9 +3,9 @@
 use super::error::TaskError;
 use super::finetuned::FinetunedTask;
 use super::model::Model;
-use super::softmax::softmax;
 use crate::data::features::text_feature;
 use crate::tensor::math;
+use crate::tensor::softmax::softmax;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 

@@ -40,7 +40,7 @@ impl Model<'_> {
                 Dataset::tags(tokenizer, &read_tagged(file, &settings)?, &labels, most)?
             }
             FinetunedTask::Answer => {
-                let data = read_questions(file, &settings)?;
+                let data = read_questions(file)?;
                 Dataset::questions(tokenizer, &data, self.windows(), false)?
             }
         };

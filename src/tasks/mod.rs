@@ -21,7 +21,6 @@ mod offsets;
 mod read_text;
 mod score;
 mod sequence;
-mod softmax;
 mod tag;
 
 pub use answer::{AnswerSpan, Answered};

@@ -4,7 +4,7 @@ use super::error::TaskError;
 use super::inference::{Output, blocks, lengths};
 use super::model::Model;
 use super::sequence::Sequence;
-use super::softmax::softmax;
+use crate::tensor::softmax::softmax;
 use serde::Serialize;
 
 /// The answer to one pair.

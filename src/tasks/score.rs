@@ -15,8 +15,8 @@ use super::inference::blocks;
 use super::model::Model;
 use super::read_text::Truncated;
 use super::sequence::Sequence;
-use super::softmax::log_probability;
 use crate::data::MinimalPair;
+use crate::tensor::softmax::log_probability;
 use crate::tokenizer::CONTINUATION_PREFIX;
 use serde::{Deserialize, Serialize, Serializer};
 

@@ -6,6 +6,7 @@
 //! - [`kernels`]: reductions run over fixed lanes and fixed chunks.
 //! - [`math`]: exp, ln, tanh, erf use IEEE operations alone; [`math_f64`]: so do cosine, sine and roots.
 //! - [`random`]: numbers are pure functions of (seed, purpose, epoch or step, index).
+//! - [`softmax`](mod@softmax): probabilities from logits.
 //! - [`svd`]: sums over fixed lanes, and IEEE operations alone.
 //! - [`dropout`]: masks are counter-based; the backward pass computes them again.
 
@@ -15,6 +16,7 @@ pub mod math;
 pub mod math_f64;
 pub mod matmul;
 pub mod random;
+pub mod softmax;
 pub mod svd;
 
 pub use matmul::{matmul, matmul_parallel};

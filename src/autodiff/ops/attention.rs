@@ -56,7 +56,7 @@ impl Reference for Attention {
             let (first, end) = (starts[b] as usize, starts[b + 1] as usize);
             for head in 0..self.heads {
                 for query in query_starts[b]..query_starts[b + 1] {
-                    let p = self.reference_probabilities(inputs, b, head, query); // [length]
+                    let p = self.reference_probabilities(inputs, &queries, b, head, query); // [length]
                     let factors = self.reference_factors(inputs, b, head, query, dropout_key); // [seq]
                     for key in first..end {
                         for c in head * d..(head + 1) * d {
@@ -88,7 +88,7 @@ impl Reference for Attention {
             let (first, end) = (starts[b] as usize, starts[b + 1] as usize);
             for head in 0..self.heads {
                 for query in query_starts[b]..query_starts[b + 1] {
-                    let p = self.reference_probabilities(inputs, b, head, query); // [length]
+                    let p = self.reference_probabilities(inputs, &queries, b, head, query); // [length]
                     let factors = self.reference_factors(inputs, b, head, query, dropout_key); // [seq]
                     let dc = &output_gradient[query * hidden..(query + 1) * hidden]; // [hidden]
                     let mut dp = vec![0.0; end - first]; // [length]
@@ -137,6 +137,7 @@ impl Attention {
     fn reference_probabilities(
         &self,
         inputs: &[ReferenceOperand],
+        queries: &[f64], // [query rows, hidden]
         b: usize,
         head: usize,
         query: usize,
@@ -145,7 +146,6 @@ impl Attention {
         let mask = inputs[ATTENTION_MASK].integers(); // [batch · seq], by row
         let starts = inputs[STARTS].integers(); // [batch + 1]
         let (hidden, d, width) = (self.hidden(), self.head_size, self.width());
-        let (queries, _) = self.reference_queries(inputs); // [query rows, hidden]
         let mut p = Vec::new(); // [length]
         for key in starts[b] as usize..starts[b + 1] as usize {
             let mut score = 0.0;

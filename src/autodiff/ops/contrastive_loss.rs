@@ -246,12 +246,7 @@ impl Operation for ContrastiveLoss {
     fn backward(&self, mut pass: Backward<'_>) {
         if let Some(de) = pass.gradients.take(EMBEDDINGS) {
             // 1. de = loss gradient·saved de, [2n, width]
-            let factor = pass.output_gradient[0];
-            let accumulate = de.accumulate;
-            for (de, saved) in de.data.iter_mut().zip(&*pass.saved) {
-                let before = if accumulate { *de } else { 0.0 };
-                *de = factor.mul_add(*saved, before);
-            }
+            de.write_scaled(pass.output_gradient[0], pass.saved);
         }
     }
 

@@ -156,12 +156,7 @@ impl Operation for CrossEntropy {
     fn backward(&self, mut pass: Backward<'_>) {
         if let Some(dz) = pass.gradients.take(LOGITS) {
             // 1. dz = loss gradient·saved dz, [rows, classes]
-            let factor = pass.output_gradient[0];
-            let accumulate = dz.accumulate;
-            for (dz, saved) in dz.data.iter_mut().zip(&*pass.saved) {
-                let before = if accumulate { *dz } else { 0.0 };
-                *dz = factor.mul_add(*saved, before);
-            }
+            dz.write_scaled(pass.output_gradient[0], pass.saved);
         }
     }
 

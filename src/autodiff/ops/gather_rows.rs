@@ -66,9 +66,7 @@ pub struct GatherRows {
 /// # Errors
 /// Never for these operands; other operations check shapes here.
 pub fn gather_rows(g: &mut Graph<'_>, x: Tensor, rows: Integers) -> Result<Tensor, GraphError> {
-    let operation = GatherRows { picked: rows.length, width: x.shape.columns() };
-    let shape = Shape::new(&[rows.length, operation.width]);
-    g.push_with_rows(operation, &[x.into(), rows.into()], shape, None)
+    push(g, x, rows, &[rows.length], None)
 }
 
 /// [`gather_rows`] with y `[batch, rows of a sequence, hidden]`, where a pass computes only the first
@@ -85,9 +83,20 @@ pub fn gather_counted_rows(
 ) -> Result<Tensor, GraphError> {
     let fits = batch > 0 && rows.length.is_multiple_of(batch);
     g.check(fits, "gather_rows", "the rows", rows.length, format!("a multiple of {batch}"))?;
+    push(g, x, rows, &[batch, rows.length / batch], Some(count))
+}
+
+/// y `[…leading, hidden]`.
+fn push(
+    g: &mut Graph<'_>,
+    x: Tensor,
+    rows: Integers,
+    leading: &[usize],
+    count: Option<RowCount>,
+) -> Result<Tensor, GraphError> {
     let operation = GatherRows { picked: rows.length, width: x.shape.columns() };
-    let shape = Shape::new(&[batch, rows.length / batch, operation.width]);
-    g.push_with_rows(operation, &[x.into(), rows.into()], shape, Some(count))
+    let shape = Shape::new(&[leading, &[operation.width]].concat());
+    g.push_with_rows(operation, &[x.into(), rows.into()], shape, count)
 }
 
 impl Operation for GatherRows {

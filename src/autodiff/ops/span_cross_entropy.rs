@@ -98,7 +98,7 @@ pub struct SpanCrossEntropy {
     rows: usize,
 }
 
-/// What [`span_cross_entropy`] reads beside the logits. Rows are those of the logits.
+/// What [`span_cross_entropy`] reads beside the logits. A row number counts rows of the logits.
 #[derive(Clone, Copy, Debug)]
 pub struct SpanLabels {
     /// The first row of each sequence, then the number of rows, `[batch + 1]`.
@@ -201,12 +201,7 @@ impl Operation for SpanCrossEntropy {
     fn backward(&self, mut pass: Backward<'_>) {
         if let Some(dz) = pass.gradients.take(LOGITS) {
             // 1. dz = loss gradient·saved dz, [rows, 2]
-            let factor = pass.output_gradient[0];
-            let accumulate = dz.accumulate;
-            for (dz, saved) in dz.data.iter_mut().zip(&*pass.saved) {
-                let before = if accumulate { *dz } else { 0.0 };
-                *dz = factor.mul_add(*saved, before);
-            }
+            dz.write_scaled(pass.output_gradient[0], pass.saved);
         }
     }
 

@@ -67,10 +67,7 @@ pub fn read_tagged(
 ///
 /// # Errors
 /// [`LabelledError`], naming the id.
-pub fn read_questions(
-    path: &Path,
-    _settings: &ReadSettings,
-) -> Result<Labelled<QuestionExample>, LabelledError> {
+pub fn read_questions(path: &Path) -> Result<Labelled<QuestionExample>, LabelledError> {
     let source = Source::read(path)?;
     let (examples, warnings) = squad::read(&source)?;
     labelled(&source, examples, warnings)

@@ -136,7 +136,7 @@ fn read_file(
             Examples::Texts(data)
         }
         FinetuningTask::Tag => Examples::Tagged(read_tagged(file, &settings)?),
-        FinetuningTask::Answer => Examples::Questions(read_questions(file, &settings)?),
+        FinetuningTask::Answer => Examples::Questions(read_questions(file)?),
     })
 }
 

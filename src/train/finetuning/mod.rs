@@ -11,4 +11,4 @@ pub use dataset::{Dataset, Gold, QuestionWindows, TaggedPart, class_names, tag_n
 pub use measure::cosine;
 pub use objective::Finetuning;
 pub use predictor::Predictor;
-pub use spans::{MAX_ANSWER_LENGTH, Span, Spans, WindowLogits, best_spans, softmax};
+pub use spans::{MAX_ANSWER_LENGTH, Span, Spans, WindowLogits, best_spans};

@@ -5,7 +5,7 @@
 //! a span is p_first[s] · p_last[e]; that of "no answer" is p_first\[`[CLS]`\] · p_last\[`[CLS]`\], the smallest over the
 //! windows.
 
-use crate::tensor::math;
+use crate::tensor::softmax::softmax;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -94,14 +94,6 @@ fn probabilities(window: &WindowLogits<'_>, column: usize) -> Vec<f32> {
         .map(|position| window.logits[2 * position + column])
         .collect();
     softmax(&logits)
-}
-
-/// softmax(logits), summed in `f64`.
-pub fn softmax(logits: &[f32]) -> Vec<f32> {
-    let max = logits.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-    let exps: Vec<f32> = logits.iter().map(|&z| math::exp(z - max)).collect();
-    let sum: f64 = exps.iter().map(|&e| f64::from(e)).sum();
-    exps.into_iter().map(|e| (f64::from(e) / sum) as f32).collect()
 }
 
 #[cfg(test)]

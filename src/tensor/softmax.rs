@@ -1,12 +1,18 @@
-//! Probabilities from logits.
+//! Probabilities from logits, for answers. Losses have a softmax of their own, within their operation.
 
-use crate::tensor::kernels::{chunk_state, softmax_chunk};
-use crate::tensor::math;
+use super::kernels::{chunk_state, softmax_chunk};
+use super::math;
 
-pub(super) use crate::train::finetuning::softmax;
+/// softmax(logits), summed in `f64`.
+pub fn softmax(logits: &[f32]) -> Vec<f32> {
+    let max = logits.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+    let exps: Vec<f32> = logits.iter().map(|&z| math::exp(z - max)).collect();
+    let sum: f64 = exps.iter().map(|&e| f64::from(e)).sum();
+    exps.into_iter().map(|e| (f64::from(e) / sum) as f32).collect()
+}
 
 /// ln softmax(logits)\[id\], at most 0. `scratch` is a buffer to reuse.
-pub(super) fn log_probability(logits: &[f32], id: usize, scratch: &mut Vec<f32>) -> f32 {
+pub fn log_probability(logits: &[f32], id: usize, scratch: &mut Vec<f32>) -> f32 {
     scratch.clear();
     scratch.extend_from_slice(logits);
     let mut state = [0.0; chunk_state::LENGTH];
