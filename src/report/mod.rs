@@ -3,6 +3,8 @@
 mod duration;
 mod finetuning;
 mod forecast;
+#[cfg(feature = "cli")]
+pub mod page;
 mod plateau;
 mod print_line;
 mod shell;

@@ -1,0 +1,9 @@
+//! HTML pages: one file each, complete in itself. No page loads anything: no network, no font, no
+//! script that is not in the file.
+//!
+//! The templates and the style sheet are in `assets/`. `minijinja` fills the templates and escapes
+//! what it fills in; the `Content-Security-Policy` of `base.html` forbids a browser to load anything.
+
+mod templates;
+
+pub use templates::{PageError, render};
