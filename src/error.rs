@@ -31,6 +31,10 @@ pub enum Error {
     /// Threads that cannot be started.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// A page about runs.
+    #[cfg(feature = "cli")]
+    #[error(transparent)]
+    Report(#[from] crate::report::run_page::ReportError),
 }
 
 /// `Result` with this crate's [`Error`](enum@Error).

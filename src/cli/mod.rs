@@ -24,6 +24,7 @@ mod predict;
 mod pretrain;
 mod pretrain_options;
 mod pretrain_settings;
+mod report;
 mod run_command;
 mod score;
 mod signals;
@@ -100,6 +101,8 @@ enum Command {
     /// Writes text, such as it is
     #[command(allow_negative_numbers = true)]
     Generate(generate::Args),
+    /// runs ─► one HTML page: curves, what was filled in, settings, side by side
+    Report(report::Args),
     /// How fast training is on this machine
     Bench(bench::Args),
 }
@@ -134,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::Embed(args) => embed::run(args).map(done),
         Command::Score(args) => score::run(args).map(done),
         Command::Generate(args) => generate::run(args).map(done),
+        Command::Report(args) => report::run(args).map(done),
         Command::Bench(args) => bench::run(args).map(done),
     };
     match result {
