@@ -13,10 +13,22 @@ pub struct PageError {
 }
 
 /// The templates by name. Each page extends `base.html`.
-const TEMPLATES: [(&str, &str); 1] = [("base.html", include_str!("../assets/base.html"))];
+const TEMPLATES: [(&str, &str); 3] = [
+    ("base.html", include_str!("../assets/base.html")),
+    ("try.html", include_str!("../assets/try.html")),
+    ("try_scripts.html", include_str!("../assets/try_scripts.html")),
+];
 
 /// The style sheet of all pages.
-const STYLE: &str = include_str!("../assets/style.css");
+const STYLE: &str =
+    concat!(include_str!("../assets/style.css"), include_str!("../assets/try.css"));
+
+/// The scripts that templates use, by name.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("attention", include_str!("../assets/attention.js")),
+    ("model", include_str!("../assets/model.js")),
+    ("try", include_str!("../assets/try.js")),
+];
 
 /// The page `template` filled in with `context`. Everything in `context` is escaped, unless a
 /// template marks it as `safe`: only SVG and scripts made by this crate are.
@@ -29,6 +41,8 @@ pub fn render(template: &'static str, context: impl Serialize) -> Result<String,
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     environment.add_global("style", Value::from_safe_string(STYLE.into()));
+    let scripts = SCRIPTS.map(|(name, script)| (name, Value::from_safe_string(script.into())));
+    environment.add_global("scripts", Value::from_iter(scripts));
     environment.add_global("version", env!("CARGO_PKG_VERSION"));
     for (name, source) in TEMPLATES {
         environment.add_template(name, source).map_err(failed)?;

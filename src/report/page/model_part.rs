@@ -1,0 +1,132 @@
+//! The part of a page that holds a model and runs it: weights, vocabulary and settings for the scripts
+//! `assets/model.js` (the forward pass) and `assets/try.js` (the inputs and answers).
+
+use super::base64::base64;
+use super::script_json::script_json;
+use crate::model::Bert;
+use crate::tasks::Model;
+use crate::tensor::half::{f32_to_half, half_to_f32};
+use crate::tokenizer::{CharacterClasses, Tokenizer};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The most parameters of a model in a page. A parameter takes 2 bytes, which are 2.67 characters of
+/// base64: 10.7 MB at this limit, so that a page stays below 12 MB.
+pub const MOST_PARAMETERS: usize = 4_000_000;
+
+/// The part of a page that holds a model: the context of the template `try.html`.
+///
+/// A page includes it with `{% include "try.html" %}` where `model` in its context is this value, and its
+/// scripts with `{% include "try_scripts.html" %}` in the block `scripts`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ModelPart {
+    /// Why the page does not hold the model; empty when it does. A sentence.
+    pub absent: String,
+    /// What the scripts have to know, as JSON that may stand in a script element.
+    description: String,
+    /// The parameters in the order of `description`, as half-precision little-endian numbers in base64.
+    weights: String,
+    /// The number of parameters.
+    parameters: usize,
+    /// The number of tokens in the vocabulary.
+    vocabulary: usize,
+    /// Whether the model predicts next sentences.
+    next_sentence: bool,
+    /// The text that the page begins with.
+    text: String,
+    /// The pair of sentences that the page begins with.
+    sentences: [String; 2],
+}
+
+impl ModelPart {
+    /// The part for `model`. The page begins with the answers for `text`, and for `sentences`.
+    pub fn new(model: &Model<'_>, text: &str, sentences: [&str; 2]) -> Self {
+        let absent = absent(model).unwrap_or_default();
+        let (bert, tokenizer) = (model.bert(), model.tokenizer());
+        let mut part = Self {
+            parameters: bert.parameters.len(),
+            vocabulary: tokenizer.vocabulary().len(),
+            next_sentence: model.predicts_next_sentences(),
+            text: text.into(),
+            sentences: sentences.map(String::from),
+            absent,
+            ..Self::default()
+        };
+        if part.absent.is_empty() {
+            part.description = script_json(&json!({
+                "config": bert.config,
+                "tokenizer": describe_tokenizer(tokenizer),
+                "weights": names_and_sizes(bert),
+            }));
+            let halves = bert.parameters.iter().map(|&value| f32_to_half(value));
+            part.weights = base64(&halves.flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
+        }
+        part
+    }
+}
+
+/// Why a page cannot hold `model`, if it cannot.
+fn absent(model: &Model<'_>) -> Option<String> {
+    let parameters = model.bert().parameters.len();
+    if !model.predicts_masked_words() {
+        return Some(format!(
+            "This page does not hold the model: it is of the class {} and has no masked-LM head, which \
+             fills blanks.",
+            model.bert().head.architecture()
+        ));
+    }
+    if parameters > MOST_PARAMETERS {
+        return Some(format!(
+            "This page does not hold the model: it has {:.1} million parameters, and a page holds at most \
+             {} million. Ask it with cloze fill-mask.",
+            parameters as f64 / 1e6,
+            MOST_PARAMETERS / 1_000_000
+        ));
+    }
+    if model.tokenizer().tokens_in_normalized_text().next().is_some() {
+        return Some(
+            "This page does not hold the model: its tokenizer has added tokens that are matched after \
+             normalization, and the page cannot do that. Ask it with cloze fill-mask."
+                .into(),
+        );
+    }
+    let is_finite = |&value: &f32| half_to_f32(f32_to_half(value)).is_finite();
+    if !model.bert().parameters.iter().all(is_finite) {
+        return Some(
+            "This page does not hold the model: some of its weights are too large for 16 bits. Ask it \
+             with cloze fill-mask."
+                .into(),
+        );
+    }
+    None
+}
+
+/// Names and numbers of elements, in the order of the flat buffer.
+fn names_and_sizes(bert: &Bert) -> Vec<(&str, usize)> {
+    bert.layout.entries().iter().map(|entry| (entry.name.as_str(), entry.range.len())).collect()
+}
+
+/// The tokenizer as `readTokenizer` of `model.js` reads it.
+fn describe_tokenizer(tokenizer: &Tokenizer) -> Value {
+    let normalizer = tokenizer.options().normalizer();
+    let classes = CharacterClasses::BERT;
+    json!({
+        "vocabulary": tokenizer.vocabulary().iter().map(|(_, token)| token).collect::<Vec<_>>(),
+        "special": tokenizer.tokens_in_text(),
+        "maxCharactersPerWord": tokenizer.max_characters_per_word(),
+        "lowerCase": normalizer.lower_case,
+        "stripAccents": normalizer.strip_accents,
+        "tokenizeChineseChars": normalizer.tokenize_chinese_chars,
+        "classes": {
+            "removed": ranges(classes.removed),
+            "punctuation": ranges(classes.punctuation),
+            "marks": ranges(classes.nonspacing_marks),
+            "decomposed": ranges(classes.decomposed),
+        },
+    })
+}
+
+/// Ranges as the inside of a character class of a regular expression: `\u{41}-\u{5a}`.
+fn ranges(ranges: &[(u32, u32)]) -> String {
+    ranges.iter().map(|(first, last)| format!("\\u{{{first:x}}}-\\u{{{last:x}}}")).collect()
+}
