@@ -12,9 +12,9 @@ function element(name, properties = {}, ...inside) {
   return made;
 }
 
-/** A probability as text: "12.3 %". */
-function percent(probability, digits = 1) {
-  return `${(100 * probability).toFixed(digits)} %`;
+/** A probability as text: "12.3 %"; "<0.1 %" for one that is not 0 but would be shown as 0. */
+function percent(probability) {
+  return probability > 0 && probability < 0.0005 ? "<0.1 %" : `${(100 * probability).toFixed(1)} %`;
 }
 
 /** Fills `place` with controls for layer and head, the tokens, and a table. Returns `show(tokens, attention)`
@@ -22,7 +22,7 @@ function percent(probability, digits = 1) {
 function attentionView(place) {
   /** More tokens than this make a table that nobody reads. */
   const MOST_IN_TABLE = 64;
-  let tokens = [], attention = [], query = 0;
+  let tokens = [], attention = [], query;
   const layer = element("select"), head = element("select");
   const summary = element("p", { role: "status" });
   const row = element("div", { className: "tokens", role: "group" });
@@ -46,7 +46,8 @@ function attentionView(place) {
   function show(newTokens, newAttention) {
     tokens = newTokens;
     attention = newAttention;
-    query = Math.min(query, tokens.length - 1);
+    // At first the blank looks, if there is one.
+    query = Math.min(query ?? Math.max(0, tokens.indexOf("[MASK]")), tokens.length - 1);
     fillChoices(layer, attention.length);
     fillChoices(head, attention[0]?.length ?? 0);
     row.replaceChildren(...tokens.map((token, index) => {
@@ -68,11 +69,10 @@ function attentionView(place) {
   }
 
   row.onkeydown = event => {
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1, Home: -query, End: tokens.length - 1 - query };
-    if (!(event.key in steps)) return;
+    const keys = { ArrowLeft: query - 1, ArrowRight: query + 1, Home: 0, End: tokens.length - 1 };
+    if (!(event.key in keys)) return;
     event.preventDefault();
-    const next = query + steps[event.key];
-    if (next >= 0 && next < tokens.length) row.children[next].focus();
+    row.children[keys[event.key]]?.focus();
   };
 
   function draw() {
@@ -85,13 +85,13 @@ function attentionView(place) {
     Array.from(row.children).forEach((button, key) => {
       const [, bar, share] = button.children;
       bar.style.setProperty("--share", looks[key]);
-      share.textContent = percent(looks[key], 0);
+      share.textContent = `${(100 * looks[key]).toFixed(0)} %`;
       button.setAttribute("aria-pressed", key === query);
       // One stop of the Tab key for the whole row; the arrow keys move inside it.
       button.tabIndex = key === query ? 0 : -1;
     });
-    const order = Array.from(looks.keys()).sort((a, b) => looks[b] - looks[a]).slice(0, 3);
-    const most = order.map(key => `“${tokens[key]}” ${percent(looks[key])}`).join(", ");
+    const order = Array.from(looks.keys()).sort((a, b) => looks[b] - looks[a]);
+    const most = order.slice(0, 3).filter(key => looks[key] >= 0.01).map(key => `“${tokens[key]}” ${percent(looks[key])}`).join(", ");
     const distance = looks.reduce((sum, look, key) => sum + look * Math.abs(key - query), 0);
     summary.textContent = `In layer ${layer.selectedIndex + 1}, head ${head.selectedIndex + 1}, “${tokens[query]}” `
       + `looks most at ${most}. On average it looks ${distance.toFixed(1)} tokens away.`;

@@ -36,7 +36,7 @@ const CHINESE = new RegExp("[\\u{4e00}-\\u{9fff}\\u{3400}-\\u{4dbf}\\u{f900}-\\u
 
 /** The classes of characters come with the model, as ranges: the browser's own may be of a newer Unicode. */
 function readTokenizer(tokenizer) {
-  const { removed, punctuation, decomposed, marks } = tokenizer.classes;
+  const { removed, punctuation, decomposed, marks, uppercase } = tokenizer.classes;
   const escaped = ([token]) => token.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   const longestFirst = [...tokenizer.special].sort(([a], [b]) => b.length - a.length);
   return {
@@ -47,6 +47,7 @@ function readTokenizer(tokenizer) {
     removed: new RegExp(`[${removed}\\p{Surrogate}]`, "gu"),
     decomposed: new RegExp(`[${decomposed}]+`, "gu"),
     marks: new RegExp(`[${marks}]`, "gu"),
+    uppercase: new RegExp(`[${uppercase}]`, "gu"),
     word: new RegExp(`[${punctuation}]|[^${punctuation}\\p{White_Space}]+`, "gu"),
   };
 }
@@ -61,8 +62,7 @@ function normalize(tokenizer, text) {
     text = text.replace(tokenizer.marks, "");
   }
   // One character at a time: a Greek sigma at the end of a word becomes σ as elsewhere.
-  const lower = () => Array.from(text, character => character.toLowerCase()).join("");
-  return tokenizer.lowerCase ? lower() : text;
+  return tokenizer.lowerCase ? text.replace(tokenizer.uppercase, letter => letter.toLowerCase()) : text;
 }
 
 /** The words of normalized text. A punctuation character is a word by itself. */

@@ -1,4 +1,3 @@
-"use strict";
 // The inputs and answers of the part "Try the model". The model itself is in the script above.
 
 const byId = id => document.getElementById(id);
@@ -40,8 +39,9 @@ function answerBlanks() {
 }
 
 function answerPair() {
-  const tokens = sequence(model.tokenizer, byId("try-a").value, byId("try-b").value);
-  const wrong = problem(tokens);
+  const a = byId("try-a").value, b = byId("try-b").value;
+  const tokens = sequence(model.tokenizer, a, b);
+  const wrong = a.trim() && b.trim() ? problem(tokens) : "Write a sentence in both fields.";
   byId("try-follows").textContent = wrong;
   if (wrong) return byId("try-follows-bar").replaceChildren();
   const follows = nextSentence(model, encoder(model, tokens).vectors[0]);

@@ -5,10 +5,12 @@
 //! what it fills in; the `Content-Security-Policy` of `base.html` forbids a browser to load anything.
 
 mod base64;
+mod explain_page;
 mod model_part;
 mod script_json;
 mod templates;
 
+pub use explain_page::explain_page;
 pub use model_part::{MOST_PARAMETERS, ModelPart};
 pub use script_json::script_json;
 pub use templates::{PageError, render};

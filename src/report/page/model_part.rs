@@ -122,11 +122,30 @@ fn describe_tokenizer(tokenizer: &Tokenizer) -> Value {
             "punctuation": ranges(classes.punctuation),
             "marks": ranges(classes.nonspacing_marks),
             "decomposed": ranges(classes.decomposed),
+            "uppercase": ranges(&uppercase()),
         },
     })
 }
 
+/// The characters that lower-casing changes. A browser with a newer Unicode changes more of them.
+fn uppercase() -> Vec<(u32, u32)> {
+    let mut found: Vec<(u32, u32)> = Vec::new();
+    for letter in (0..=char::MAX as u32).filter_map(char::from_u32) {
+        if !letter.to_lowercase().eq([letter]) {
+            match found.last_mut() {
+                Some((_, last)) if *last + 1 == letter as u32 => *last += 1,
+                _ => found.push((letter as u32, letter as u32)),
+            }
+        }
+    }
+    found
+}
+
 /// Ranges as the inside of a character class of a regular expression: `\u{41}-\u{5a}`.
 fn ranges(ranges: &[(u32, u32)]) -> String {
-    ranges.iter().map(|(first, last)| format!("\\u{{{first:x}}}-\\u{{{last:x}}}")).collect()
+    let range = |&(first, last): &(u32, u32)| match first == last {
+        true => format!("\\u{{{first:x}}}"),
+        false => format!("\\u{{{first:x}}}-\\u{{{last:x}}}"),
+    };
+    ranges.iter().map(range).collect()
 }

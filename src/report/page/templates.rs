@@ -13,18 +13,19 @@ pub struct PageError {
 }
 
 /// The templates by name. Each page extends `base.html`.
-const TEMPLATES: [(&str, &str); 3] = [
+const TEMPLATES: [(&str, &str); 4] = [
     ("base.html", include_str!("../assets/base.html")),
+    ("explain.html", include_str!("../assets/explain.html")),
     ("try.html", include_str!("../assets/try.html")),
     ("try_scripts.html", include_str!("../assets/try_scripts.html")),
 ];
 
 /// The style sheet of all pages.
-const STYLE: &str =
-    concat!(include_str!("../assets/style.css"), include_str!("../assets/try.css"));
+const STYLE: &str = concat!(include_str!("../assets/style.css"), include_str!("../assets/try.css"));
 
 /// The scripts that templates use, by name.
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 4] = [
+    ("explain", include_str!("../assets/explain.js")),
     ("attention", include_str!("../assets/attention.js")),
     ("model", include_str!("../assets/model.js")),
     ("try", include_str!("../assets/try.js")),
@@ -44,15 +45,48 @@ pub fn render(template: &'static str, context: impl Serialize) -> Result<String,
     let scripts = SCRIPTS.map(|(name, script)| (name, Value::from_safe_string(script.into())));
     environment.add_global("scripts", Value::from_iter(scripts));
     environment.add_global("version", env!("CARGO_PKG_VERSION"));
+    environment.add_filter("percent", percent);
+    environment.add_filter("fixed", |number: f64, digits: usize| format!("{number:.digits$}"));
+    environment.add_filter("short", |number: f64| format!("{:?}", number as f32));
+    environment.add_filter("grouped", grouped);
+    environment.add_filter("code_point", |number: u32| format!("U+{number:04X}"));
     for (name, source) in TEMPLATES {
         environment.add_template(name, source).map_err(failed)?;
     }
     environment.get_template(template).and_then(|page| page.render(context)).map_err(failed)
 }
 
+/// A share from 0 to 1 as percent, with one digit behind the point if `digits` is not given. What is not 0 is
+/// not shown as 0.
+fn percent(share: f64, digits: Option<usize>) -> String {
+    let digits = digits.unwrap_or(1);
+    let least = 0.1f64.powi(digits as i32);
+    match 100.0 * share {
+        percent if percent > 0.0 && percent < least / 2.0 => format!("<{least:.digits$} %"),
+        percent => format!("{percent:.digits$} %"),
+    }
+}
+
+/// A whole number with a comma behind each group of three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(percent(0.1234, None), "12.3 %");
+        assert_eq!(percent(0.0, None), "0.0 %");
+        assert_eq!(percent(4e-4, None), "<0.1 %");
+        assert_eq!(percent(4e-4, Some(2)), "0.04 %");
+        assert_eq!(percent(4e-5, Some(2)), "<0.01 %");
+    }
 
     #[test]
     fn text_is_escaped() {
