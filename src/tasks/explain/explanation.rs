@@ -17,7 +17,6 @@ use serde::Serialize;
 
 /// The settings of [`Model::explain`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct ExplainOptions {
     /// The seed of the masks.
     pub seed: u64,
