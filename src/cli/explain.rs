@@ -1,9 +1,11 @@
 //! `cloze explain`: one text, or a pair, through every step of pretraining.
 
 use super::choice;
-use super::output::{print, write_json};
+use super::output::{self, print, write_json};
+use super::run_command;
 use cloze::data::{MaskSettings, MaskUnit};
 use cloze::report::explain::{Step, View, render};
+use cloze::report::page::explain_page;
 use cloze::report::{print_line, visible};
 use cloze::tasks::{ExplainOptions, Explanation, TaskError};
 use cloze::train::check_setting;
@@ -54,6 +56,9 @@ pub struct Args {
     /// Answer with one JSON object on standard output: every step, every number
     #[arg(long)]
     json: bool,
+    /// Write a page for a browser to this file instead: every step, attention to explore, the model to try
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "step", "layer"])]
+    html: Option<PathBuf>,
     /// A text; with [MASK] in it, these are the blanks, otherwise the recipe hides words
     #[arg(value_name = "TEXT")]
     text: String,
@@ -99,12 +104,17 @@ impl Args {
 /// Runs `cloze explain`.
 pub fn run(args: Args) -> cloze::Result<()> {
     args.threads.run(|| {
+        let html = output::open(args.html.as_deref(), [("--model", args.model.as_path())])?;
         let model = super::open_model(&args.model)?;
         let explanation =
             model.explain(&args.text, args.next_sentence.as_deref(), &args.options())?;
         warn(&explanation);
         if args.json {
             return print(|out| write_json(out, &explanation));
+        }
+        if html.is_some() {
+            let page = explain_page(&model, &explanation, &run_command::command())?;
+            return output::write_or_print(html, |out| out.write_all(page.as_bytes()));
         }
         let text = render(&explanation, &args.view(&explanation)?);
         print(|out| out.write_all(text.as_bytes()))

@@ -3,6 +3,8 @@
 use super::model_part::ModelPart;
 use super::script_json::script_json;
 use super::templates::{PageError, render};
+use crate::report::explain::Step;
+use crate::report::visible;
 use crate::tasks::{Explanation, Model};
 use crate::tokenizer::MASK;
 use minijinja::{Value, context};
@@ -33,20 +35,41 @@ pub fn explain_page(
             }
         })
     });
+    let read = explanation
+        .texts
+        .iter()
+        .map(|text| -> String { text.characters.iter().map(|read| read.character).collect() });
+    let steps = Step::ALL.map(|step| {
+        context! { name => step.name(), title => title(step), chapter => step.chapter() }
+    });
     let context = context! {
         title => "One text, step by step",
         command,
-        explanation => context! {
-            attention => (),
-            ..Value::from_serialize(explanation)
-        },
+        steps,
+        // The attention is passed on its own, for the script.
+        explanation => context! { attention => (), ..Value::from_serialize(explanation) },
+        read => read.collect::<Vec<_>>(),
         heads => heads.collect::<Vec<_>>(),
-        head_size => explanation.model.hidden_size / explanation.model.num_attention_heads,
-        loss_of_nothing => (explanation.model.vocab_size as f64).ln(),
+        guessing => (explanation.model.vocab_size as f64).ln(),
         attention => attention(explanation),
         model => ModelPart::new(model, &with_blanks(explanation), sentences),
     };
     render("explain.html", context)
+}
+
+/// The heading of a step.
+fn title(step: Step) -> &'static str {
+    match step {
+        Step::Text => "Text: from characters to words",
+        Step::Pieces => "Pieces: from words to ids",
+        Step::Masks => "Masks: what is hidden",
+        Step::Embeddings => "Embeddings: from ids to vectors",
+        Step::Attention => "Attention: where each token looks",
+        Step::Predictions => "Predictions: what the hidden tokens may be",
+        Step::NextSentence => "Next sentence: does B follow A?",
+        Step::Backward => "Backward: the gradient",
+        Step::Optimizer => "Optimizer: one step of training",
+    }
 }
 
 /// Tokens and attention in thousandths, for `explain.js`; `None` when there are too many.
@@ -62,7 +85,8 @@ fn attention(explanation: &Explanation) -> Option<String> {
         heads.map(|head| head.probabilities.iter().map(thousandths).collect()).collect()
     });
     let layers: Vec<Vec<Vec<Vec<u32>>>> = layers.collect();
-    let tokens = &explanation.masking.input_tokens;
+    let tokens = explanation.masking.input_tokens.iter().map(|token| visible(token));
+    let tokens: Vec<String> = tokens.collect();
     Some(script_json(&json!({ "tokens": tokens, "attention": layers })))
 }
 

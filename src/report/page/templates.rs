@@ -1,5 +1,6 @@
 //! The templates of all pages, and how one is filled in.
 
+use crate::report::visible;
 use minijinja::{AutoEscape, Environment, Value};
 use serde::Serialize;
 use thiserror::Error;
@@ -47,7 +48,8 @@ pub fn render(template: &'static str, context: impl Serialize) -> Result<String,
     environment.add_global("version", env!("CARGO_PKG_VERSION"));
     environment.add_filter("percent", percent);
     environment.add_filter("fixed", |number: f64, digits: usize| format!("{number:.digits$}"));
-    environment.add_filter("short", |number: f64| format!("{:?}", number as f32));
+    environment.add_filter("short", short);
+    environment.add_filter("visible", |text: String| visible(&text));
     environment.add_filter("grouped", grouped);
     environment.add_filter("code_point", |number: u32| format!("U+{number:04X}"));
     for (name, source) in TEMPLATES {
@@ -67,6 +69,16 @@ fn percent(share: f64, digits: Option<usize>) -> String {
     }
 }
 
+/// A number in few signs: "0.25", "1e-4".
+fn short(number: f64) -> String {
+    let digits = match number.abs() {
+        0.0 => return "0".into(),
+        size if (0.001..10_000.0).contains(&size) => format!("{number:.3}"),
+        _ => return format!("{number:.1e}").replace(".0e", "e"),
+    };
+    digits.trim_end_matches('0').trim_end_matches('.').into()
+}
+
 /// A whole number with a comma behind each group of three digits.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -81,6 +93,8 @@ mod tests {
     #[test]
     fn numbers_are_readable() {
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        let numbers = [0.0, 0.9, 1.0, 100.0, -2.25, 0.001, 1e-4, 0.000_25, 12_345.0].map(short);
+        assert_eq!(numbers, ["0", "0.9", "1", "100", "-2.25", "0.001", "1e-4", "2.5e-4", "1.2e4"]);
         assert_eq!(percent(0.1234, None), "12.3 %");
         assert_eq!(percent(0.0, None), "0.0 %");
         assert_eq!(percent(4e-4, None), "<0.1 %");
