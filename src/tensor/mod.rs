@@ -6,13 +6,11 @@
 //! - [`kernels`]: reductions run over fixed lanes and fixed chunks.
 //! - [`math`]: exp, ln, tanh, erf use IEEE operations alone; [`math_f64`]: so do cosine, sine and roots.
 //! - [`random`]: numbers are pure functions of (seed, purpose, epoch or step, index).
-//! - [`half`]: numbers of 16 bits, for files.
 //! - [`softmax`](mod@softmax): probabilities from logits.
 //! - [`svd`]: sums over fixed lanes, and IEEE operations alone.
 //! - [`dropout`]: masks are counter-based; the backward pass computes them again.
 
 pub mod dropout;
-pub mod half;
 pub mod kernels;
 pub mod math;
 pub mod math_f64;

@@ -6,8 +6,9 @@ use cloze::report::page::{explain_page, script_json};
 use cloze::tasks::{ExplainOptions, Model};
 use cloze::tokenizer::{SPECIAL_TOKENS, Vocabulary};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use tempfile::TempDir;
 
 /// Texts with all kinds of Unicode: those that the tokenizer is compared with Hugging Face's on.
 pub fn unicode_texts() -> Vec<String> {
@@ -47,8 +48,18 @@ pub fn pairs() -> Vec<(&'static str, &'static str)> {
 
 /// 2 layers of width 128, a few steps on 150 stories and the Unicode texts.
 pub fn model() -> &'static Model<'static> {
-    static MODEL: OnceLock<Model<'static>> = OnceLock::new();
+    &trained().1
+}
+
+/// The directory of [`model`].
+pub fn model_directory() -> PathBuf {
+    trained().0.path().join("run")
+}
+
+fn trained() -> &'static (TempDir, Model<'static>) {
+    static MODEL: OnceLock<(TempDir, Model<'static>)> = OnceLock::new();
     MODEL.get_or_init(|| {
+        let directory = tempfile::tempdir().unwrap();
         let stories = STORIES.split("\n\n").take(150).map(String::from);
         // A text of several lines would be several sentences.
         let unicode: Vec<String> =
@@ -63,9 +74,10 @@ pub fn model() -> &'static Model<'static> {
             .learning_rate(2e-3)
             .steps(60)
             .seed(3)
+            .output_dir(directory.path().join("run"))
             .run()
             .unwrap();
-        Model::from(run)
+        (directory, Model::from(run))
     })
 }
 

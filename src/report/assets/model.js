@@ -7,22 +7,17 @@
 
 // ---- 1. The weights -------------------------------------------------------------------------------
 
-/** The value of 16 bits as a number: IEEE half precision (1 sign, 5 exponent and 10 fraction bits). */
-function half(bits) {
-  const sign = bits >> 15 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
-
 /** The model: its configuration, its tokenizer, and each weight by name as a flat array.
- *  `description` lists the names and sizes of the weights; `base64` holds their numbers in that order. */
+ *  `description` lists the name, the size and the scale of each weight. `base64` holds their numbers in that
+ *  order, as integers of 16 bits: a number of the model is its integer times the scale. */
 function readModel(description, base64) {
   const bytes = atob(base64.trim()), weights = {};
   let at = 0;
-  for (const [name, size] of description.weights) {
+  for (const [name, size, scale] of description.weights) {
     const values = weights[name] = new Float32Array(size);
     for (let i = 0; i < size; i++, at += 2) {
-      values[i] = half(bytes.charCodeAt(at) | bytes.charCodeAt(at + 1) << 8);
+      const unsigned = bytes.charCodeAt(at) + 256 * bytes.charCodeAt(at + 1);
+      values[i] = scale * (unsigned < 32768 ? unsigned : unsigned - 65536);
     }
   }
   return { config: description.config, tokenizer: readTokenizer(description.tokenizer), weights };
@@ -225,7 +220,8 @@ function maskedLm(model, vector) {
   return softmax(bias.map((b, id) => b + dot(table, id * x.length, x, 0, x.length)));
 }
 
-/** Next-sentence prediction: the probability that the second sentence follows the first, from the vector of [CLS]. */
+/** Next-sentence prediction: the probability that the second sentence follows the first. `vector` is that of
+ *  [CLS]. */
 function nextSentence(model, vector) {
   const pooled = linear(model, "bert.pooler.dense", [vector]).map(x => x.map(Math.tanh));
   const [logits] = linear(model, "cls.seq_relationship", pooled);
