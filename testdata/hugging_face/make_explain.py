@@ -23,7 +23,7 @@ from transformers import BertForPreTraining, BertTokenizerFast
 HERE = Path(__file__).resolve().parent
 TEXT, NEXT = "The quick fox ran.", "a cat sat on the mats."
 # Position, what the model reads there: the draw of cloze.
-HIDDEN = [(0, 0), (0, 0)]
+HIDDEN = [(11, 4), (14, 4)]
 LEARNING_RATE = 1e-2
 
 

@@ -10,6 +10,9 @@ use crate::tasks::explain::{HeadAttention, LayerAttention};
 /// Columns of the position and the token before a row of a matrix.
 const LABEL: usize = 14;
 
+/// Lines of a screen.
+const LINES: usize = 24;
+
 /// The most tokens whose matrices fit a screen.
 const MATRIX_TOKENS: usize = 14;
 
@@ -55,7 +58,10 @@ fn heads(screen: &mut Screen, explanation: &Explanation, layer: &LayerAttention,
     let tokens = explanation.tokens.len();
     let is_single = view.layer.is_some();
     if !is_single && (tokens > MATRIX_TOKENS || layer.heads.len() > 6) {
-        hidden_tokens(screen, explanation, layer);
+        // The heading, the table and the hint below take lines, and on the first screen an introduction.
+        let introduction = if layer.layer == 1 { 4 } else { 0 };
+        let lines = LINES.saturating_sub(3 + layer.heads.len() + introduction);
+        hidden_tokens(screen, explanation, layer, lines);
         screen.line(&format!(
             "  Matrices: --layer {}, or --layer {} --head 1",
             layer.layer, layer.layer
@@ -66,9 +72,7 @@ fn heads(screen: &mut Screen, explanation: &Explanation, layer: &LayerAttention,
     let side_by_side = (screen.width().saturating_sub(LABEL) / (2 * tokens + 3)).max(1);
     let mut heads = layer.heads.chunks(side_by_side);
     let shown = if is_single { usize::MAX } else { 1 };
-    screen.line(
-        "  row: who looks; column: at whom.  ·· below 5 %  ░░ 5  ▒▒ 20  ▓▓ 40  ██ 60 and more",
-    );
+    screen.line("  A row looks at its columns:  ·· below 5 %  ░░ from 5  ▒▒ 20  ▓▓ 40  ██ 60 %");
     for heads in heads.by_ref().take(shown) {
         matrices(screen, explanation, heads);
     }
@@ -129,13 +133,19 @@ fn shade(share: f32) -> &'static str {
     }
 }
 
-/// What the hidden tokens look at most, head by head.
-fn hidden_tokens(screen: &mut Screen, explanation: &Explanation, layer: &LayerAttention) {
-    const LINES: usize = 12;
+/// What the hidden tokens look at, head by head, in at most `most` lines.
+fn hidden_tokens(
+    screen: &mut Screen,
+    explanation: &Explanation,
+    layer: &LayerAttention,
+    most: usize,
+) {
+    /// Tokens whose shares are shown as shades, at most.
+    const STRIP: usize = 34;
     let tokens = &explanation.masking.input_tokens;
     let mut lines = 0;
     for hidden in &explanation.masking.hidden {
-        if lines + 1 + layer.heads.len() > LINES && lines > 0 {
+        if lines + 1 + layer.heads.len() > most {
             break;
         }
         let (position, token) = (hidden.position, visible(&hidden.input_token));
@@ -148,8 +158,14 @@ fn hidden_tokens(screen: &mut Screen, explanation: &Explanation, layer: &LayerAt
                 let token = shorten(&visible(&tokens[key]), 10);
                 format!("{token} ({key}) {:.0} %", 100.0 * row[key])
             });
-            let line = format!("    head {:<3} {}", head.head, best.collect::<Vec<_>>().join("  "));
-            screen.line(&shorten(&line, screen.width()));
+            let best = best.collect::<Vec<_>>().join("  ");
+            let strip = match row.len() <= STRIP {
+                true => row.iter().filter_map(|&share| shade(share).chars().next()).collect(),
+                false => String::new(),
+            };
+            let left = screen.width().saturating_sub(13 + strip.chars().count());
+            let strip = screen.paint(Some(Ink::Bar), &strip);
+            screen.line(&format!("    head {:<3} {strip} {}", head.head, shorten(&best, left)));
         }
         lines += 1 + layer.heads.len();
     }

@@ -7,7 +7,7 @@ use crate::report::visible::{display_width, shorten, visible};
 use crate::tasks::Explanation;
 use crate::tasks::explain::{BackwardStep, Change, PartGradient};
 
-/// Parts that are shown one by one, at most; of more, each layer is one line.
+/// Parts that are shown one by one, at most; of more, each layer is one line, and so are all embeddings.
 const PARTS: usize = 14;
 
 /// Says why there is nothing to learn from the text.
@@ -45,10 +45,8 @@ pub(super) fn backward(screen: &mut Screen, explanation: &Explanation, view: &Vi
     ));
     screen.blank();
     screen.line("  part                  parameters       ‖g‖");
-    let parts = match view.is_whole() || backward.parts.len() <= PARTS {
-        true => backward.parts.clone(),
-        false => by_layer(&backward.parts),
-    };
+    let one_by_one = view.is_whole() || backward.parts.len() <= PARTS;
+    let parts = if one_by_one { backward.parts.clone() } else { by_layer(&backward.parts) };
     let largest = parts.iter().map(|part| part.norm).fold(f32::MIN_POSITIVE, f32::max);
     for part in &parts {
         let bar = bar(part.norm / largest, screen.width().saturating_sub(47));
@@ -60,26 +58,37 @@ pub(super) fn backward(screen: &mut Screen, explanation: &Explanation, view: &Vi
             screen.paint(Some(Ink::Bar), &bar)
         ));
     }
+    if !one_by_one {
+        return screen.line("  --step backward shows the parts of each layer.");
+    }
     screen.blank();
     screen.say(
         "The word embeddings have two uses, input and output (the decoder), and get a gradient from both.",
     );
 }
 
-/// The parts of each layer as one.
+/// The parts of each layer as one, and the embeddings as one.
 fn by_layer(parts: &[PartGradient]) -> Vec<PartGradient> {
+    const EMBEDDINGS: &str = "embeddings";
     let mut all: Vec<PartGradient> = Vec::new();
     for part in parts {
+        let is_embedding = part.part.contains(EMBEDDINGS);
+        let belongs = |last: &PartGradient| match part.layer {
+            Some(_) => last.layer == part.layer,
+            None => is_embedding && last.part == EMBEDDINGS,
+        };
         match all.last_mut() {
-            Some(last) if part.layer.is_some() && last.layer == part.layer => {
+            Some(last) if belongs(last) => {
                 last.parameters += part.parameters;
                 last.norm =
                     (f64::from(last.norm).powi(2) + f64::from(part.norm).powi(2)).sqrt() as f32;
             }
             _ => {
                 let mut part = part.clone();
-                if let Some(layer) = part.layer {
-                    part.part = format!("layer {layer}");
+                match part.layer {
+                    Some(layer) => part.part = format!("layer {layer}"),
+                    None if is_embedding => part.part = EMBEDDINGS.into(),
+                    None => {}
                 }
                 all.push(part);
             }
@@ -183,17 +192,21 @@ mod tests {
             norm,
         };
         let parts = [
-            part("word embeddings", None, 10, 1.0),
-            part("position embeddings", None, 1, 2.0),
+            part("word embeddings", None, 12, 3.0),
+            part("embeddings LayerNorm", None, 5, 4.0),
             part("layer 1 attention", Some(1), 2, 3.0),
             part("layer 1 LayerNorm", Some(1), 3, 4.0),
             part("layer 2 attention", Some(2), 4, 1.0),
             part("masked-LM head", None, 5, 1.0),
         ];
         let all = by_layer(&parts);
-        assert_eq!(all.len(), 5);
-        assert_eq!(all[2], part("layer 1", Some(1), 5, 5.0));
-        assert_eq!(all[3].part, "layer 2");
+        let expected = [
+            part("embeddings", None, 17, 5.0),
+            part("layer 1", Some(1), 5, 5.0),
+            part("layer 2", Some(2), 4, 1.0),
+            part("masked-LM head", None, 5, 1.0),
+        ];
+        assert_eq!(all, expected);
         assert_eq!([rest(0.9), rest(0.999)], [0.1, 0.001]);
         assert_eq!([0.0, 1e-4, 0.25, 12345.0].map(short), ["0", "1.0e-4", "0.250", "1.2e4"]);
     }

@@ -30,13 +30,14 @@ pub(super) fn text(screen: &mut Screen, explanation: &Explanation, view: &View) 
         (false, 1) => 3,
         _ => 1,
     };
+    let most_words = most.saturating_add(1);
     for (steps, label) in explanation.texts.iter().zip(labels(explanation)) {
         screen.blank();
         screen.labelled(&format!("{label}text"), &steps.text, most);
         screen.labelled("normalized", &steps.normalized, most);
         screen.labelled("changed", &changed(&steps.characters), most);
         let words: Vec<&str> = steps.words.iter().map(|word| &*word.word).collect();
-        screen.labelled("words", &words.join(" │ "), most.saturating_mul(2));
+        screen.labelled("words", &words.join(" │ "), most_words);
         cut(screen, steps);
     }
     let sum = |count: fn(&TextSteps) -> usize| explanation.texts.iter().map(count).sum();
@@ -160,13 +161,15 @@ pub(super) fn masks(screen: &mut Screen, explanation: &Explanation, view: &View)
         100.0 * draws.masked_lm_prob,
     ));
     screen.equation(&format!(
-        "chosen = min({}, max(1, round({} · {}))) = {}",
+        "chosen = min({}, max(1, round({} · {}))) = {}          seed {}",
         draws.max_predictions_per_seq,
         explanation.tokens.len(),
         draws.masked_lm_prob,
         masking.hidden.len(),
+        draws.seed,
     ));
-    for token in masking.hidden.iter().take(if view.is_whole() { usize::MAX } else { 4 }) {
+    let listed = if view.is_whole() || masking.hidden.len() <= 4 { usize::MAX } else { 3 };
+    for token in masking.hidden.iter().take(listed) {
         let (before, after) = (token.token.as_deref().unwrap_or_default(), &*token.input_token);
         let [before, after] = [before, after].map(visible);
         let what = match token.became {
@@ -176,8 +179,8 @@ pub(super) fn masks(screen: &mut Screen, explanation: &Explanation, view: &View)
         };
         screen.labelled(&format!("position {}", token.position), &what, 1);
     }
-    let left = masking.hidden.len().saturating_sub(4);
-    if left > 0 && !view.is_whole() {
+    let left = masking.hidden.len().saturating_sub(listed);
+    if left > 0 {
         screen.line(&format!("  … and {left} more"));
     }
     screen.blank();
@@ -193,7 +196,6 @@ pub(super) fn masks(screen: &mut Screen, explanation: &Explanation, view: &View)
     let columns: Vec<_> = columns.collect();
     let most = if view.is_whole() { usize::MAX } else { 2 };
     screen.grid(&["token", "hidden as", "chosen"], &columns, most);
-    screen.blank();
     screen.line(&format!(
         "In {} draws, {} tokens are chosen (above: how often each). They become",
         thousands(draws.draws as usize),
@@ -210,10 +212,7 @@ pub(super) fn masks(screen: &mut Screen, explanation: &Explanation, view: &View)
             100.0 * share
         ));
     }
-    screen.say(&format!(
-        "Seed {}. Masking is not next-sentence prediction, which hides nothing (step 7).",
-        draws.seed
-    ));
+    screen.say("Masking is not next-sentence prediction, which hides nothing (step 7).");
 }
 
 /// Step 4: the embeddings.

@@ -114,9 +114,14 @@ impl Screen {
         }
     }
 
-    /// An equation, indented.
+    /// An equation, indented. Broken between words only when it does not fit a line.
     pub(super) fn equation(&mut self, equation: &str) {
-        for line in break_lines(equation, self.width - 4) {
+        let columns = self.width - 4;
+        let lines = match display_width(equation) <= columns {
+            true => vec![equation.to_string()],
+            false => break_lines(equation, columns),
+        };
+        for line in lines {
             let line = self.paint(Some(Ink::Equation), &line);
             self.line(&format!("    {line}"));
         }
@@ -124,7 +129,7 @@ impl Screen {
 
     /// `label`, and beside it `value` in at most `most` lines. Control characters are written out.
     pub(super) fn labelled(&mut self, label: &str, value: &str, most: usize) {
-        const LABEL: usize = 14;
+        const LABEL: usize = 16;
         let columns = self.width - LABEL;
         let mut lines = break_lines(&visible(value), columns);
         if lines.len() > most {
@@ -138,7 +143,7 @@ impl Screen {
         }
         for (index, line) in lines.iter().enumerate() {
             let label = if index == 0 { label } else { "" };
-            self.line(&format!("  {label:<12}{line}"));
+            self.line(&format!("  {label:<14}{line}"));
         }
     }
 
@@ -150,7 +155,7 @@ impl Screen {
             cells.iter().map(|cell| display_width(&cell.0)).max().unwrap_or(0) + 2
         };
         let mut first = 0;
-        for _ in 0..most {
+        for block in 0..most {
             let (mut end, mut used) = (first, label_width);
             while let Some(cells) = columns.get(end) {
                 used += width(cells);
@@ -173,7 +178,9 @@ impl Screen {
             if first == columns.len() {
                 return;
             }
-            self.blank();
+            if block + 1 < most {
+                self.blank();
+            }
         }
         let left = columns.len() - first;
         self.line(&format!(
@@ -190,12 +197,13 @@ pub(super) fn bar(share: f32, columns: usize) -> String {
     }
 }
 
-/// A probability in percent; one that would be 0.0 % with its power of ten.
+/// A probability in percent, with one digit that is not 0 when it is small.
 pub(super) fn percent(probability: f32) -> String {
     match 100.0 * probability {
         percent if percent >= 0.05 => format!("{percent:.1} %"),
-        percent if percent > 0.0 => format!("{percent:.0e} %"),
-        _ => "0 %".into(),
+        percent if percent >= 0.005 => format!("{percent:.2} %"),
+        percent if percent >= 0.0005 => format!("{percent:.3} %"),
+        _ => "<0.001 %".into(),
     }
 }
 
@@ -225,8 +233,8 @@ mod tests {
     fn numbers_are_short() {
         assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
-            [1.0, 0.9321, 0.0006, 0.0004, 3e-8, 0.0].map(percent).join(" | "),
-            "100.0 % | 93.2 % | 0.1 % | 4e-2 % | 3e-6 % | 0 %"
+            [1.0, 0.9321, 0.0006, 0.0004, 3e-5, 3e-8].map(percent).join(" | "),
+            "100.0 % | 93.2 % | 0.1 % | 0.04 % | 0.003 % | <0.001 %"
         );
         assert_eq!([1.0, 0.5, 0.01, 0.0].map(|share| bar(share, 4)), ["████", "██", "▏", ""]);
         assert_eq!(count(1, "word", "words") + &count(2, "word", "words"), "1 word2 words");

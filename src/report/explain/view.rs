@@ -86,5 +86,5 @@ fn introduction(screen: &mut Screen, explanation: &Explanation) {
         thousands(sizes.vocab_size),
         thousands(sizes.parameters),
     ));
-    screen.say("Two tasks teach it: fill in hidden words from BOTH sides (steps 3 and 6), and tell whether B really followed A (step 7).");
+    screen.say("Two tasks teach it: fill in hidden words from BOTH sides (steps 3 and 6), and tell whether B really followed A (step 7). Each step names its chapter of the book on the right.");
 }
