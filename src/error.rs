@@ -35,6 +35,10 @@ pub enum Error {
     #[cfg(feature = "cli")]
     #[error(transparent)]
     Page(#[from] crate::report::page::PageError),
+    /// A page about runs.
+    #[cfg(feature = "cli")]
+    #[error(transparent)]
+    Report(#[from] crate::report::run_page::ReportError),
 }
 
 /// `Result` with this crate's [`Error`](enum@Error).

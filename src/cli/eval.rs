@@ -147,7 +147,7 @@ fn measure(args: &Args, model: &Model<'_>) -> cloze::Result<TextEvaluation> {
         .masks(args.instance_options.masks(max_predictions_per_seq))
         .eval_batch_size(args.eval_batch_size)
         .seed(args.seed);
-    let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
+    let (mut terminal, total) = (Terminal::new(), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
     let answer = evaluate(model, &corpus, &settings, progress)?;
     if !args.json {

@@ -3,7 +3,7 @@
 pub use super::finetune_options::Args;
 
 use super::output::print;
-use super::run_command::{Ended, command, program, report_end};
+use super::run_command::{Ended, command, program, report_end, write_page};
 use super::signals::StopOnSignal;
 use clap::ArgMatches;
 use cloze::report::{Terminal, finetuning_summary, print_line};
@@ -42,7 +42,7 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
     if args.quiet {
         return Ok(train(&args, &options, &pool, StopOnSignal::quiet(()))?.0);
     }
-    let (status, finished) = train(&args, &options, &pool, StopOnSignal::new(Terminal::new(None)))?;
+    let (status, finished) = train(&args, &options, &pool, StopOnSignal::new(Terminal::new()))?;
     if let Some(finished) = finished {
         print_line(pool.run(|| finetuning_summary(&options, &finished, &program())));
         print_line(format_args!("SHA-256 of model.safetensors: {}", finished.model_sha256));
@@ -64,6 +64,7 @@ fn train<O: Observer + Send>(
     });
     match report_end("finetune", &args.output_dir, result, &watcher)? {
         Ended::Finished(finished) => {
+            write_page(&args.output_dir);
             if args.json {
                 print_answer(args, &finished)?;
             }

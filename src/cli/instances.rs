@@ -68,7 +68,7 @@ fn make(args: &Args, output: Option<Output>) -> cloze::Result<()> {
         Some(parent) => parent.to_path_buf(),
         None => std::env::temp_dir(),
     };
-    let (mut terminal, total) = (Terminal::new(None), corpus.bytes());
+    let (mut terminal, total) = (Terminal::new(), corpus.bytes());
     let progress = &mut |work: &'static str, done| terminal.progress(work, done, total);
     let storage = Storage::TemporaryFile(place).unless_small(&corpus);
     let store = TokenStore::build(&corpus, &SentenceEncoder::of(&tokenizer), storage, progress)?;

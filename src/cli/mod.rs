@@ -25,6 +25,7 @@ mod predict;
 mod pretrain;
 mod pretrain_options;
 mod pretrain_settings;
+mod report;
 mod run_command;
 mod score;
 mod signals;
@@ -104,6 +105,8 @@ enum Command {
     /// Writes text, such as it is
     #[command(allow_negative_numbers = true)]
     Generate(generate::Args),
+    /// runs ─► one HTML page: curves, what was filled in, settings, side by side
+    Report(report::Args),
     /// How fast training is on this machine
     Bench(bench::Args),
 }
@@ -139,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Embed(args) => embed::run(args).map(done),
         Command::Score(args) => score::run(args).map(done),
         Command::Generate(args) => generate::run(args).map(done),
+        Command::Report(args) => report::run(args).map(done),
         Command::Bench(args) => bench::run(args).map(done),
     };
     match result {

@@ -3,14 +3,13 @@
 pub use super::pretrain_options::Args;
 
 use super::output::print;
-use super::run_command::{Ended, program, report_end};
+use super::run_command::{Ended, program, report_end, write_page};
 use super::signals::StopOnSignal;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
 use cloze::report::{Terminal, forecast, print_line, quote, summary, wrap_answer};
 use cloze::run::metrics::MetricsLine;
-use cloze::run::pretraining::InstanceSource;
 use cloze::run::run_directory::RunDirectoryError;
 use cloze::run::run_json::RunJson;
 use cloze::run::{
@@ -115,19 +114,16 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
         super::warn_without_fma();
     }
     let (options, resumes) = settings(&args, matches, |text| say(&text))?;
-    let stories = options.input == InstanceSource::Stories;
-    let fox = "The quick brown fox [MASK] over the lazy dog.";
-    let sample = options.sample.clone().or_else(|| stories.then(|| fox.to_string()));
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     if args.dry_run {
-        return pool.run(|| dry_run(&args, options, sample));
+        return pool.run(|| dry_run(&args, options));
     }
     if args.quiet {
         let watcher = watch(StopOnSignal::quiet(()), &args, resumes);
         let outcome = train(&args, &options, resumes, &pool, watcher);
         return outcome.map(|(status, _)| status);
     }
-    let watcher = watch(StopOnSignal::new(Terminal::new(sample)), &args, resumes);
+    let watcher = watch(StopOnSignal::new(Terminal::new()), &args, resumes);
     let (status, finished) = train(&args, &options, resumes, &pool, watcher)?;
     if let Some((finished, watcher)) = finished {
         // On the threads of the run: the machine may not give any more.
@@ -144,18 +140,14 @@ fn watch<O>(watcher: StopOnSignal<O>, args: &Args, resumes: bool) -> StopOnSigna
 }
 
 /// Prints what is known before the first step, and nothing else; writes nothing.
-fn dry_run(
-    args: &Args,
-    options: PretrainingOptions,
-    sample: Option<String>,
-) -> cloze::Result<ExitCode> {
+fn dry_run(args: &Args, options: PretrainingOptions) -> cloze::Result<ExitCode> {
     let options = options.in_memory();
     let known = |observer: &mut dyn Observer| -> Result<Forecast, RunError> {
         Ok(prepare::<PretrainingJob>(&options, Measure::Always, observer)?.forecast().clone())
     };
     let known = match args.quiet {
         true => known(&mut ()),
-        false => known(&mut StopOnSignal::new(Terminal::new(sample))),
+        false => known(&mut StopOnSignal::new(Terminal::new())),
     }?;
     print(|out| {
         if args.json {
@@ -191,6 +183,7 @@ fn train<O: Observer + Send>(
     });
     match report_end("pretrain", directory, result, &watcher)? {
         Ended::Finished(finished) => {
+            write_page(directory);
             if args.json {
                 print_answer(directory, options, &finished)?;
             }

@@ -2,6 +2,7 @@
 
 use super::option_names::with_option_names;
 use super::signals::StopOnSignal;
+use cloze::report::run_page::write_report;
 use cloze::report::{print_line, quote};
 use cloze::run::checkpoint_directory::CheckpointDirectory;
 use cloze::run::{Finished, RunError};
@@ -16,6 +17,14 @@ pub(super) fn command() -> String {
 /// What this program was called as, `target/release/cloze` under `cargo run`.
 pub(super) fn program() -> String {
     quote(std::env::args().next().or_else(|| Some("cloze".into())))
+}
+
+/// Writes `report.html` into the directory of a run that has finished. The run is saved: a page that cannot be written is
+/// no failure of the run.
+pub(super) fn write_page(directory: &Path) {
+    if let Err(error) = write_report(directory) {
+        print_line(format_args!("warning: there is no report.html: {error}"));
+    }
 }
 
 /// How a run ended.

@@ -35,7 +35,7 @@ pub fn run(args: Args) -> cloze::Result<ExitCode> {
         again(&args, StopOnSignal::quiet(()))?
     } else {
         super::warn_without_fma();
-        again(&args, StopOnSignal::new(Terminal::new(None)))?
+        again(&args, StopOnSignal::new(Terminal::new()))?
     };
     let verified = match verified {
         Ok(verified) => verified,

@@ -47,7 +47,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
         print_line(note);
     }
     let corpus = corpus.with_invalid_utf8(args.encoding.invalid_utf8);
-    let (total, mut terminal) = (corpus.bytes(), Terminal::new(None));
+    let (total, mut terminal) = (corpus.bytes(), Terminal::new());
     let progress = &mut |done| terminal.progress("counting words", done, total);
     let Words { counts: words, read, .. } =
         args.threads.run(|| Ok(count_words(&corpus, normalizer, progress)?))?;

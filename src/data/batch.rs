@@ -71,6 +71,17 @@ impl Batch {
         self.next_sentence_weights.fill(0.0);
     }
 
+    /// The ids of every position as they were before masking, `[batch, seq]`.
+    pub fn unmasked_ids(&self) -> Vec<u32> {
+        let mut ids = self.input_ids.clone();
+        for (i, &weight) in self.masked_lm_weights.iter().enumerate() {
+            if weight > 0.0 {
+                ids[self.masked_lm_positions[i] as usize] = self.masked_lm_ids[i];
+            }
+        }
+        ids
+    }
+
     /// Whether the batch holds `batch_size` instances.
     pub fn is_full(&self) -> bool {
         self.instances == self.batch_size

@@ -57,6 +57,7 @@ pub use json_lines::{InstanceFile, to_json};
 pub use masking::{MaskSettings, MaskUnit, Masking};
 pub use minimal_pairs::{MinimalPair, MinimalPairs};
 pub use npy::{write_npy_header, write_npy_row};
+pub use outputs::PAGE_BEGINNING;
 pub use pairs::{Pair, PairSettings, create_pairs};
 pub use part::Part;
 pub use random_next::{NEARBY_DOCUMENTS, RandomNext};

@@ -27,17 +27,22 @@ impl Outputs {
     }
 }
 
-/// Whether a file begins as a vocabulary that is learned here, with the special tokens, one on each line, or as
-/// instances made here.
+/// How every HTML page of `cloze` begins; the rest of the line is its version.
+pub const PAGE_BEGINNING: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"generator\" content=\"cloze ";
+
+/// Whether a file begins as a vocabulary that is learned here, with the special tokens, one on each line, as
+/// instances made here, or as a page.
 fn is_written_here(path: &Path) -> bool {
     let vocabulary = SPECIAL_TOKENS.map(|token| format!("{token}\n")).concat();
     let instances = format!("{{\"tokens\":[\"{CLS}\",");
+    let beginnings = [&vocabulary, &instances, PAGE_BEGINNING].map(str::as_bytes);
+    let longest = beginnings.iter().map(|beginning| beginning.len()).max().unwrap_or(0);
     let mut bytes = Vec::new();
     // Opening a pipe would wait for its writer.
     path.is_file()
         && File::open(path)
-            .is_ok_and(|file| file.take(vocabulary.len() as u64).read_to_end(&mut bytes).is_ok())
-        && [vocabulary, instances].iter().any(|beginning| bytes.starts_with(beginning.as_bytes()))
+            .is_ok_and(|file| file.take(longest as u64).read_to_end(&mut bytes).is_ok())
+        && beginnings.iter().any(|beginning| bytes.starts_with(beginning))
 }
 
 /// Whether a directory holds a run, ours or a model of Hugging Face.

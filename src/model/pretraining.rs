@@ -227,6 +227,13 @@ impl PretrainingPlan {
         }
     }
 
+    /// −ln p of the masked word at every masked position of the last pass, and 1 where the likeliest word is right,
+    /// `[batch · max_predictions_per_seq]` each, in the order of the batch; 0 where the weight is 0.
+    pub fn masked_lm_rows(&self) -> (&[f32], &[f32]) {
+        let of_rows = &self.plan.value(self.masked_lm)[2..];
+        of_rows.split_at(of_rows.len() / 2)
+    }
+
     /// Writes the gradient of masked-LM loss + next-sentence loss into `gradients`, computed from zero. Elements of
     /// unused parameters stay as they are.
     ///

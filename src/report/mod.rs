@@ -8,6 +8,8 @@ mod forecast;
 pub mod page;
 mod plateau;
 mod print_line;
+#[cfg(feature = "cli")]
+pub mod run_page;
 mod shell;
 mod summary;
 mod terminal;

@@ -8,7 +8,7 @@ use super::terminal::show;
 use crate::data::SentenceObjective;
 use crate::run::pretraining::InstanceSource;
 use crate::run::{Finished, PretrainingOptions};
-use crate::tasks::Model;
+use crate::tasks::{FilledMask, Model};
 use crate::train::pretraining::{MASKED_LM, NEXT_SENTENCE, SENTENCE_ORDER};
 use std::fmt::Write;
 
@@ -46,7 +46,11 @@ pub fn summary(
     if !filled.is_empty() {
         line("\nMasked language modelling: a word is hidden and predicted from both sides.");
         for filled in filled {
-            line(&format!("    {}", show(&filled)));
+            let tokens = |mask: FilledMask| -> Vec<_> {
+                mask.predictions.into_iter().map(|p| (p.token, p.probability)).collect()
+            };
+            let masks: Vec<_> = filled.masks.into_iter().map(tokens).collect();
+            line(&format!("    {}", show(&filled.text, &masks)));
         }
     }
     let objective = options.recipe.sentence_objective;

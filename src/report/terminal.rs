@@ -6,23 +6,24 @@ use super::plateau::{ADVICE, Plateau, is_past};
 use super::print_line::{print_line, set_bar};
 use super::work::Work;
 use crate::model::NeighbourAttention;
-use crate::run::metrics::{EvaluationMetrics, TrainingMetrics};
+use crate::run::metrics::{EvaluationMetrics, FilledSample, Sample, SampleToken, TrainingMetrics};
 use crate::run::{Event, Observer};
-use crate::tasks::{FilledText, Model};
 use crate::train::objective::{TermMean, find, total_loss};
 use crate::train::pretraining::{MASKED_LM, NEXT_SENTENCE, SENTENCE_ORDER};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+/// Tokens that are shown for each `[MASK]`.
+const SHOWN: usize = 3;
+
 /// Seconds after which the time left is said when there is no log line yet.
 const FIRST_ESTIMATE: f64 = 5.0;
 
 /// Shows the progress of a run.
+#[derive(Default)]
 pub struct Terminal {
-    sample: Option<String>,
-    /// The word that `[MASK]` replaced, where it is known.
-    answer: Option<String>,
+    sample: Option<Sample>,
     bar: Option<ProgressBar>,
     work: Option<Work>,
     num_train_steps: u64,
@@ -39,27 +40,14 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// `sample` is a text with `[MASK]` that the model fills in at every evaluation; without one, a
-    /// sentence of the held-out text is taken.
-    pub fn new(sample: Option<String>) -> Self {
-        Self {
-            sample,
-            answer: None,
-            bar: None,
-            work: None,
-            num_train_steps: 0,
-            first_step: 0,
-            start: None,
-            numbers: String::new(),
-            logged: false,
-            estimated: false,
-            plateau: Plateau::default(),
-        }
+    /// Nothing is shown yet.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// The text that is filled in.
+    /// The text that the run fills in at every evaluation.
     pub fn sample(&self) -> Option<&str> {
-        self.sample.as_deref()
+        Some(&self.sample.as_ref()?.text)
     }
 
     /// Shows that `done` of `total` bytes of a piece of work are done.
@@ -135,7 +123,7 @@ impl Terminal {
         ));
     }
 
-    fn evaluated(&mut self, metrics: &EvaluationMetrics, model: &Model<'_>) {
+    fn evaluated(&mut self, metrics: &EvaluationMetrics) {
         let named = [
             (MASKED_LM, "masked words"),
             (NEXT_SENTENCE, "next sentence"),
@@ -166,12 +154,14 @@ impl Terminal {
         {
             print_line(ADVICE);
         }
-        if let Some(sample) = &self.sample
-            && let Ok(filled) = model.fill_mask(&[sample], 3)
-        {
-            let answer =
-                self.answer.as_ref().map_or(String::new(), |word| format!("   (it was: {word})"));
-            print_line(format_args!("    {}{answer}", show(&filled[0])));
+        if let Some(FilledSample { text, word, predictions }) = &metrics.sample {
+            let answer = word.as_ref().map_or(String::new(), |word| format!("   (it was: {word})"));
+            let first = |mask: &Vec<SampleToken>| {
+                let tokens = mask.iter().take(SHOWN);
+                tokens.map(|token| (token.token.clone(), token.probability)).collect()
+            };
+            let masks: Vec<_> = predictions.iter().map(first).collect();
+            print_line(format_args!("    {}{answer}", show(text, &masks)));
         }
     }
 }
@@ -189,20 +179,14 @@ impl Observer for Terminal {
             Event::Note(message) => print_line(message),
             Event::Warning(message) => print_line(format_args!("warning: {message}")),
             Event::Progress { work, done, total } => self.progress(work, done, total),
-            Event::Sample { text, word } => {
-                if self.sample.is_none() {
-                    (self.sample, self.answer) = (Some(text.into()), Some(word.into()));
-                }
-            }
+            Event::Sample(sample) => self.sample = Some(sample.clone()),
             Event::Forecast { step, forecast: known } => {
                 forecast(known, step).into_iter().for_each(print_line);
             }
             Event::Started { step, num_train_steps } => self.start(step, num_train_steps),
             Event::Step(report) => self.stepped(report.step + 1, &report.terms),
             Event::Logged(metrics) => self.logged(metrics),
-            Event::Evaluated { metrics, bert, tokenizer } => {
-                self.evaluated(metrics, &Model::borrowed(bert, tokenizer));
-            }
+            Event::Evaluated { metrics, .. } => self.evaluated(metrics),
             Event::Evaluating | Event::Saving | Event::Saved => {}
             Event::Finished => {
                 set_bar(None);
@@ -242,33 +226,31 @@ fn percent(share: f64) -> String {
     format!("{:4.1} %", 100.0 * share)
 }
 
-/// `The cat sat on the [mat 93 % | rug 4 %].`
-pub(super) fn show(filled: &FilledText) -> String {
-    let mut text = String::new();
-    let mut masks = filled.masks.iter();
-    for (i, part) in filled.text.split("[MASK]").enumerate() {
+/// `The cat sat on the [mat 93 % | rug 4 %].` For each `[MASK]` of `text`, its tokens with their probabilities.
+pub(super) fn show(text: &str, masks: &[Vec<(String, f32)>]) -> String {
+    let mut shown = String::new();
+    let mut masks = masks.iter();
+    for (i, part) in text.split("[MASK]").enumerate() {
         if i > 0 {
             let predictions = masks.next().map_or(String::new(), |mask| {
-                let show = |p: &crate::tasks::Prediction| {
-                    format!("{} {:.0} %", p.token, 100.0 * p.probability)
+                let show = |(token, probability): &(String, f32)| {
+                    format!("{token} {:.0} %", 100.0 * probability)
                 };
-                mask.predictions.iter().map(show).collect::<Vec<_>>().join(" | ")
+                mask.iter().map(show).collect::<Vec<_>>().join(" | ")
             });
-            text += &format!("[{predictions}]");
+            shown += &format!("[{predictions}]");
         }
-        text += part;
+        shown += part;
     }
-    text
+    shown
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::{FilledMask, Prediction};
-
     #[test]
     fn the_time_left_counts_the_steps_since_the_run_was_resumed() {
-        let mut terminal = Terminal::new(None);
+        let mut terminal = Terminal::new();
         terminal.start(90, 100);
         assert_eq!(terminal.seconds_left(95, 10.0), 10.0);
         assert_eq!(terminal.seconds_left(100, 20.0), 0.0);
@@ -276,15 +258,7 @@ mod tests {
 
     #[test]
     fn a_filled_text_is_shown_in_its_place() {
-        let prediction =
-            |token: &str, probability| Prediction { token: token.into(), token_id: 0, probability };
-        let filled = FilledText {
-            text: "The [MASK] sat.".into(),
-            masks: vec![FilledMask {
-                position: 2,
-                predictions: vec![prediction("cat", 0.9), prediction("dog", 0.071)],
-            }],
-        };
-        assert_eq!(show(&filled), "The [cat 90 % | dog 7 %] sat.");
+        let masks = vec![vec![("cat".to_string(), 0.9), ("dog".to_string(), 0.071)]];
+        assert_eq!(show("The [MASK] sat.", &masks), "The [cat 90 % | dog 7 %] sat.");
     }
 }

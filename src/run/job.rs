@@ -1,6 +1,7 @@
 //! What a run trains, as far as the run has to know it: settings, batches with their position, evaluation.
 
 use super::error::RunError;
+use super::metrics::{FilledSample, Sample};
 use super::observer::Observer;
 use super::run_options::RunOptions;
 use crate::autodiff::GraphError;
@@ -126,8 +127,15 @@ pub trait Job: Sized {
     /// What was read, for `run.json`; empty when there was no text.
     fn read(&self) -> &[ReadReport];
 
-    /// A held-out sentence with one word replaced by `[MASK]`, and that word.
-    fn sample(&self) -> Option<(String, String)>;
+    /// A text to watch the model learn on.
+    fn sample(&self) -> Option<&Sample> {
+        None
+    }
+
+    /// What the model fills into [`Job::sample`].
+    fn fill_sample(&mut self, _bert: &Bert) -> Option<FilledSample> {
+        None
+    }
 
     /// Files that the run directory has beside those of every model, with their content.
     fn other_files(&self, _bert: &Bert) -> Vec<(&'static str, String)> {

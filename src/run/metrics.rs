@@ -63,8 +63,38 @@ impl Serialize for TrainingMetrics {
     }
 }
 
+/// A text with `[MASK]`, to watch a model learn on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// The text.
+    pub text: String,
+    /// The word that its only `[MASK]` replaced, where it is known.
+    pub word: Option<String>,
+}
+
+/// What the model fills into a [`Sample`].
+#[derive(Clone, Debug, PartialEq, DeriveSerialize, Deserialize)]
+pub struct FilledSample {
+    /// [`Sample::text`].
+    pub text: String,
+    /// [`Sample::word`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<String>,
+    /// For each `[MASK]`, the likeliest tokens, best first.
+    pub predictions: Vec<Vec<SampleToken>>,
+}
+
+/// A token with its probability.
+#[derive(Clone, Debug, PartialEq, DeriveSerialize, Deserialize)]
+pub struct SampleToken {
+    /// The word piece.
+    pub token: String,
+    /// Its probability, from 0 to 1.
+    pub probability: f32,
+}
+
 /// An evaluation on held-out instances. As JSON: `step`, `eval_loss`, the fields of [`Evaluation::to_json`] with
-/// the prefix `eval_`, `unigram_loss` where it is known, then `eval_seconds`.
+/// the prefix `eval_`, `unigram_loss` and `sample` where they are known, then `eval_seconds`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct EvaluationMetrics {
@@ -74,6 +104,8 @@ pub struct EvaluationMetrics {
     pub evaluation: Evaluation,
     /// The loss that counting words alone gives on the same text ([`Job::unigram_loss`](super::Job::unigram_loss)).
     pub unigram_loss: Option<f64>,
+    /// What the model fills into the text that is watched.
+    pub sample: Option<FilledSample>,
     /// Seconds that the evaluation took.
     pub seconds: f64,
 }
@@ -88,6 +120,9 @@ impl Serialize for EvaluationMetrics {
         }
         if let Some(loss) = self.unigram_loss {
             map.serialize_entry("unigram_loss", &loss)?;
+        }
+        if let Some(sample) = &self.sample {
+            map.serialize_entry("sample", sample)?;
         }
         map.serialize_entry("eval_seconds", &self.seconds)?;
         map.end()

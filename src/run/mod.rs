@@ -8,6 +8,7 @@
 //! - [`begin`] and [`resume`]: a run from its first step to its last.
 //! - [`run_directory`], [`run_json`], [`metrics`], [`checkpoint`], [`checkpoint_directory`]: its files.
 //! - [`mod@verify`]: the same run again, compared bit by bit.
+//! - [`history`], [`metrics_history`]: a run as its directory tells it, to look at.
 //! - [`damage`]: whether the files of a finished run are as it wrote them.
 //! - [`Observer`]: who is told what happens.
 
@@ -19,9 +20,11 @@ pub mod damage;
 mod error;
 pub mod finetuning;
 mod forecast;
+pub mod history;
 mod job;
 mod memory;
 pub mod metrics;
+pub mod metrics_history;
 pub mod newest_weights;
 mod observer;
 mod on_pool;

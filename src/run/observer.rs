@@ -1,7 +1,7 @@
 //! Who watches a run: the terminal, a test, nobody.
 
 use super::forecast::Forecast;
-use super::metrics::{EvaluationMetrics, TrainingMetrics};
+use super::metrics::{EvaluationMetrics, Sample, TrainingMetrics};
 use crate::model::Bert;
 use crate::tokenizer::Tokenizer;
 use crate::train::trainer::StepReport;
@@ -24,13 +24,8 @@ pub enum Event<'a> {
         /// Bytes in all.
         total: u64,
     },
-    /// A held-out sentence with one word replaced by `[MASK]`, to watch the model learn on.
-    Sample {
-        /// The sentence.
-        text: &'a str,
-        /// The word that was replaced.
-        word: &'a str,
-    },
+    /// The text that the model fills in at every evaluation.
+    Sample(&'a Sample),
     /// What is known about the run before its first step, or before the first one after `step` steps.
     Forecast {
         /// Steps taken so far.

@@ -1,7 +1,8 @@
 //! The run directory: a directory that Hugging Face loads as is, with our own files beside it.
 //!
 //! `config.json`, `model.safetensors` and the tokenizer's files; `run.json` (every setting, the
-//! version, the command to reproduce it), `metrics.jsonl`, `checkpoint/`, and the lock file.
+//! version, the command to reproduce it), `metrics.jsonl`, `checkpoint/`, `report.html` (which the program
+//! writes at the end), and the lock file.
 
 use crate::system::digest::{Digest, Sha256};
 use crate::system::files::{self, FileError};
@@ -79,7 +80,7 @@ pub enum RunDirectoryError {
 }
 
 /// Files of ours and of Hugging Face's that a run would overwrite.
-const OWN_FILES: [&str; 9] = [
+const OWN_FILES: [&str; 10] = [
     "run.json",
     "config.json",
     "model.safetensors",
@@ -89,6 +90,7 @@ const OWN_FILES: [&str; 9] = [
     "special_tokens_map.json",
     "metrics.jsonl",
     "checkpoint",
+    "report.html",
 ];
 
 impl RunDirectory {

@@ -45,6 +45,9 @@ pub struct RunJson<O> {
     /// Whether the run has saved a checkpoint: from then on it is never begun again from its start.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_checkpoint: bool,
+    /// The most memory that the process used, in bytes, once the run is finished; not known on every system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
     /// SHA-256 of `model.safetensors`, once the run is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_sha256: Option<String>,
@@ -102,6 +105,7 @@ impl<O: RunOptions> RunJson<O> {
             unigram_loss: None,
             extensions: Vec::new(),
             has_checkpoint: false,
+            peak_memory: None,
             model_sha256: None,
             unknown: Map::new(),
             files: BTreeMap::new(),

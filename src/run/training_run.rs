@@ -16,6 +16,7 @@ use super::run_json::RunJson;
 use super::run_options::RunOptions;
 use crate::model::{Bert, weights};
 use crate::system::digest::Digest;
+use crate::system::memory;
 use crate::tokenizer::Tokenizer;
 use crate::train::trainer::{Diverged, StepReport, Trainer};
 use crate::train::{Evaluation, Objective};
@@ -148,8 +149,8 @@ impl<J: Job> Run<J> {
         let mut batches = self.job.batches(self.trainer.steps());
         let num_train_steps = options.recipe().schedule.num_train_steps;
         let mut clock = Clock::start();
-        if let Some((text, word)) = self.job.sample() {
-            observer.observe(Event::Sample { text: &text, word: &word });
+        if let Some(sample) = self.job.sample() {
+            observer.observe(Event::Sample(sample));
         }
         let step = self.trainer.steps();
         observer.observe(Event::Forecast { step, forecast: &self.forecast });
@@ -257,9 +258,13 @@ impl<J: Job> Run<J> {
             duration = before.elapsed();
             let step = self.trainer.steps();
             let seconds = duration.as_secs_f64();
-            let unigram_loss = self.json.unigram_loss;
-            let line =
-                EvaluationMetrics { step, evaluation: evaluation.clone(), unigram_loss, seconds };
+            let line = EvaluationMetrics {
+                step,
+                evaluation: evaluation.clone(),
+                unigram_loss: self.json.unigram_loss,
+                sample: self.job.fill_sample(bert),
+                seconds,
+            };
             if let Some(files) = &mut files {
                 files.metrics.append(&line)?;
             }
@@ -328,6 +333,7 @@ impl<J: Job> Run<J> {
             if weights::file_digest(directory.path()).ok() != Some(model_sha256) {
                 weights::save(directory.path(), &bert.layout, &bert.parameters)?;
             }
+            self.json.peak_memory = memory::peak();
             self.json.model_sha256 = Some(model_sha256.to_string());
             self.json.files = damage::digests(directory.path())?;
             self.json.write(&directory)?;

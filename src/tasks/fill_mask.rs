@@ -4,7 +4,7 @@ use super::error::TaskError;
 use super::inference::{Output, blocks, lengths};
 use super::model::Model;
 use super::sequence::Sequence;
-use crate::tensor::softmax::softmax;
+use crate::tensor::softmax::likeliest;
 use ndarray::Array2;
 use serde::Serialize;
 
@@ -156,23 +156,13 @@ impl Model<'_> {
 
     /// The `top` likeliest tokens; of equals, the lower id first.
     pub(super) fn best(&self, logits: &[f32], top: usize) -> Vec<Prediction> {
-        let probabilities = softmax(logits);
-        let order =
-            |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
-        let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
-        if top < ids.len() {
-            ids.select_nth_unstable_by(top, order);
-            ids.truncate(top);
-        }
-        ids.sort_unstable_by(order);
         let vocabulary = self.tokenizer().vocabulary();
-        ids.into_iter()
-            .map(|id| Prediction {
-                // An embedding table may have more rows than the vocabulary has tokens.
-                token: vocabulary.token(id).unwrap_or("").to_string(),
-                token_id: id,
-                probability: probabilities[id as usize],
-            })
-            .collect()
+        let prediction = |(token_id, probability)| Prediction {
+            // An embedding table may have more rows than the vocabulary has tokens.
+            token: vocabulary.token(token_id).unwrap_or("").to_string(),
+            token_id,
+            probability,
+        };
+        likeliest(logits, top).into_iter().map(prediction).collect()
     }
 }

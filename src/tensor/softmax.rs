@@ -11,6 +11,20 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     exps.into_iter().map(|e| (f64::from(e) / sum) as f32).collect()
 }
 
+/// The `top` likeliest ids by `logits`, best first, with their probabilities; of equals, the lower id first.
+pub fn likeliest(logits: &[f32], top: usize) -> Vec<(u32, f32)> {
+    let probabilities = softmax(logits);
+    let order =
+        |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
+    let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
+    if top < ids.len() {
+        ids.select_nth_unstable_by(top, order);
+        ids.truncate(top);
+    }
+    ids.sort_unstable_by(order);
+    ids.into_iter().map(|id| (id, probabilities[id as usize])).collect()
+}
+
 /// ln softmax(logits)\[id\], at most 0. `scratch` is a buffer to reuse.
 pub fn log_probability(logits: &[f32], id: usize, scratch: &mut Vec<f32>) -> f32 {
     scratch.clear();

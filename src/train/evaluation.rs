@@ -25,6 +25,31 @@ pub struct Evaluation {
     /// where a metric has no value.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_nan")]
     pub metrics: Vec<(Cow<'static, str>, f64)>,
+    /// Masked language modelling by kind of token, where it was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<TokenKind>,
+    /// How often each class was predicted where each class is right, `[right][predicted]`; empty for other tasks, and
+    /// for more than [`CONFUSION_CLASSES`] classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// The most classes of [`Evaluation::confusion`]: a larger table is of no use to a reader.
+pub const CONFUSION_CLASSES: usize = 30;
+
+/// How well the masked tokens of one kind are predicted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenKind {
+    /// The kind, for example `numbers`.
+    pub kind: Cow<'static, str>,
+    /// Masked tokens of this kind.
+    pub masked_tokens: u64,
+    /// Mean −ln p of the masked token.
+    pub loss: f64,
+    /// The share of them for which the likeliest token is right.
+    pub accuracy: f64,
+    /// The loss that counting word pieces gives for them.
+    pub unigram_loss: Option<f64>,
 }
 
 /// JSON has no NaN.
@@ -57,8 +82,9 @@ impl Evaluation {
     }
 
     /// The metrics, `{name}_loss` and `{name}_accuracy` of every term, `instances`, and the numbers of targets. Each name
-    /// begins with `prefix`. Then `attention_previous` and `attention_next`, by layer, and `attention_uniform`. For
-    /// pretraining, Google's `run_pretraining.py` prints the same names.
+    /// begins with `prefix`. Then `attention_previous` and `attention_next`, by layer, and `attention_uniform`; `kinds`,
+    /// an object for each kind of token; `confusion`, rows of numbers. For pretraining, Google's
+    /// `run_pretraining.py` prints the same names.
     pub fn to_json(&self, prefix: &str) -> Map<String, Value> {
         let mut fields = Map::new();
         for (name, value) in &self.metrics {
@@ -75,6 +101,13 @@ impl Evaluation {
             fields.insert(format!("{prefix}attention_previous"), previous.clone().into());
             fields.insert(format!("{prefix}attention_next"), next.clone().into());
             fields.insert(format!("{prefix}attention_uniform"), (*uniform).into());
+        }
+        if !self.kinds.is_empty() {
+            let kinds = serde_json::to_value(&self.kinds).expect("numbers and names");
+            fields.insert(format!("{prefix}kinds"), kinds);
+        }
+        if !self.confusion.is_empty() {
+            fields.insert(format!("{prefix}confusion"), self.confusion.clone().into());
         }
         fields
     }
@@ -106,6 +139,19 @@ impl<O: Objective> Evaluator<O> {
         parameters: &[f32],
         batches: impl IntoIterator<Item = Result<impl std::borrow::Borrow<O::Batch>, E>>,
     ) -> Result<Evaluation, E> {
+        self.evaluate_each(parameters, batches, |_, _| ())
+    }
+
+    /// [`Evaluator::evaluate`] that calls `visit` after the pass of each batch, with the objective and the batch.
+    ///
+    /// # Errors
+    /// The first error of `batches`.
+    pub fn evaluate_each<E>(
+        &mut self,
+        parameters: &[f32],
+        batches: impl IntoIterator<Item = Result<impl std::borrow::Borrow<O::Batch>, E>>,
+        mut visit: impl FnMut(&O, &O::Batch),
+    ) -> Result<Evaluation, E> {
         let terms = self.objective.terms();
         // [terms]: Σ loss, Σ accuracy, number of targets.
         let mut sums = vec![[0.0f64; 3]; terms.len()];
@@ -124,6 +170,7 @@ impl<O: Objective> Evaluator<O> {
                 }
             }
             instances += self.objective.examples(batch);
+            visit(&self.objective, batch);
         }
         let mut evaluation = Evaluation { instances, ..Evaluation::default() };
         for (term, [loss, accuracy, targets]) in terms.iter().zip(sums) {

@@ -58,6 +58,13 @@ impl Pretraining {
     }
 }
 
+impl Pretraining {
+    /// [`PretrainingPlan::masked_lm_rows`].
+    pub fn masked_lm_rows(&self) -> (&[f32], &[f32]) {
+        self.plan.masked_lm_rows()
+    }
+}
+
 impl Objective for Pretraining {
     type Batch = Batch;
 

@@ -26,6 +26,7 @@ fn the_run_directory_is_whole() {
         "config.json",
         "metrics.jsonl",
         "model.safetensors",
+        "report.html",
         "run.json",
         "special_tokens_map.json",
         "tokenizer.json",
@@ -117,14 +118,19 @@ fn metrics_have_their_names() {
                 "eval_attention_previous",
                 "eval_attention_next",
                 "eval_attention_uniform",
+                "eval_kinds",
                 "unigram_loss",
+                "sample",
                 "eval_seconds",
             ]
         };
         assert_eq!(keys(line), names);
         let number = |name: &&str| match &line[name] {
             // By layer.
-            Value::Array(shares) => shares[0].as_f64().unwrap(),
+            Value::Array(shares) if shares[0].is_number() => shares[0].as_f64().unwrap(),
+            // Kinds of tokens, and what the sample was filled with.
+            Value::Array(kinds) => kinds[0]["loss"].as_f64().unwrap(),
+            Value::Object(sample) => sample["predictions"][0][0]["probability"].as_f64().unwrap(),
             number => number.as_f64().unwrap(),
         };
         assert!(names.iter().all(|name| number(name) >= 0.0), "{line}");

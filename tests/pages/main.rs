@@ -360,6 +360,6 @@ fn a_page_is_below_12_megabytes_and_says_when_it_does_not_hold_the_model() {
     config.max_position_embeddings = 512;
     let (parameters, html) = explain(config);
     assert!(parameters > MOST_PARAMETERS);
-    assert!(html.contains("This page does not hold the model: it has 4.0 million parameters"));
+    assert!(html.contains("and a page holds at most 4,000,000."));
     assert!(!html.contains("model-weights") && html.len() < 1_000_000);
 }

@@ -7,9 +7,10 @@
 //! ```
 //!
 //! Shapes: h `[n, hidden]` (masked positions only), W `[vocab_size, hidden]`, b `[vocab_size]`, labels
-//! and weights `[n]`, output `[2]`: loss and accuracy. Only the loss has a gradient. With
-//! weights 1/(number of masked positions) these are the means. Rows after the last weight that is not
-//! 0 are padding and cost nothing.
+//! and weights `[n]`, output `[2 + 2·n]`: loss, accuracy, then −ln p\[i, label\[i\]\] of every row, then 1 for
+//! every row whose label has the largest logit. A row of weight 0 has zeros there. Losses have a gradient,
+//! accuracies have none. With weights 1/(number of masked positions) the first two are the means. Rows after the
+//! last weight that is not 0 are padding and cost nothing.
 //!
 //! The vocabulary is cut into chunks of 256 columns. A task takes whole chunks: it computes their logits
 //! and exponentiates them while they are in its cache. m′ is the largest logit of a row of the chunk:
@@ -23,7 +24,8 @@
 //! `[chunks, n, 4]`; e, `[n, columns]` for each chunk in turn. Without a backward pass e is not saved.
 //!
 //! ```text
-//! dz[i] = weight[i]·(e[i]·exp(m′[i] − m[i]) / s[i] − onehot(label[i]))
+//! dz[i] = g[i]·(e[i]·exp(m′[i] − m[i]) / s[i] − onehot(label[i]))
+//! g[i] = d loss·weight[i] + d row loss[i]
 //! dh = Σ_chunks dz·W        dW += dzᵀ·h        db += Σ_i dz[i]
 //! ```
 //!
@@ -50,6 +52,9 @@ const BIAS: usize = 2;
 const LABELS: usize = 3;
 const WEIGHTS: usize = 4;
 
+/// Elements of the output before those of the rows.
+const SUMS: usize = 2;
+
 impl Reference for MaskedLmLoss {
     fn reference_forward(
         &self,
@@ -57,12 +62,16 @@ impl Reference for MaskedLmLoss {
         _dropout_key: &DropoutKey,
     ) -> Vec<f64> {
         let (labels, weights) = (inputs[LABELS].integers(), inputs[WEIGHTS].floats()); // [rows] each
-        let mut output = vec![0.0, 0.0]; // loss, accuracy
+        let mut output = vec![0.0; self.output()]; // loss, accuracy, [rows], [rows]
         for i in 0..self.rows {
             let logits = self.reference_logits(inputs, i); // [vocab_size]
             let (loss, correct) = cross_entropy_reference(&logits, labels[i] as usize);
             output[0] += weights[i] * loss;
             output[1] += weights[i] * correct;
+            if weights[i] != 0.0 {
+                output[SUMS + i] = loss;
+                output[SUMS + self.rows + i] = correct;
+            }
         }
         output
     }
@@ -83,7 +92,9 @@ impl Reference for MaskedLmLoss {
             let sum: f64 = logits.iter().map(|z| z.exp()).sum();
             for v in 0..self.vocab_size {
                 let one_hot = if v == labels[i] as usize { 1.0 } else { 0.0 };
-                let dz = output_gradient[0] * weights[i] * (logits[v].exp() / sum - one_hot);
+                let of_row = if weights[i] != 0.0 { output_gradient[SUMS + i] } else { 0.0 };
+                let dz =
+                    (output_gradient[0] * weights[i] + of_row) * (logits[v].exp() / sum - one_hot);
                 for c in 0..self.hidden {
                     dh[i * self.hidden + c] += dz * decoder[v * self.hidden + c];
                     d_decoder[v * self.hidden + c] += dz * h[i * self.hidden + c];
@@ -119,7 +130,7 @@ pub struct MaskedLmLoss {
 }
 
 /// Pushes the masked-LM loss of h `[n, hidden]` against `labels`, weighted by `weights`; the output is
-/// `[2]`: loss, accuracy.
+/// `[2 + 2·n]`: loss, accuracy, the loss of every row, whether it is right.
 ///
 /// # Errors
 /// When the shapes do not fit.
@@ -142,7 +153,7 @@ pub fn masked_lm_loss(
     g.push(
         MaskedLmLoss { rows, hidden, vocab_size },
         &[h.into(), decoder.into(), bias.into(), labels.into(), weights.into()],
-        Shape::new(&[2]),
+        Shape::new(&[SUMS + 2 * rows]),
     )
 }
 
@@ -184,7 +195,7 @@ impl Operation for MaskedLmLoss {
     }
 
     fn output(&self) -> usize {
-        2
+        SUMS + 2 * self.rows
     }
 
     fn saved(&self) -> usize {
@@ -255,12 +266,17 @@ impl Operation for MaskedLmLoss {
             }
         });
 
-        // 3. The weighted sums over the rows.
-        for (&weight, summary) in weights.iter().zip(summaries.chunks_exact(row_summary::LENGTH)) {
+        // 3. The weighted sums over the rows, and each row.
+        let (sums, of_rows) = pass.output.split_at_mut(SUMS);
+        let (losses, correct) = of_rows.split_at_mut(self.rows); // [rows] each
+        let summaries = summaries.chunks_exact(row_summary::LENGTH);
+        for (i, (&weight, summary)) in weights.iter().zip(summaries).enumerate() {
             // The loss of a padded row can be NaN, and 0·NaN is NaN.
             if weight != 0.0 {
-                pass.output[0] += weight * summary[row_summary::LOSS];
-                pass.output[1] += weight * summary[row_summary::CORRECT];
+                losses[i] = summary[row_summary::LOSS];
+                correct[i] = summary[row_summary::CORRECT];
+                sums[0] += weight * losses[i];
+                sums[1] += weight * correct[i];
             }
         }
     }
@@ -273,7 +289,12 @@ impl Operation for MaskedLmLoss {
         let (summaries, rest) = pass.saved.split_at(self.rows * row_summary::LENGTH); // [rows, 4]
         let stride = self.rows * chunk_state::LENGTH; // from one chunk's states to the next one's
         let (states, exponentials) = rest.split_at(self.chunks() * stride); // [chunks, rows, 4]; e
-        let loss_gradient = pass.output_gradient[0];
+        let (loss_gradient, row_gradients) =
+            (pass.output_gradient[0], &pass.output_gradient[SUMS..]);
+        let gradient = |i: usize| {
+            let of_row = if weights[i] != 0.0 { row_gradients[i] } else { 0.0 };
+            loss_gradient * weights[i] + of_row
+        };
         let [dh, d_decoder, d_bias] = [H, DECODER, BIAS].map(|index| pass.gradients.take(index));
         // Each buffer below is empty when the gradient is not needed.
         let (d_decoder, mode) = match d_decoder {
@@ -319,10 +340,10 @@ impl Operation for MaskedLmLoss {
                         let states = &states[chunk * stride..]; // [rows, 4] of this chunk
                         let (dz, sum) = scratch.split_at_mut(active * width); // [active, width], [width]
 
-                        // 1. dz = loss gradient·weight·(p − onehot)
+                        // 1. dz = g·(p − onehot)
                         let rows = dz.chunks_exact_mut(width).zip(e.chunks_exact(width));
                         for (i, (dz, e)) in rows.enumerate() {
-                            let weight = loss_gradient * weights[i];
+                            let weight = gradient(i);
                             let chunk_max = states[i * chunk_state::LENGTH + chunk_state::MAX];
                             let summary =
                                 &summaries[i * row_summary::LENGTH..][..row_summary::LENGTH];

@@ -52,7 +52,7 @@ function attentionView(place) {
     fillChoices(head, attention[0]?.length ?? 0);
     row.replaceChildren(...tokens.map((token, index) => {
       const button = element("button", { type: "button" }, element("span", { className: "token" }, token),
-        element("span", { className: "bar" }), element("span", { className: "share" }));
+        element("span", { className: "meter" }), element("span", { className: "share" }));
       button.onclick = button.onfocus = () => choose(index);
       button.onpointerenter = event => event.pointerType === "mouse" && choose(index);
       return button;
@@ -105,7 +105,7 @@ function attentionView(place) {
     }
     const heading = (scope, token) => element("th", { scope }, token);
     const cell = share => {
-      const made = element("td", { className: "share" }, (100 * share).toFixed(0));
+      const made = element("td", { className: "attention-share" }, (100 * share).toFixed(0));
       made.style.setProperty("--share", share);
       return made;
     };

@@ -9,10 +9,10 @@ byId("try-code").textContent = byId("model-code").textContent.trim();
 function probabilityTable(caption, rows) {
   return element("table", { className: "answers" }, element("caption", {}, caption),
     ...rows.map(([name, probability]) => {
-      const bar = element("span", { className: "bar" });
+      const bar = element("span", { className: "meter" });
       bar.style.setProperty("--share", probability);
       return element("tr", {}, element("th", { scope: "row", className: "token" }, name),
-        element("td", { className: "number" }, percent(probability)), element("td", { className: "bars" }, bar));
+        element("td", { className: "number" }, percent(probability)), element("td", { className: "meters" }, bar));
     }));
 }
 

@@ -3,11 +3,13 @@
 
 use super::base64::base64;
 use super::script_json::script_json;
-use crate::model::Bert;
+use super::templates::grouped;
+use crate::model::{Bert, Config, layout};
 use crate::tasks::Model;
 use crate::tokenizer::{CharacterClasses, Tokenizer};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// The most parameters of a model in a page. A parameter takes 2 bytes, which are 2.67 characters of
 /// base64: 10.7 MB at this limit, so that a page stays below 12 MB.
@@ -38,6 +40,24 @@ pub struct ModelPart {
 }
 
 impl ModelPart {
+    /// The part for the model in `directory`. A model that is too large is not read; when the model cannot be
+    /// read, the part says why.
+    pub fn open(directory: &Path, text: &str, sentences: [&str; 2]) -> Self {
+        let config = Config::from_file(&directory.join("config.json"));
+        let too_large =
+            config.ok().and_then(|config| too_large(layout(&config, config.head()).len()));
+        let model = match too_large {
+            Some(absent) => Err(absent),
+            None => Model::open(directory).map_err(|error| {
+                format!("This page does not hold the model, which cannot be read: {error}.")
+            }),
+        };
+        match model {
+            Ok(model) => Self::new(&model, text, sentences),
+            Err(absent) => Self { absent, ..Self::default() },
+        }
+    }
+
     /// The part for `model`. The page begins with the answers for `text`, and for `sentences`.
     pub fn new(model: &Model<'_>, text: &str, sentences: [&str; 2]) -> Self {
         let absent = absent(model).unwrap_or_default();
@@ -64,6 +84,18 @@ impl ModelPart {
     }
 }
 
+/// Says that a model of so many parameters is too large for a page, if it is.
+fn too_large(parameters: usize) -> Option<String> {
+    (parameters > MOST_PARAMETERS).then(|| {
+        format!(
+            "This page does not hold the model: it has {} parameters, and a page holds at most {}. Ask it with \
+             cloze fill-mask.",
+            grouped(parameters as u64),
+            grouped(MOST_PARAMETERS as u64)
+        )
+    })
+}
+
 /// Name, number of elements and scale of each weight, and all numbers in the order of the flat buffer: 16-bit
 /// integers, little-endian; a number is its integer times the scale of its weight.
 ///
@@ -85,7 +117,6 @@ fn sixteen_bits(bert: &Bert) -> (Vec<(&str, usize, f64)>, Vec<u8>) {
 
 /// Why a page cannot hold `model`, if it cannot.
 fn absent(model: &Model<'_>) -> Option<String> {
-    let parameters = model.bert().parameters.len();
     if !model.predicts_masked_words() {
         return Some(format!(
             "This page does not hold the model: it is of the class {} and has no masked-LM head, which \
@@ -93,13 +124,8 @@ fn absent(model: &Model<'_>) -> Option<String> {
             model.bert().head.architecture()
         ));
     }
-    if parameters > MOST_PARAMETERS {
-        return Some(format!(
-            "This page does not hold the model: it has {:.1} million parameters, and a page holds at most \
-             {} million. Ask it with cloze fill-mask.",
-            parameters as f64 / 1e6,
-            MOST_PARAMETERS / 1_000_000
-        ));
+    if let Some(absent) = too_large(model.bert().parameters.len()) {
+        return Some(absent);
     }
     if model.tokenizer().tokens_in_normalized_text().next().is_some() {
         return Some(
@@ -163,7 +189,6 @@ fn ranges(ranges: &[(u32, u32)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Config;
 
     #[test]
     fn a_number_is_its_integer_times_the_scale() {

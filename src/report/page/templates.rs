@@ -14,9 +14,10 @@ pub struct PageError {
 }
 
 /// The templates by name. Each page extends `base.html`.
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 5] = [
     ("base.html", include_str!("../assets/base.html")),
     ("explain.html", include_str!("../assets/explain.html")),
+    ("report.html", include_str!("../assets/report.html")),
     ("try.html", include_str!("../assets/try.html")),
     ("try_scripts.html", include_str!("../assets/try_scripts.html")),
 ];
@@ -25,10 +26,11 @@ const TEMPLATES: [(&str, &str); 4] = [
 const STYLE: &str = concat!(include_str!("../assets/style.css"), include_str!("../assets/try.css"));
 
 /// The scripts that templates use, by name.
-const SCRIPTS: [(&str, &str); 4] = [
+const SCRIPTS: [(&str, &str); 5] = [
     ("explain", include_str!("../assets/explain.js")),
     ("attention", include_str!("../assets/attention.js")),
     ("model", include_str!("../assets/model.js")),
+    ("report", include_str!("../assets/report.js")),
     ("try", include_str!("../assets/try.js")),
 ];
 
@@ -80,7 +82,7 @@ fn short(number: f64) -> String {
 }
 
 /// A whole number with a comma behind each group of three digits.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
     groups.collect::<Vec<_>>().join(",")
@@ -89,6 +91,7 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::PAGE_BEGINNING;
 
     #[test]
     fn numbers_are_readable() {
@@ -108,5 +111,55 @@ mod tests {
         let page = render("base.html", serde_json::json!({ "title": title })).unwrap();
         assert!(!page.contains("<script>alert"), "{page}");
         assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
+    }
+
+    #[test]
+    fn every_page_begins_as_reading_of_text_expects_it() {
+        let page = render("base.html", serde_json::json!({ "title": "" })).unwrap();
+        assert!(page.starts_with(PAGE_BEGINNING), "{page}");
+        assert!(
+            TEMPLATES[1..].iter().all(|(_, source)| source.contains("{% extends \"base.html\" %}"))
+        );
+    }
+
+    /// The colours of a scheme by name, from the declarations in `block`.
+    fn colours(block: &str) -> Vec<(&str, [f64; 3])> {
+        let channel = |hex: &str, at: usize| {
+            let value = u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+            let share = f64::from(value) / 255.0;
+            if share <= 0.04045 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+        };
+        let declarations = block.split(';').filter_map(|text| text.trim().split_once(": #"));
+        declarations
+            .map(|(name, hex)| (name.trim(), [0, 2, 4].map(|at| channel(hex, at))))
+            .collect()
+    }
+
+    /// The contrast of two colours, from 1 to 21 (WCAG 2.2).
+    fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
+        let luminance = |[r, g, b]: [f64; 3]| 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_and_lines_stand_out_in_both_colour_schemes() {
+        assert!((contrast([1.0; 3], [0.0; 3]) - 21.0).abs() < 1e-9);
+        let blocks: Vec<&str> = STYLE.split(":root {").skip(1).collect();
+        assert_eq!(blocks.len(), 2, "light and dark");
+        for block in blocks {
+            let colours = colours(block.split_once('}').unwrap().0);
+            let of = |name: &str| {
+                colours.iter().find(|(known, _)| *known == format!("--{name}")).unwrap().1
+            };
+            let texts = ["text", "quiet", "accent", "good", "bad"];
+            let lines = ["series-1", "series-2", "series-3", "series-4", "series-5", "series-6"];
+            let on_background = texts.iter().chain(&lines).map(|text| (*text, "background"));
+            let on_panel = texts.iter().map(|text| (*text, "panel"));
+            for (text, background) in on_background.chain(on_panel).chain([("text", "shade")]) {
+                let contrast = contrast(of(text), of(background));
+                assert!(contrast >= 4.5, "--{text} on --{background}: {contrast:.2}");
+            }
+        }
     }
 }

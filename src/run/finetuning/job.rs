@@ -180,10 +180,6 @@ impl Job for FinetuningJob {
         &[]
     }
 
-    fn sample(&self) -> Option<(String, String)> {
-        None
-    }
-
     fn other_files(&self, bert: &Bert) -> Vec<(&'static str, String)> {
         let HeadLoss::Contrastive { pooling, .. } = self.loss else { return Vec::new() };
         debug_assert_eq!(self.task, FinetuningTask::Embed);

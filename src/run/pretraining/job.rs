@@ -3,17 +3,19 @@
 use super::model::{model, set_word_embeddings};
 use super::options::{InstanceSource, ModelSource, PretrainingOptions};
 use super::recipe::PretrainingRecipe;
-use super::sample::sample;
+use super::sample::Watched;
 use super::streams::{
     empty_batch, first_instances, from_instances, from_text, read, training_corpus,
 };
 use super::text::{add_store, remove_tokens, sampler, tokenize};
+use super::token_kinds::TokenKinds;
 use super::unigrams::Unigrams;
 use crate::autodiff::{GraphError, Mode};
 use crate::data::{Batch, Corpus, InstanceStream, ReadReport};
 use crate::model::{Bert, NeighbourAttentionPlan, OutputBias};
 use crate::run::error::RunError;
 use crate::run::job::{Interrupted, Job};
+use crate::run::metrics::{FilledSample, Sample};
 use crate::run::observer::{Event, Observer};
 use crate::system::digest::{Digest, Sha256};
 use crate::tokenizer::Tokenizer;
@@ -34,6 +36,9 @@ pub struct PretrainingJob {
     /// Tokens of one pass over the training text, or instances of a file of them.
     pass: Pass,
     unigram_loss: Option<f64>,
+    /// The kinds of the masked tokens of `held_out`.
+    kinds: TokenKinds,
+    watched: Option<Watched>,
 }
 
 /// What one pass over the training data is.
@@ -132,10 +137,19 @@ impl Job for PretrainingJob {
                 Some((evaluator, attention))
             }
         };
-        let unigram_loss = unigrams.loss_of(&held_out);
-        let data = data.finish();
-        let job =
-            Self { recipe, tokenizer, stream, held_out, evaluator, data, read, pass, unigram_loss };
+        let job = Self {
+            recipe,
+            data: data.finish(),
+            unigram_loss: unigrams.loss_of(&held_out),
+            kinds: TokenKinds::new(&held_out, tokenizer.vocabulary(), &unigrams),
+            watched: Watched::new(options, &held_out, &bert, &tokenizer)?,
+            tokenizer,
+            stream,
+            held_out,
+            evaluator,
+            read,
+            pass,
+        };
         Ok((job, bert))
     }
 
@@ -201,7 +215,8 @@ impl Job for PretrainingJob {
         let bytes = |(evaluator, attention): &(Evaluator<_>, NeighbourAttentionPlan)| {
             evaluator.bytes() + attention.bytes()
         };
-        self.evaluator.as_ref().map_or(0, bytes).saturating_add(batches)
+        let watched = self.watched.as_ref().map_or(0, Watched::bytes);
+        self.evaluator.as_ref().map_or(0, bytes).saturating_add(batches).saturating_add(watched)
     }
 
     fn evaluate(
@@ -211,8 +226,13 @@ impl Job for PretrainingJob {
     ) -> Result<Option<Evaluation>, Interrupted> {
         let Some((evaluator, attention)) = &mut self.evaluator else { return Ok(None) };
         let go_on = |batch| if should_stop() { Err(Interrupted) } else { Ok(batch) };
+        let mut kinds = self.kinds.sums();
+        let batches = self.held_out.iter().map(go_on);
         let mut evaluation =
-            evaluator.evaluate(&bert.parameters, self.held_out.iter().map(go_on))?;
+            evaluator.evaluate_each(&bert.parameters, batches, |objective, _| {
+                kinds.add(objective.masked_lm_rows());
+            })?;
+        evaluation.kinds = kinds.means();
         evaluation.attention = Some(attention.measure(bert, &self.held_out[0]));
         Ok(Some(evaluation))
     }
@@ -249,8 +269,12 @@ impl Job for PretrainingJob {
         &self.read
     }
 
-    fn sample(&self) -> Option<(String, String)> {
-        sample(&self.held_out, &self.tokenizer)
+    fn sample(&self) -> Option<&Sample> {
+        Some(&self.watched.as_ref()?.sample)
+    }
+
+    fn fill_sample(&mut self, bert: &Bert) -> Option<FilledSample> {
+        self.watched.as_mut()?.fill(bert, &self.tokenizer)
     }
 }
 
@@ -283,12 +307,7 @@ mod tests {
 
     /// The documents of the tokens of `batch`, as they were before masking.
     fn documents(batch: &Batch, tokenizer: &Tokenizer) -> BTreeSet<char> {
-        let mut ids = batch.input_ids.clone();
-        for (i, weight) in batch.masked_lm_weights.iter().enumerate() {
-            if *weight > 0.0 {
-                ids[batch.masked_lm_positions[i] as usize] = batch.masked_lm_ids[i];
-            }
-        }
+        let ids = batch.unmasked_ids();
         let tokens = ids.iter().map(|&id| tokenizer.vocabulary().token(id).unwrap());
         let words = tokens.filter(|token| !token.starts_with('[') && !token.starts_with('#'));
         words.map(|token| token.chars().next().unwrap()).collect()

@@ -15,6 +15,7 @@ mod recipe_table;
 mod sample;
 mod streams;
 mod text;
+mod token_kinds;
 mod unigrams;
 
 pub use builder::{Pretraining, pretrain};

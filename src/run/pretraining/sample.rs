@@ -1,14 +1,87 @@
-//! A sentence to watch the model learn on, taken from held-out text.
+//! The text with `[MASK]` that a run fills in at every evaluation, so that a person can watch the model learn: the one
+//! that the settings give, else a sentence of the built-in stories or of the held-out text.
 
+use super::options::{InstanceSource, PretrainingOptions};
+use crate::autodiff::GraphError;
 use crate::data::Batch;
+use crate::model::{Bert, MaskedLmPlan};
+use crate::run::metrics::{FilledSample, Sample, SampleToken};
+use crate::tensor::softmax::likeliest;
 use crate::tokenizer::Tokenizer;
+
+/// The sentence that is watched on the built-in stories.
+const OF_STORIES: &str = "The quick brown fox [MASK] over the lazy dog.";
+
+/// Tokens that are noted for each `[MASK]`.
+const TOP: usize = 5;
 
 /// Tokens of a sample, at most, so that it fits a line.
 const LONGEST: usize = 20;
 
+/// A text that is watched, and the plan that fills it in.
+pub(super) struct Watched {
+    pub(super) sample: Sample,
+    /// `None` when the text is too long for the model.
+    plan: Option<MaskedLmPlan>,
+}
+
+impl Watched {
+    /// The text that a run of `options` watches; `held_out` are its batches for evaluation.
+    ///
+    /// # Errors
+    /// [`GraphError`] when there is not enough memory.
+    pub(super) fn new(
+        options: &PretrainingOptions,
+        held_out: &[Batch],
+        bert: &Bert,
+        tokenizer: &Tokenizer,
+    ) -> Result<Option<Self>, GraphError> {
+        let given = options.sample.clone();
+        let of_stories = || (options.input == InstanceSource::Stories).then(|| OF_STORIES.into());
+        let sample = match given.or_else(of_stories) {
+            Some(text) => Some(Sample { text, word: None }),
+            None => of_held_out(held_out, tokenizer),
+        };
+        let Some(sample) = sample else { return Ok(None) };
+        let vocabulary = tokenizer.vocabulary();
+        let mut ids = vec![vocabulary.cls_id()];
+        tokenizer.encode_into(&sample.text, &mut ids);
+        ids.push(vocabulary.sep_id());
+        let masks: Vec<u32> = (0..)
+            .zip(&ids)
+            .filter(|(_, id)| **id == vocabulary.mask_id())
+            .map(|(i, _)| i)
+            .collect();
+        let fits = ids.len() <= bert.config.max_position_embeddings && !masks.is_empty();
+        let plan = fits.then(|| MaskedLmPlan::new(bert, &ids, &masks)).transpose()?;
+        Ok(Some(Self { sample, plan }))
+    }
+
+    /// Bytes of the plan.
+    pub(super) fn bytes(&self) -> usize {
+        self.plan.as_ref().map_or(0, MaskedLmPlan::bytes)
+    }
+
+    /// What `bert` fills in.
+    pub(super) fn fill(&mut self, bert: &Bert, tokenizer: &Tokenizer) -> Option<FilledSample> {
+        let logits = self.plan.as_mut()?.logits(bert);
+        let token = |(id, probability)| {
+            // An embedding table may have more rows than the vocabulary has tokens.
+            let token = tokenizer.vocabulary().token(id).unwrap_or("").to_string();
+            SampleToken { token, probability }
+        };
+        let predictions = logits
+            .chunks_exact(bert.config.vocab_size)
+            .map(|logits| likeliest(logits, TOP).into_iter().map(token).collect());
+        let predictions = predictions.collect();
+        let Sample { text, word } = self.sample.clone();
+        Some(FilledSample { text, word, predictions })
+    }
+}
+
 /// The beginning of the first sentence A of `batches` that is long enough, with a whole word near its
 /// middle replaced by `[MASK]`; and that word.
-pub(super) fn sample(batches: &[Batch], tokenizer: &Tokenizer) -> Option<(String, String)> {
+fn of_held_out(batches: &[Batch], tokenizer: &Tokenizer) -> Option<Sample> {
     let vocabulary = tokenizer.vocabulary();
     let continues = |id: &u32| vocabulary.token(*id).is_some_and(|token| token.starts_with("##"));
     let is_word = |id: u32| {
@@ -16,12 +89,7 @@ pub(super) fn sample(batches: &[Batch], tokenizer: &Tokenizer) -> Option<(String
         token.chars().count() > 2 && token.chars().all(char::is_alphabetic)
     };
     for batch in batches {
-        let mut original = batch.input_ids.clone();
-        for (i, &row) in batch.masked_lm_positions.iter().enumerate() {
-            if batch.masked_lm_weights[i] > 0.0 {
-                original[row as usize] = batch.masked_lm_ids[i];
-            }
-        }
+        let original = batch.unmasked_ids();
         for sequence in original.chunks_exact(batch.max_seq_length).take(batch.instances) {
             // Without [CLS], up to the first [SEP], ending with a whole word.
             let length = sequence[1..].iter().position(|&id| id == vocabulary.sep_id())?;
@@ -36,7 +104,7 @@ pub(super) fn sample(batches: &[Batch], tokenizer: &Tokenizer) -> Option<(String
                 let [before, word, after] =
                     [&sentence[..place], &sentence[place..=place], &sentence[place + 1..]]
                         .map(|ids| tokenizer.decode(ids, false));
-                return Some((format!("{before} [MASK] {after}"), word));
+                return Some(Sample { text: format!("{before} [MASK] {after}"), word: Some(word) });
             }
         }
     }
@@ -67,8 +135,9 @@ mod tests {
             masked_lm_positions: vec![7],
             masked_lm_labels: vec![masked],
         });
-        let expected = ("the quick brown fox jumped [MASK] the lazy dog.".into(), "over".into());
-        assert_eq!(sample(&[batch], &tokenizer), Some(expected));
-        assert_eq!(sample(&[], &tokenizer), None);
+        let text = "the quick brown fox jumped [MASK] the lazy dog.".into();
+        let expected = Sample { text, word: Some("over".into()) };
+        assert_eq!(of_held_out(&[batch], &tokenizer), Some(expected));
+        assert_eq!(of_held_out(&[], &tokenizer), None);
     }
 }

@@ -77,8 +77,19 @@ impl Unigrams {
         self.total += ids.len() as u64;
     }
 
+    /// How often each word piece occurs, `[vocab_size]`.
+    pub(super) fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// For tests: word piece i occurs `counts[i]` times.
+    #[cfg(test)]
+    pub(super) fn from_counts(counts: Vec<u64>) -> Self {
+        Self { total: counts.iter().sum(), counts }
+    }
+
     /// ln p(w) of word piece `id`.
-    fn log_share(&self, id: usize) -> f32 {
+    pub(super) fn log_share(&self, id: usize) -> f32 {
         let all = self.total as f64 + self.counts.len() as f64;
         // Our own ln: the platform's may differ in the last bit.
         math::ln(((self.counts[id] as f64 + 1.0) / all) as f32)

@@ -5,9 +5,10 @@ use super::objective::Finetuning;
 use super::spans::{WindowLogits, best_spans};
 use crate::data::features::Target;
 use crate::model::HeadLoss;
-use crate::train::Evaluation;
+use crate::train::evaluation::{CONFUSION_CLASSES, Evaluation};
 use crate::train::metrics::{
-    accuracy, answer_f1, entity_scores, exact_match, f1, matthews_correlation, pearson, spearman,
+    accuracy, answer_f1, confusion, entity_scores, exact_match, f1, matthews_correlation, pearson,
+    spearman,
 };
 use crate::train::objective::TermMean;
 use std::borrow::Cow;
@@ -61,7 +62,14 @@ impl Dataset {
             true => Vec::new(),
             false => vec![TermMean::new(term, loss, accuracy)],
         };
-        Evaluation { terms, instances: self.examples as u64, metrics, ..Evaluation::default() }
+        let confusion = match &self.gold {
+            Gold::Classes(gold) if labels.len() <= CONFUSION_CLASSES => {
+                confusion(&answers(gold, logits).1, gold, labels.len())
+            }
+            _ => Vec::new(),
+        };
+        let instances = self.examples as u64;
+        Evaluation { terms, instances, metrics, confusion, ..Evaluation::default() }
     }
 
     fn of_questions(
@@ -118,13 +126,17 @@ impl QuestionWindows {
     }
 }
 
+/// The loss of each example, and the class that the model gives it.
+fn answers(gold: &[usize], logits: &[Vec<f32>]) -> (Vec<f64>, Vec<usize>) {
+    logits.iter().zip(gold).map(|(z, &label)| cross_entropy(wide(z), label)).unzip()
+}
+
 fn of_classes(
     gold: &[usize],
     logits: &[Vec<f32>],
     classes: usize,
 ) -> ([f64; 2], HeadLoss, Metrics) {
-    let answers = logits.iter().zip(gold).map(|(z, &label)| cross_entropy(wide(z), label));
-    let (losses, predicted): (Vec<f64>, Vec<usize>) = answers.unzip();
+    let (losses, predicted) = answers(gold, logits);
     let accuracy = accuracy(&predicted, gold);
     let metrics = [
         ("accuracy", accuracy),

@@ -7,16 +7,22 @@ pub fn accuracy(predicted: &[usize], gold: &[usize]) -> f64 {
 }
 
 /// How often each class was predicted where each class is right: `[gold][predicted]`.
-fn confusion(predicted: &[usize], gold: &[usize], classes: usize) -> Vec<Vec<f64>> {
-    let mut counts = vec![vec![0.0; classes]; classes];
-    predicted.iter().zip(gold).for_each(|(&p, &g)| counts[g][p] += 1.0);
+pub fn confusion(predicted: &[usize], gold: &[usize], classes: usize) -> Vec<Vec<u64>> {
+    let mut counts = vec![vec![0; classes]; classes];
+    predicted.iter().zip(gold).for_each(|(&p, &g)| counts[g][p] += 1);
     counts
+}
+
+/// [`confusion`] to calculate with.
+fn counts(predicted: &[usize], gold: &[usize], classes: usize) -> Vec<Vec<f64>> {
+    let rows = confusion(predicted, gold, classes).into_iter();
+    rows.map(|row| row.into_iter().map(|count| count as f64).collect()).collect()
 }
 
 /// Of two classes: F1 of class 1 (`f1_score(average="binary")`). Of more: the mean over the classes that occur, in the
 /// predictions or in the right answers (`average="macro"`). F1 of a class without a right prediction is 0.
 pub fn f1(predicted: &[usize], gold: &[usize], classes: usize) -> f64 {
-    let counts = confusion(predicted, gold, classes);
+    let counts = counts(predicted, gold, classes);
     let of_class = |class: usize| {
         let in_gold: f64 = counts[class].iter().sum();
         let in_predicted: f64 = counts.iter().map(|row| row[class]).sum();
@@ -33,7 +39,7 @@ pub fn f1(predicted: &[usize], gold: &[usize], classes: usize) -> f64 {
 /// Matthews correlation, of any number of classes (`matthews_corrcoef`); 0 when all predictions or all right answers are
 /// the same.
 pub fn matthews_correlation(predicted: &[usize], gold: &[usize], classes: usize) -> f64 {
-    let counts = confusion(predicted, gold, classes);
+    let counts = counts(predicted, gold, classes);
     let in_gold: Vec<f64> = counts.iter().map(|row| row.iter().sum()).collect();
     let in_predicted: Vec<f64> =
         (0..classes).map(|class| counts.iter().map(|row| row[class]).sum()).collect();

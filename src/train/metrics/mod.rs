@@ -6,7 +6,7 @@ mod correlation;
 mod entities;
 mod squad;
 
-pub use classes::{accuracy, f1, matthews_correlation};
+pub use classes::{accuracy, confusion, f1, matthews_correlation};
 pub use correlation::{pearson, spearman};
 pub use entities::{Entity, EntityScores, entities, entity_scores};
 pub use squad::{answer_f1, exact_match, normalize_answer};

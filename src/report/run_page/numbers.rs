@@ -1,0 +1,83 @@
+//! Numbers as a person reads them.
+
+/// A number with about four digits that count: `12,345`, `4.897`, `0.0123`, `5.6e-7`.
+pub(super) fn number(value: f64) -> String {
+    let size = value.abs();
+    if !value.is_finite() {
+        return "no number".into();
+    }
+    match size {
+        0.0 => "0".into(),
+        1e15.. => scientific(value),
+        1000.0.. => grouped(value.round() as i64),
+        100.0.. => trimmed(format!("{value:.1}")),
+        10.0.. => trimmed(format!("{value:.2}")),
+        1.0.. => trimmed(format!("{value:.3}")),
+        1e-3.. => trimmed(format!("{value:.4}")),
+        _ => scientific(value),
+    }
+}
+
+/// `5.6e-7`.
+fn scientific(value: f64) -> String {
+    let text = format!("{value:.2e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    format!("{}e{exponent}", trimmed(mantissa.into()))
+}
+
+/// Without zeros at the end of a fraction.
+fn trimmed(text: String) -> String {
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text,
+    }
+}
+
+/// `1,234,567`.
+pub(super) fn grouped(value: i64) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut text = if value < 0 { "−".to_string() } else { String::new() };
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share as `81.6 %`.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// Bytes as `2.5 MB`.
+pub(super) fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        for (value, text) in [
+            (0.0, "0"),
+            (1_234_567.4, "1,234,567"),
+            (-4096.0, "−4,096"),
+            (2.5e18, "2.5e18"),
+            (123.456, "123.5"),
+            (12.0, "12"),
+            (4.897_193, "4.897"),
+            (0.012_345, "0.0123"),
+            (5.6e-7, "5.6e-7"),
+            (0.000_1, "1e-4"),
+            (f64::NAN, "no number"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(grouped(999), "999");
+        assert_eq!(percent(0.81553), "81.6 %");
+    }
+}
