@@ -23,10 +23,10 @@ fn story_lines() -> impl Iterator<Item = &'static str> {
     STORIES.lines().filter(|line| !line.is_empty())
 }
 
-/// The Unicode texts with a blank at the end, and 60 lines of stories with one or two blanks.
+/// The Unicode texts with a blank at the end, and 54 lines of stories with one or two blanks.
 pub fn masked_texts() -> Vec<String> {
     let unicode = unicode_texts().into_iter().map(|text| format!("{text} [MASK]"));
-    let stories = story_lines().step_by(7).take(60).enumerate().map(|(index, line)| {
+    let stories = story_lines().step_by(7).take(54).enumerate().map(|(index, line)| {
         let mut words: Vec<&str> = line.split(' ').collect();
         let place = index % words.len();
         words[place] = "[MASK]";

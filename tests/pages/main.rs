@@ -302,7 +302,9 @@ fn every_kind_of_text_makes_a_page() {
         }
         // Numbers only: NaN and infinity would be written out.
         assert!(!html.contains(">NaN") && !html.contains(">inf"), "{text:?}");
-        assert!(!html.contains('\u{202e}') && !html.contains('\u{7}'), "{text:?}");
+        // The input of the model holds the text as it is.
+        let (steps, _) = html.split_once("<section id=\"try\">").unwrap();
+        assert!(!steps.contains('\u{202e}') && !steps.contains('\u{7}'), "{text:?}");
     }
 }
 

@@ -14,10 +14,14 @@ pub struct PageError {
 }
 
 /// The templates by name. Each page extends `base.html`.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 3] = [
     ("base.html", include_str!("../assets/base.html")),
     ("explain.html", include_str!("../assets/explain.html")),
     ("report.html", include_str!("../assets/report.html")),
+];
+
+/// Parts that pages include.
+const PARTS: [(&str, &str); 2] = [
     ("try.html", include_str!("../assets/try.html")),
     ("try_scripts.html", include_str!("../assets/try_scripts.html")),
 ];
@@ -54,7 +58,7 @@ pub fn render(template: &'static str, context: impl Serialize) -> Result<String,
     environment.add_filter("visible", |text: String| visible(&text));
     environment.add_filter("grouped", grouped);
     environment.add_filter("code_point", |number: u32| format!("U+{number:04X}"));
-    for (name, source) in TEMPLATES {
+    for (name, source) in TEMPLATES.into_iter().chain(PARTS) {
         environment.add_template(name, source).map_err(failed)?;
     }
     environment.get_template(template).and_then(|page| page.render(context)).map_err(failed)
