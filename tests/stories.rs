@@ -239,9 +239,11 @@ fn the_settings_for_the_stories_are_pinned() {
     let training = &options.recipe.training;
     assert_eq!(training.max_seq_length, 48);
     assert_eq!(options.recipe.max_predictions_per_seq, 10);
-    assert_eq!(training.schedule.num_train_steps, 3600);
-    assert_eq!(training.schedule.num_warmup_steps, 360);
-    assert_eq!(options.eval_every, 360);
+    assert_eq!(training.train_batch_size, 16);
+    assert_eq!(options.recipe.masked_lm_prob_start, Some(0.3));
+    assert_eq!(training.schedule.num_train_steps, 6600);
+    assert_eq!(training.schedule.num_warmup_steps, 660);
+    assert_eq!(options.eval_every, 660);
     assert_eq!(training.schedule.learning_rate, 2e-3);
     assert!(training.optimizer.bias_correction);
 }

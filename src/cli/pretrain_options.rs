@@ -122,7 +122,7 @@ option_table! {
     /// Highest learning rate [default: google 5e-5, laptop 2e-3; built-in stories: 2e-3]
     #[arg(long, help_heading = OPTIMIZER, default_value_t = 5e-5, hide_default_value = true, value_name = "RATE")]
     learning_rate: f64 => |o, rate| o.recipe.training.schedule.learning_rate = rate;
-    /// Steps [default: google 100000, laptop what --train-time gives; built-in stories: 3600]
+    /// Steps [default: google 100000, laptop what --train-time gives; built-in stories: 6600]
     #[arg(long, help_heading = RECIPE, default_value_t = 100_000, hide_default_value = true, value_name = "N")]
     num_train_steps: u64 => |o, steps| o.recipe.training.schedule.num_train_steps = steps;
     /// Train for about this long (1h, 20m, 320s, 1h30m), evaluations included: the steps are worked out once, before
