@@ -301,7 +301,7 @@ def surprise():
     p.text(70, 18, "loss = −ln p", "s")
     points = [(math.exp(-v / 20), v / 20) for v in range(0, 142)]
     p.line(*[(round(x(a), 1), round(y(b), 1)) for a, b in points], kind="la")
-    for value, text, dx, dy in ((1 / 1006, "1/1006: 6.91", 10, 4), (0.5, "0.5: 0.69", 6, -10), (0.643, "0.643: 0.44", 6, -10)):
+    for value, text, dx, dy in ((1 / 1006, "1/1006: 6.91", 10, 4), (0.441, "0.441: 0.82", 6, -10)):
         p.dot(x(value), y(-math.log(value)), "r")
         p.text(x(value) + dx, y(-math.log(value)) + dy, text, "s")
     p.save()
