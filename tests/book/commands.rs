@@ -1,7 +1,7 @@
 //! Types every command of the book and compares what is printed with the page.
 //!
 //! A `console` block has commands, which begin with `$ `, and below each one what it prints on standard output and
-//! standard error. `…` in a line stands for any text in it; `…` alone on a line stands for any number of lines. Spaces
+//! standard error. A command that ends with `\` goes on in the next line. `…` in a line stands for any text in it; `…` alone on a line stands for any number of lines. Spaces
 //! at the end of a line do not count.
 //!
 //! The commands run in one directory, chapter after chapter, in a shell. There, `run` is the built-in run, and
@@ -38,7 +38,13 @@ fn typed(page: &Page) -> Vec<Typed> {
             commands.push(Typed { command: command.into(), answer: number + 1..number + 1 });
         } else {
             assert!(inside, "{}: a console block begins with a command, not `{line}`", page.name);
-            commands.last_mut().unwrap().answer.end = number + 1;
+            let last = commands.last_mut().unwrap();
+            if last.answer.is_empty() && last.command.ends_with('\\') {
+                last.command = format!("{}\n{line}", last.command);
+                last.answer = number + 1..number + 1;
+            } else {
+                last.answer.end = number + 1;
+            }
         }
     }
     commands
