@@ -90,14 +90,10 @@ impl Page {
 
     /// The lines outside of fenced blocks.
     pub fn prose(&self) -> Vec<&str> {
-        let is_prose = |(line, language): (&String, &Option<&str>)| {
-            language.is_none() && !line.starts_with("```")
-        };
         let languages = self.languages();
-        let lines = self.lines.iter().zip(&languages);
-        lines
-            .filter(|(line, language)| is_prose((line, language)))
-            .map(|(line, _)| line.as_str())
-            .collect()
+        let lines = self.lines.iter().zip(languages);
+        let outside =
+            lines.filter(|(line, language)| language.is_none() && !line.starts_with("```"));
+        outside.map(|(line, _)| line.as_str()).collect()
     }
 }
