@@ -39,8 +39,10 @@ pub fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Chapters 4 and 5. Pieces to instances: [CLS] A [SEP] B [SEP], with some tokens masked.
     let corpus = Corpus::from_text("the stories", STORIES);
-    let encoder = SentenceEncoder::of(&tokenizer);
-    let store = TokenStore::build(&corpus, &encoder, Storage::Memory, &mut |_, _| {})?;
+    let store = {
+        let encoder = SentenceEncoder::of(&tokenizer);
+        TokenStore::build(&corpus, &encoder, Storage::Memory, &mut |_, _| {})?
+    };
     let documents = (0..store.documents() as u32).collect();
     let pairs = PairSettings::default().with_max_seq_length(SEQ);
     let masks = MaskSettings::default().with_max_predictions_per_seq(MASKS);

@@ -88,6 +88,8 @@
 pub mod autodiff;
 #[cfg(feature = "cli")]
 pub mod bench;
+// Pages alone: only rustdoc and documentation tests read them, so changing one compiles nothing.
+#[cfg(doc)]
 pub mod book;
 pub mod data;
 #[doc = include_str!("book/determinism.md")]
