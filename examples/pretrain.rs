@@ -2,8 +2,8 @@
 //!
 //! Every step of pretraining, with the shapes beside the lines. `cloze::pretrain(text)…run()` does the same in one
 //! call, and gives the same bits. The text is the built-in stories; any text with documents separated by blank lines
-//! will do. In a few seconds the model learns how often words occur, and little more. `cloze pretrain` takes two
-//! minutes for the same text and learns what fills a blank.
+//! will do. In some seconds the model learns which kind of word fits between its neighbours. `cloze pretrain` takes two
+//! minutes for the same text and learns which word.
 //!
 //! The book (docs/README.md) has a chapter for each part.
 
@@ -23,7 +23,7 @@ use std::sync::Arc;
 const SEED: u64 = 1;
 const STEPS: u64 = 300;
 const LAYERS: usize = 2;
-const HIDDEN: usize = 64; // H: the width of a hidden state
+const HIDDEN: usize = 128; // H: the width of a hidden state
 const BATCH: usize = 16; // B: sequences of a step
 const SEQ: usize = 48; // T: tokens of a sequence
 const MASKS: usize = 10; // M: masked positions of a sequence, at most
@@ -33,7 +33,7 @@ pub fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = TokenizerOptions::default();
     let mut words = WordCounts::new();
     words.add_text(&options.normalizer(), STORIES);
-    let vocabulary = learn(&words, &TrainerOptions::default().with_vocab_size(800))?; // V = 800
+    let vocabulary = learn(&words, &TrainerOptions::default().with_vocab_size(1024))?; // V = 1006
     let tokenizer = Tokenizer::new(vocabulary, options);
     let vocabulary = tokenizer.vocabulary();
 
@@ -52,7 +52,7 @@ pub fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Chapters 6 to 9. The model: N parameters in one flat buffer, and the plan of a step.
     let mut config = Config::new(LAYERS, HIDDEN, vocabulary.len());
     (config.hidden_dropout_prob, config.attention_probs_dropout_prob) = (0.0, 0.0);
-    let mut bert = Bert::with_initialization(config, Initialization::Normal, SEED)?;
+    let mut bert = Bert::with_initialization(config, Initialization::Mimetic, SEED)?; // chapter 12
     let length = bert.layout.len(); // N
     let shape =
         BatchShape { batch_size: BATCH, max_seq_length: SEQ, max_predictions_per_seq: MASKS };
@@ -60,7 +60,7 @@ pub fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Chapter 11. The optimizer: two moments for each parameter.
     let adamw = AdamW { bias_correction: true, ..AdamW::default() };
-    let schedule = Schedule { learning_rate: 3e-3, num_train_steps: STEPS, num_warmup_steps: 30 };
+    let schedule = Schedule { learning_rate: 2e-3, num_train_steps: STEPS, num_warmup_steps: 30 };
     let groups = groups(&bert.layout, |_| true); // with weight decay, and without
     let mut moments = Moments::new(length); // m [N], v [N]
     let mut gradient = vec![0.0; length]; // [N]
