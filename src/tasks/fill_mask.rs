@@ -155,7 +155,7 @@ impl Model<'_> {
     }
 
     /// The `top` likeliest tokens; of equals, the lower id first.
-    fn best(&self, logits: &[f32], top: usize) -> Vec<Prediction> {
+    pub(super) fn best(&self, logits: &[f32], top: usize) -> Vec<Prediction> {
         let probabilities = softmax(logits);
         let order =
             |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
