@@ -31,6 +31,10 @@ pub enum Error {
     /// Threads that cannot be started.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// A page that cannot be filled in.
+    #[cfg(feature = "cli")]
+    #[error(transparent)]
+    Page(#[from] crate::report::page::PageError),
     /// A page about runs.
     #[cfg(feature = "cli")]
     #[error(transparent)]

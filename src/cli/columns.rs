@@ -1,5 +1,6 @@
 //! Tokens with a value below each, in columns.
 
+use cloze::report::display_width;
 use std::io::{self, Write};
 
 /// Shows each token above its value, in rows of at most 96 columns.
@@ -36,15 +37,4 @@ fn write_row(out: &mut dyn Write, columns: &[(&str, String, usize)]) -> io::Resu
         values += &" ".repeat(column - value.len());
     }
     writeln!(out, "{}\n{}", tokens.trim_end(), values.trim_end())
-}
-
-/// How many columns a terminal gives `text`: two for East Asian characters, one for others.
-pub(super) fn display_width(text: &str) -> usize {
-    let is_wide = |c: char| {
-        matches!(c as u32,
-            0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff
-            | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff
-            | 0x20000..=0x3ffff)
-    };
-    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
 }

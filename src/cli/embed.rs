@@ -1,10 +1,10 @@
 //! `cloze embed`: sentences ─► vectors.
 
-use super::columns::display_width;
 use super::notes::Notes;
 use super::output::{self, AnswerError, print, write_answers, write_json};
 use super::text_input::{TextInput, Texts};
 use cloze::data::{write_npy_header, write_npy_row};
+use cloze::report::display_width;
 use cloze::tasks::{EmbedOptions, Embedding, Model, Pooling, cosine};
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -1,8 +1,7 @@
 //! `cloze generate`: text, such as it is.
 
-use super::columns::display_width;
 use super::output::{print, write_json};
-use cloze::report::print_line;
+use cloze::report::{display_width, print_line};
 use cloze::tasks::{GenerateMethod, GenerateOptions, GenerationStep, Model};
 use std::path::PathBuf;
 

@@ -9,6 +9,7 @@ mod bench_tokenizer;
 mod columns;
 mod embed;
 mod eval;
+mod explain;
 mod fill_mask;
 mod finetune;
 mod finetune_options;
@@ -92,6 +93,9 @@ enum Command {
     /// Judges whether sentence B really followed sentence A
     #[command(allow_negative_numbers = true)]
     NextSentence(next_sentence::Args),
+    /// One text, or a pair, through every step of pretraining: what the model reads, sees, predicts and learns
+    #[command(allow_negative_numbers = true)]
+    Explain(explain::Args),
     /// sentences ─► vectors, or how similar they are
     #[command(allow_negative_numbers = true)]
     Embed(embed::Args),
@@ -134,6 +138,7 @@ pub fn main() -> ExitCode {
         }
         Command::Predict(args) => predict::run(args).map(done),
         Command::NextSentence(args) => next_sentence::run(args).map(done),
+        Command::Explain(args) => explain::run(args).map(done),
         Command::Embed(args) => embed::run(args).map(done),
         Command::Score(args) => score::run(args).map(done),
         Command::Generate(args) => generate::run(args).map(done),

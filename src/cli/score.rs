@@ -1,10 +1,11 @@
 //! `cloze score`: how likely a text is; minimal pairs.
 
-use super::columns::{display_width, write_columns};
+use super::columns::write_columns;
 use super::notes::Notes;
 use super::output::{print, write_answers, write_json};
 use super::text_input::TextInput;
 use cloze::data::{DataError, MinimalPairs};
+use cloze::report::display_width;
 use cloze::tasks::{Model, PairsAnswer, ScoreMethod, ScoredText};
 use std::io::{self, Write};
 use std::path::PathBuf;

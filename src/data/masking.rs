@@ -196,9 +196,9 @@ impl Masking {
         }
     }
 
-    /// Masks `input_ids` in place. Returns the masked positions in ascending order and their original
-    /// ids.
-    fn mask(&self, input_ids: &mut [u32], generator: &mut Generator) -> (Vec<u32>, Vec<u32>) {
+    /// Masks the sequence `input_ids` `[CLS] … [SEP]` in place. Returns the masked positions in ascending order and
+    /// their original ids; none when all its tokens are `[CLS]` and `[SEP]`.
+    pub fn mask(&self, input_ids: &mut [u32], generator: &mut Generator) -> (Vec<u32>, Vec<u32>) {
         // The positions that are masked together: one, or all of a word.
         let mut candidates: Vec<Vec<u32>> = Vec::new();
         for (position, &id) in (0..).zip(&*input_ids) {

@@ -4,9 +4,10 @@
 //! [`encoder`](mod@encoder), [`heads`] (the model, as functions that push operations),
 //! [`head`](mod@head) and [`bert`](mod@bert) (the model with its parameters),
 //! [`initialization`](mod@initialization) (first weights), [`word_embeddings`] (those that come from counting words),
-//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] and [`finetuning`] (the losses, compiled for a shape of batch), [`neighbour_attention`] (whether a
-//! model looks at its context), [`weights`] (files).
+//! [`encoder_inputs`] (how a batch gets in), [`pretraining`] and [`finetuning`] (the losses, compiled for a shape of batch), [`attention_probabilities`](mod@attention_probabilities) (where each
+//! token looks), [`neighbour_attention`] (whether a model looks at its context), [`weights`] (files).
 
+pub mod attention_probabilities;
 pub mod bert;
 pub mod config;
 mod config_defaults;
@@ -29,6 +30,7 @@ pub mod weights;
 mod weights_error;
 pub mod word_embeddings;
 
+pub use attention_probabilities::{attention_probabilities, hidden_states};
 pub use bert::Bert;
 pub use config::Config;
 pub use config_error::ConfigError;

@@ -1,28 +1,23 @@
 //! How much of its attention each layer gives to the previous and to the next token: a few numbers that tell whether
 //! a model looks at its context at all. Before it does, attention is nearly uniform: about 1 / length everywhere.
 //!
-//! The encoder runs on a few sequences with its hidden states kept. For each layer and head the probabilities are
-//! computed again from the layer's input x:
+//! The encoder runs on a few sequences with its hidden states kept. For each layer and head the probabilities P are
+//! [computed again](super::attention_probabilities()) from the layer's input:
 //!
 //! ```text
-//! Q = x·W_qᵀ + b_q        K = x·W_kᵀ + b_k        P = softmax(Q·Kᵀ / √d) by row
 //! previous = mean of P[i, i − 1]        next = mean of P[i, i + 1]
 //! ```
 //!
 //! Means over all heads and all tokens i that have such a neighbour, `[CLS]` and `[SEP]` among them, added up in
 //! order on one thread.
 
+use super::attention_probabilities::attention_probabilities;
 use super::bert::Bert;
 use super::encoder::encoder;
 use super::encoder_inputs::{EncoderInputs, Padding, Sequences};
-use super::parameters::layer;
 use crate::autodiff::{Graph, GraphError, Mode, Plan, Tensor};
 use crate::data::Batch;
 use crate::tensor::dropout::DropoutKey;
-use crate::tensor::kernels::{add_bias, softmax_row};
-use crate::tensor::math;
-use crate::tensor::matmul::{WriteMode, matmul, matrix, matrix_mut};
-use ndarray::s;
 use serde::{Deserialize, Serialize};
 
 /// Sequences that are looked at, at most.
@@ -87,8 +82,6 @@ impl NeighbourAttentionPlan {
         plan.forward(&bert.parameters, DropoutKey { seed: 0, step: 0, first_sequence: 0 });
 
         let hidden = bert.config.hidden_size;
-        let heads = bert.config.num_attention_heads;
-        let d = hidden / heads;
         let mut measured = NeighbourAttention::default();
         for (index, &x) in hidden_states.iter().enumerate() {
             let (mut previous, mut next, mut uniform, mut count) = (0.0f64, 0.0f64, 0.0f64, 0usize);
@@ -96,20 +89,8 @@ impl NeighbourAttentionPlan {
                 let rows = packed.rows(b);
                 let length = rows.len();
                 let x = &plan.value(x)[rows.start * hidden..rows.end * hidden]; // [length, hidden]
-                let [q, k] = ["query", "key"].map(|name| {
-                    let name = format!("{}.attention.self.{name}", layer(index));
-                    project(bert, &name, x)
-                }); // [length, hidden]
-                let (q, k) = (matrix(&q, length, hidden), matrix(&k, length, hidden));
-                let mut p = vec![0.0; length * length]; // [length, length]
-                for head in 0..heads {
-                    let columns = s![.., head * d..(head + 1) * d];
-                    let scores = matrix_mut(&mut p, length, length);
-                    matmul(q.slice(columns), k.slice(columns).t(), WriteMode::Store, scores);
-                    let no_mask = vec![0.0; length];
-                    for row in p.chunks_exact_mut(length) {
-                        softmax_row(row, &no_mask, math::rsqrt(d as f32));
-                    }
+                let probabilities = attention_probabilities(bert, index, x); // [heads, length, length]
+                for p in probabilities.chunks_exact(length * length) {
                     for i in 1..length {
                         previous += f64::from(p[i * length + i - 1]);
                         next += f64::from(p[(i - 1) * length + i]);
@@ -127,26 +108,12 @@ impl NeighbourAttentionPlan {
     }
 }
 
-/// x·Wᵀ + b of the linear layer called `name`; x is `[rows, hidden]`, and so is the result.
-fn project(bert: &Bert, name: &str, x: &[f32]) -> Vec<f32> {
-    let hidden = bert.config.hidden_size;
-    let parameter = |kind: &str| {
-        let entry = bert.layout.get(&format!("{name}.{kind}")).expect("a parameter of the encoder");
-        &bert.parameters[entry.range.clone()]
-    };
-    let rows = x.len() / hidden;
-    let mut y = vec![0.0; x.len()]; // [rows, hidden]
-    let w = matrix(parameter("weight"), hidden, hidden);
-    matmul(matrix(x, rows, hidden), w.t(), WriteMode::Store, matrix_mut(&mut y, rows, hidden));
-    y.chunks_exact_mut(hidden).for_each(|y| add_bias(parameter("bias"), y));
-    y
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::Instance;
     use crate::model::Config;
+    use crate::model::parameters::layer;
 
     fn batch(lengths: &[usize]) -> Batch {
         let mut batch = Batch::new(4, 8, 1);

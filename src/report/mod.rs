@@ -1,6 +1,7 @@
-//! What a person looks at: progress in the terminal, the words at the end of a run.
+//! What a person looks at: progress in the terminal, the words at the end of a run, the steps of an explanation.
 
 mod duration;
+pub mod explain;
 mod finetuning;
 mod forecast;
 #[cfg(feature = "cli")]
@@ -12,6 +13,7 @@ pub mod run_page;
 mod shell;
 mod summary;
 mod terminal;
+mod visible;
 mod work;
 
 pub use finetuning::finetuning_summary;
@@ -21,3 +23,4 @@ pub use print_line::{print_line, wrap_answer, wrap_help};
 pub use shell::quote;
 pub use summary::summary;
 pub use terminal::Terminal;
+pub use visible::{break_lines, display_width, shorten, visible};

@@ -129,6 +129,21 @@ pub enum TaskError {
         /// The task that was asked for.
         asked: String,
     },
+    /// A model that was fine-tuned, where one that was only pretrained is needed.
+    #[error(
+        "the model was fine-tuned to {task} and has no head of pretraining any more: there is no masked word and no \
+         next sentence to show; give the directory that it was fine-tuned from, or ask it with `cloze predict`"
+    )]
+    Finetuned {
+        /// The task that it is for.
+        task: String,
+    },
+    /// An answer with numbers that are infinite or not numbers.
+    #[error(
+        "{0} of this model on this text is not a finite number: its weights are damaged, or its training diverged; \
+         use another model"
+    )]
+    NotFinite(&'static str),
     /// A head that the model does not have.
     #[error(
         "a model of the class {architecture} has no {head}; use a model that was pretrained with one"

@@ -155,7 +155,7 @@ impl Model<'_> {
     }
 
     /// The `top` likeliest tokens; of equals, the lower id first.
-    fn best(&self, logits: &[f32], top: usize) -> Vec<Prediction> {
+    pub(super) fn best(&self, logits: &[f32], top: usize) -> Vec<Prediction> {
         let vocabulary = self.tokenizer().vocabulary();
         let prediction = |(token_id, probability)| Prediction {
             // An embedding table may have more rows than the vocabulary has tokens.

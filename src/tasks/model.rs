@@ -151,6 +151,16 @@ impl<'a> Model<'a> {
         texts.iter().enumerate().map(sequence).collect()
     }
 
+    /// Whether the model predicts masked words, with numbers that were read.
+    pub fn predicts_masked_words(&self) -> bool {
+        self.need_masked_lm().is_ok()
+    }
+
+    /// Whether the model predicts next sentences, with numbers that were read.
+    pub fn predicts_next_sentences(&self) -> bool {
+        self.need_next_sentence("").is_ok()
+    }
+
     /// Checks that the model has a masked-LM head.
     pub(super) fn need_masked_lm(&self) -> Result<(), TaskError> {
         let remedy = "use a model that was pretrained with one";

@@ -37,7 +37,7 @@ mod word_counts;
 pub mod wordpiece;
 
 pub use error::TokenizerError;
-pub use normalizer::Normalizer;
+pub use normalizer::{CharacterClasses, Normalizer};
 pub use pre_tokenizer::for_each_word;
 pub use special_tokens::{CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK};
 pub use tokenizer::{Token, Tokenizer, TokenizerOptions};

@@ -88,6 +88,30 @@ impl Normalizer {
     }
 }
 
+/// Classes of characters, each as sorted, inclusive ranges of Unicode scalar values. They are those of the
+/// reference tokenizer and never change, whatever Unicode version another program has.
+#[derive(Clone, Copy, Debug)]
+pub struct CharacterClasses {
+    /// Dropped by cleaning.
+    pub removed: &'static [(u32, u32)],
+    /// Words by themselves.
+    pub punctuation: &'static [(u32, u32)],
+    /// Dropped when accents are stripped.
+    pub nonspacing_marks: &'static [(u32, u32)],
+    /// Changed by NFD, alone or beside others. All other characters stay where they are.
+    pub decomposed: &'static [(u32, u32)],
+}
+
+impl CharacterClasses {
+    /// The classes of BERT's tokenizer.
+    pub const BERT: Self = Self {
+        removed: tables::REMOVED,
+        punctuation: tables::PUNCTUATION,
+        nonspacing_marks: tables::NONSPACING_MARKS,
+        decomposed: tables::DECOMPOSED_OR_REORDERED,
+    };
+}
+
 /// A character of a decomposition. The first one carries the source of the original character. The
 /// others get the source of the character before them in canonical order, as in the reference.
 struct Part {

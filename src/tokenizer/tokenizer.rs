@@ -308,6 +308,12 @@ impl Tokenizer {
         text
     }
 
+    /// The tokens, with their ids, that are kept whole in text before it is normalized, in the order of the
+    /// ids: the special tokens.
+    pub fn tokens_in_text(&self) -> Vec<(&str, u32)> {
+        self.special_tokens.by_id()
+    }
+
     /// Whether `id` is a special token, which is kept whole in text.
     pub fn is_special_token(&self, id: u32) -> bool {
         self.special_tokens.by_id().iter().any(|&(_, special)| special == id)

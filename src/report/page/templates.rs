@@ -1,5 +1,6 @@
 //! The templates of all pages, and how one is filled in.
 
+use crate::report::visible;
 use minijinja::{AutoEscape, Environment, Value};
 use serde::Serialize;
 use thiserror::Error;
@@ -13,16 +14,29 @@ pub struct PageError {
 }
 
 /// The templates by name. Each page extends `base.html`.
-const TEMPLATES: [(&str, &str); 2] = [
+const TEMPLATES: [(&str, &str); 3] = [
     ("base.html", include_str!("../assets/base.html")),
+    ("explain.html", include_str!("../assets/explain.html")),
     ("report.html", include_str!("../assets/report.html")),
 ];
 
-/// Scripts that templates refer to by name.
-const SCRIPTS: [(&str, &str); 1] = [("report_script", include_str!("../assets/report.js"))];
+/// Parts that pages include.
+const PARTS: [(&str, &str); 2] = [
+    ("try.html", include_str!("../assets/try.html")),
+    ("try_scripts.html", include_str!("../assets/try_scripts.html")),
+];
 
 /// The style sheet of all pages.
-const STYLE: &str = include_str!("../assets/style.css");
+const STYLE: &str = concat!(include_str!("../assets/style.css"), include_str!("../assets/try.css"));
+
+/// The scripts that templates use, by name.
+const SCRIPTS: [(&str, &str); 5] = [
+    ("explain", include_str!("../assets/explain.js")),
+    ("attention", include_str!("../assets/attention.js")),
+    ("model", include_str!("../assets/model.js")),
+    ("report", include_str!("../assets/report.js")),
+    ("try", include_str!("../assets/try.js")),
+];
 
 /// The page `template` filled in with `context`. Everything in `context` is escaped, unless a
 /// template marks it as `safe`: only SVG and scripts made by this crate are.
@@ -35,20 +49,65 @@ pub fn render(template: &'static str, context: impl Serialize) -> Result<String,
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     environment.add_global("style", Value::from_safe_string(STYLE.into()));
+    let scripts = SCRIPTS.map(|(name, script)| (name, Value::from_safe_string(script.into())));
+    environment.add_global("scripts", Value::from_iter(scripts));
     environment.add_global("version", env!("CARGO_PKG_VERSION"));
-    for (name, script) in SCRIPTS {
-        environment.add_global(name, Value::from_safe_string(script.into()));
-    }
-    for (name, source) in TEMPLATES {
+    environment.add_filter("percent", percent);
+    environment.add_filter("fixed", |number: f64, digits: usize| format!("{number:.digits$}"));
+    environment.add_filter("short", short);
+    environment.add_filter("visible", |text: String| visible(&text));
+    environment.add_filter("grouped", grouped);
+    environment.add_filter("code_point", |number: u32| format!("U+{number:04X}"));
+    for (name, source) in TEMPLATES.into_iter().chain(PARTS) {
         environment.add_template(name, source).map_err(failed)?;
     }
     environment.get_template(template).and_then(|page| page.render(context)).map_err(failed)
+}
+
+/// A share from 0 to 1 as percent, with one digit behind the point if `digits` is not given. What is not 0 is
+/// not shown as 0.
+fn percent(share: f64, digits: Option<usize>) -> String {
+    let digits = digits.unwrap_or(1);
+    let least = 0.1f64.powi(digits as i32);
+    match 100.0 * share {
+        percent if percent > 0.0 && percent < least / 2.0 => format!("<{least:.digits$} %"),
+        percent => format!("{percent:.digits$} %"),
+    }
+}
+
+/// A number in few signs: "0.25", "1e-4".
+fn short(number: f64) -> String {
+    let digits = match number.abs() {
+        0.0 => return "0".into(),
+        size if (0.001..10_000.0).contains(&size) => format!("{number:.3}"),
+        _ => return format!("{number:.1e}").replace(".0e", "e"),
+    };
+    digits.trim_end_matches('0').trim_end_matches('.').into()
+}
+
+/// A whole number with a comma behind each group of three digits.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::PAGE_BEGINNING;
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        let numbers = [0.0, 0.9, 1.0, 100.0, -2.25, 0.001, 1e-4, 0.000_25, 12_345.0].map(short);
+        assert_eq!(numbers, ["0", "0.9", "1", "100", "-2.25", "0.001", "1e-4", "2.5e-4", "1.2e4"]);
+        assert_eq!(percent(0.1234, None), "12.3 %");
+        assert_eq!(percent(0.0, None), "0.0 %");
+        assert_eq!(percent(4e-4, None), "<0.1 %");
+        assert_eq!(percent(4e-4, Some(2)), "0.04 %");
+        assert_eq!(percent(4e-5, Some(2)), "<0.01 %");
+    }
 
     #[test]
     fn text_is_escaped() {

@@ -6,6 +6,7 @@ use super::numbers::{grouped, number, percent};
 use super::run::Run;
 use crate::run::metrics::{FilledSample, SampleToken};
 use crate::run::metrics_history::{EvaluationDetails, Series};
+use crate::tokenizer::MASK;
 use serde::Serialize;
 
 /// Evaluations of which a page shows the sample, at most.
@@ -25,6 +26,13 @@ pub(super) struct Samples {
     evaluations: Vec<SampleRow>,
     /// Evaluations in all.
     all: usize,
+}
+
+impl Samples {
+    /// The text with its blanks.
+    pub(super) fn text(&self) -> String {
+        self.parts.join(MASK)
+    }
 }
 
 #[derive(Serialize)]

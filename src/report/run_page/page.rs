@@ -6,11 +6,18 @@ use super::measures::{Figure, figures};
 use super::numbers::grouped;
 use super::overview::{Row, last_evaluation, overview, settings};
 use super::run::Run;
-use crate::report::page::{PageError, render};
+use crate::report::page::{ModelPart, PageError, render};
 use crate::run::history::{History, HistoryError, RunState};
 use crate::system::files::{self, FileError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+
+/// The text that the model answers first, when the run has no sample.
+const TEXT: &str = "The quick brown fox [MASK] over the lazy dog.";
+
+/// The pair that it judges first.
+const SENTENCES: [&str; 2] =
+    ["The quick brown fox jumps over the lazy dog.", "The cat sat on the mat."];
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +67,8 @@ struct Context {
     confusions: Vec<Confusion>,
     differing: Vec<Row>,
     same: Vec<Row>,
+    /// The model of a single run.
+    model: Option<ModelPart>,
     /// Seconds after which a browser loads the page again.
     reload: Option<u32>,
 }
@@ -93,6 +102,15 @@ pub fn run_page(directories: &[PathBuf], reload: Option<u32>) -> Result<RunPage,
     let legend =
         |(index, run): (usize, &Run)| Legend { name: run.name.clone(), stroke: stroke(index) };
     let settings = settings(&runs);
+    let samples = samples(&runs);
+    // A page that is written again and again would read the weights each time.
+    let model = match runs.as_slice() {
+        [run] if reload.is_none() => {
+            let text = samples.first().map_or_else(|| TEXT.into(), Samples::text);
+            Some(ModelPart::open(&run.history.directory, &text, SENTENCES))
+        }
+        _ => None,
+    };
     let context = Context {
         title,
         legend: runs.iter().enumerate().map(legend).collect(),
@@ -100,12 +118,13 @@ pub fn run_page(directories: &[PathBuf], reload: Option<u32>) -> Result<RunPage,
         overview: overview(&runs),
         last_evaluation: last_evaluation(&runs),
         figures: figures(&runs),
-        samples: samples(&runs),
+        samples,
         kinds: kinds(&runs),
         trials: trials(&runs),
         confusions: confusions(&runs),
         differing: settings.differing,
         same: settings.same,
+        model,
         reload: reload.filter(|_| goes_on),
     };
     Ok(RunPage { html: render("report.html", &context)?, problems, goes_on })

@@ -1,0 +1,90 @@
+//! Which steps are shown, and how.
+
+use super::answers::{next_sentence, predictions};
+use super::attention::attention;
+use super::learning::{backward, optimizer};
+use super::reading::{embeddings, masks, pieces, text};
+use super::screen::{Screen, thousands};
+use super::step::Step;
+use crate::report::print_line::answer_width;
+use crate::tasks::Explanation;
+use console::Term;
+
+/// Which steps are shown, and how. The default is every step, in 80 columns without colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    /// The only step to show, whole; all, each in a screenful, when `None`.
+    pub step: Option<Step>,
+    /// The only layer whose attention is shown, counted from 1.
+    pub layer: Option<usize>,
+    /// The only head whose attention is shown, counted from 1, with every number.
+    pub head: Option<usize>,
+    /// Columns of a line.
+    pub width: usize,
+    /// Whether colours are used, beside the signs that say the same.
+    pub color: bool,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self { step: None, layer: None, head: None, width: 80, color: false }
+    }
+}
+
+impl View {
+    /// The view for standard output: at most 80 columns; colours on a terminal, unless the variable `NO_COLOR` is
+    /// set.
+    pub fn standard_output() -> Self {
+        Self {
+            width: answer_width().unwrap_or(80).clamp(40, 80),
+            color: Term::stdout().features().colors_supported(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether everything of a step is shown, on as many lines as it takes.
+    pub(super) fn is_whole(&self) -> bool {
+        self.step.is_some()
+    }
+}
+
+/// `explanation` as a text of lines, as `view` says.
+pub fn render(explanation: &Explanation, view: &View) -> String {
+    let mut screen = Screen::new(view.width, view.color);
+    if view.step.is_none() {
+        introduction(&mut screen, explanation);
+    }
+    for step in Step::ALL.into_iter().filter(|&step| view.step.is_none_or(|only| only == step)) {
+        if view.step.is_none() {
+            screen.blank();
+        }
+        let show = match step {
+            Step::Text => text,
+            Step::Pieces => pieces,
+            Step::Masks => masks,
+            Step::Embeddings => embeddings,
+            Step::Attention => attention,
+            Step::Predictions => predictions,
+            Step::NextSentence => next_sentence,
+            Step::Backward => backward,
+            Step::Optimizer => optimizer,
+        };
+        show(&mut screen, explanation, view);
+    }
+    screen.into_text()
+}
+
+/// What is shown, in a few lines.
+fn introduction(screen: &mut Screen, explanation: &Explanation) {
+    let sizes = &explanation.model;
+    screen.say(&format!(
+        "One text through every step of pretraining. The model is a BERT of {} layers with {} heads each; its vectors \
+         have {} numbers, its vocabulary has {} pieces; {} numbers are learned (parameters).",
+        sizes.num_hidden_layers,
+        sizes.num_attention_heads,
+        sizes.hidden_size,
+        thousands(sizes.vocab_size),
+        thousands(sizes.parameters),
+    ));
+    screen.say("Two tasks teach it: fill in hidden words from BOTH sides (steps 3 and 6), and tell whether B really followed A (step 7). Each step names its chapter of the book on the right.");
+}
