@@ -61,6 +61,9 @@
 //! (Taylor, 1953). *Next-sentence prediction* asks whether sentence B really followed sentence A.
 //! Both are described in [BERT](https://arxiv.org/abs/1810.04805), section 3.1.
 //!
+//! [The book](book) explains all of it, from the first character to the last bit: fifteen short chapters whose code
+//! runs. It begins with [what pretraining is](book::what_pretraining_is).
+//!
 //! # The architecture, in the order of the data
 //!
 //! A module uses only modules below it in this table.
@@ -85,7 +88,11 @@
 pub mod autodiff;
 #[cfg(feature = "cli")]
 pub mod bench;
+// Pages alone: only rustdoc and documentation tests read them, so changing one compiles nothing.
+#[cfg(doc)]
+pub mod book;
 pub mod data;
+#[doc = include_str!("book/determinism.md")]
 #[doc = include_str!("../docs/determinism.md")]
 pub mod determinism {}
 pub mod error;
