@@ -91,7 +91,10 @@ impl Model<'_> {
         for block in blocks(lengths(&sequences)) {
             let sequences = &sequences[block.clone()];
             let mut vectors = vec![Vec::new(); sequences.len()];
-            let output = Output::Encoding { pooled: false };
+            let output = match options.pooling {
+                Pooling::Mean => Output::Encoding { pooled: false },
+                Pooling::Cls => Output::FirstToken,
+            };
             let read = |i: usize, values: &[&[f32]]| {
                 vectors[i] = pool(values[0], self.bert().config.hidden_size, options);
             };
