@@ -84,7 +84,7 @@ fn next_sentence() {
 fn embed() {
     let model = model();
     for pooling in [Pooling::Mean, Pooling::Cls] {
-        let options = EmbedOptions { pooling, normalize: true };
+        let options = EmbedOptions { pooling, normalize: true, max_seq_length: None };
         check(&texts(), |texts| model.embed(texts, &options).unwrap());
     }
 }
