@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Shapes: x `[length, hidden]`, the tokens of one sequence without padding; P `[heads, length, length]`. The
-//! operation itself is [`attention`](crate::autodiff::ops::attention); dropout is left out here.
+//! operation itself is [`attention`](mod@crate::autodiff::ops::attention); dropout is left out here.
 
 use super::bert::Bert;
 use super::encoder::encoder;
