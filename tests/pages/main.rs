@@ -268,7 +268,8 @@ fn the_command_writes_the_page_and_nothing_else() {
     // Files of the model are not replaced, and only one kind of answer is given.
     let config = fixture::model_directory().join("config.json");
     let (status, message) = explain_html(&config, &texts);
-    assert!(status == 2 && message.contains("would overwrite --model"), "{status} {message}");
+    assert!(status == 2 && message.contains("error: --html `"), "{status} {message}");
+    assert!(message.contains("would overwrite --model"), "{message}");
     for other in [&["--json"][..], &["--step", "text"], &["--layer", "1"]] {
         let (status, message) = explain_html(&file, &[other, &texts[..]].concat());
         assert!(status == 2 && message.contains("cannot be used with"), "{status} {message}");
