@@ -84,8 +84,25 @@ fn next_sentence() {
 fn embed() {
     let model = model();
     for pooling in [Pooling::Mean, Pooling::Cls] {
-        let options = EmbedOptions { pooling, normalize: true };
+        let options = EmbedOptions { pooling, normalize: true, max_seq_length: None };
         check(&texts(), |texts| model.embed(texts, &options).unwrap());
+    }
+}
+
+/// Where `[CLS]` alone is read, the last layer is computed there alone: the same bits.
+#[test]
+fn the_last_layer_at_cls_alone() {
+    let trained = model();
+    let mut config = trained.bert().config.clone();
+    config.num_hidden_layers = 0;
+    let without_layers = Bert::new(config, 1);
+    for model in [Model::borrowed(&without_layers, trained.tokenizer()), model()] {
+        let texts = texts();
+        let options = EmbedOptions { pooling: Pooling::Cls, ..EmbedOptions::default() };
+        let embeddings = model.embed(&texts, &options).unwrap();
+        for (embedding, encoding) in embeddings.iter().zip(model.encode(&texts).unwrap()) {
+            assert_eq!(embedding.embedding, encoding.last_hidden_state.row(0).to_vec());
+        }
     }
 }
 

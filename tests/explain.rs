@@ -4,6 +4,7 @@ use cloze::autodiff::Mode;
 use cloze::data::{Batch, Instance, MaskSettings, SentenceObjective};
 use cloze::model::{BatchShape, Bert, Config, Head};
 use cloze::report::display_width;
+use cloze::report::explain::{Step, View, render};
 use cloze::tasks::explain::Became;
 use cloze::tasks::{ExplainOptions, Explanation, Model, Sequence, TaskError};
 use cloze::tensor::dropout::DropoutKey;
@@ -663,5 +664,62 @@ fn the_command_refuses_what_it_cannot_show() {
         let (got, shown, stderr) = cloze(arguments);
         assert_eq!((got, &*shown), (status, ""), "{arguments:?}: {stderr}");
         assert!(stderr.contains(message), "{arguments:?}: {stderr}");
+    }
+}
+
+/// Without the sequences that switch colours.
+fn without_colors(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, colored)) = rest.split_once("\u{1b}[") {
+        plain += before;
+        rest = colored.split_once('m').unwrap().1;
+    }
+    plain + rest
+}
+
+/// Small and large models, short and long texts, with and without colours.
+#[test]
+fn every_step_is_a_screenful_and_colours_only_repeat_what_signs_say() {
+    let large = {
+        let mut config = Config::new(12, 96, tokenizer().vocabulary().len());
+        (config.num_attention_heads, config.max_position_embeddings) = (12, 128);
+        Model::new(Bert::new(config, 1), tokenizer())
+    };
+    let long = "The quick brown foxes jump over the lazy cafés. ".repeat(12);
+    let words = "汉字 e\u{301}\u{7}x ".repeat(9);
+    for model in [&model(), &large] {
+        for (text, next) in [
+            (TEXT, None),
+            (TEXT, Some(NEXT)),
+            ("The dog.", None),
+            (&long, None),
+            (&long, Some(&*long)),
+            (&words, Some(&*words)),
+            ("The [MASK] [MASK] [MASK] [MASK] [MASK] dog.", Some(NEXT)),
+        ] {
+            let explained = model.explain(text, next, &ExplainOptions::default()).unwrap();
+            let shown = render(&explained, &View::default());
+            for screen in shown.split("\n── ") {
+                let lines = screen.lines().count();
+                assert!(lines <= 24, "{lines} lines:\n{screen}");
+            }
+            let views = [(None, None, None), (Some(Step::Attention), Some(1), Some(2))];
+            let steps = Step::ALL.map(|step| (Some(step), None, None));
+            for (step, layer, head) in views.into_iter().chain(steps) {
+                let view = View { step, layer, head, color: false };
+                let plain = render(&explained, &view);
+                for line in plain.lines() {
+                    assert!(display_width(line) <= 80, "{view:?}: {line}");
+                    assert!(!line.chars().any(char::is_control), "{view:?}: {line:?}");
+                }
+                let colored = render(&explained, &View { color: true, ..view });
+                assert!(colored.contains("\u{1b}[1m── "), "{colored:?}");
+                let stripped = without_colors(&colored);
+                let lines = stripped.lines().map(str::trim_end).zip(plain.lines());
+                assert!(lines.clone().all(|(a, b)| a == b), "{view:?}");
+                assert_eq!(lines.count(), plain.lines().count());
+            }
+        }
     }
 }

@@ -61,7 +61,7 @@ fn embeddings_are_the_pooled_hidden_states_of_transformers() {
     let recorded = &recorded()[..10];
     for (pooling, name) in [(Pooling::Mean, "mean"), (Pooling::Cls, "cls")] {
         for normalize in [false, true] {
-            let options = EmbedOptions { pooling, normalize };
+            let options = EmbedOptions { pooling, normalize, max_seq_length: None };
             let embeddings = model.embed(&texts(recorded), &options).unwrap();
             for (entry, embedding) in recorded.iter().zip(&embeddings) {
                 let mut expected = numbers(&entry[name]);

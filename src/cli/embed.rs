@@ -5,7 +5,7 @@ use super::output::{self, AnswerError, print, write_answers, write_json};
 use super::text_input::{TextInput, Texts};
 use cloze::data::{write_npy_header, write_npy_row};
 use cloze::report::display_width;
-use cloze::tasks::{EmbedOptions, Embedding, Model, Pooling, cosine};
+use cloze::tasks::{EmbedOptions, Embedding, Model, Pooling, cosine, sentence_encoder};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -15,12 +15,17 @@ pub struct Args {
     /// The directory of a BERT model, ours or from Hugging Face
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// The vector of a text: the mean over its tokens, or the hidden state of [CLS]
-    #[arg(long, default_value = "mean", value_name = "mean|cls", value_parser = super::choice::<Pooling>)]
-    pooling: Pooling,
-    /// Divide each vector by its length
-    #[arg(long)]
-    normalize: bool,
+    /// The vector of a text: the mean over its tokens, or the hidden state of [CLS] [default: as in the directory's
+    /// 1_Pooling/config.json, else mean]
+    #[arg(long, value_name = "mean|cls", value_parser = super::choice::<Pooling>)]
+    pooling: Option<Pooling>,
+    /// Divide each vector by its length [default: if the directory's modules.json says so]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "true|false")]
+    normalize: Option<bool>,
+    /// Tokens of a text, at most; the rest is cut [default: as in the directory's sentence_bert_config.json, else what
+    /// the model has positions for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..))]
+    max_seq_length: Option<u32>,
     #[command(flatten)]
     input: TextInput,
     /// Show the cosine of each pair of texts instead of vectors
@@ -50,8 +55,12 @@ pub fn run(args: Args) -> cloze::Result<()> {
         let arguments = args.text.iter().map(|text| [text.clone()]).collect();
         let texts = args.input.texts(arguments, ["text"])?;
         let model = super::open_model(&args.model)?;
-        let options = EmbedOptions { pooling: args.pooling, normalize: args.normalize };
-        let mut notes = Notes::new(model.bert().config.max_position_embeddings);
+        let mut options = sentence_encoder(&args.model, args.pooling)?.unwrap_or_default();
+        options.pooling = args.pooling.unwrap_or(options.pooling);
+        options.normalize = args.normalize.unwrap_or(options.normalize);
+        options.max_seq_length = args.max_seq_length.map(|n| n as usize).or(options.max_seq_length);
+        let positions = model.bert().config.max_position_embeddings;
+        let mut notes = Notes::new(options.max_seq_length.map_or(positions, |n| n.min(positions)));
         if args.similarity {
             let mut embeddings = Vec::new();
             let embedded = for_each(&model, &texts, &options, &mut notes, |embedding| {

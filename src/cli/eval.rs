@@ -4,11 +4,14 @@
 use super::instance_options::InstanceOptions;
 use super::output::print;
 use super::predict::ColumnOptions;
+use super::window_options::WindowOptions;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use cloze::data::{Corpus, SentenceObjective};
 use cloze::report::{Terminal, is_past, print_line};
-use cloze::tasks::{EvalSettings, Model, TaskError, TextEvaluation, evaluate, sentence_pooling};
+use cloze::tasks::{
+    EvalSettings, FinetunedTask, Model, TaskError, TextEvaluation, evaluate, sentence_encoder,
+};
 use cloze::train::Evaluation;
 use cloze::train::pretraining::{MASKED_LM, NEXT_SENTENCE, SENTENCE_ORDER};
 use serde_json::{Map, Value};
@@ -27,9 +30,12 @@ pub struct Args {
     encoding: super::TextOptions,
     #[command(flatten)]
     columns: ColumnOptions,
-    /// Tokens of a sequence [default: 128, or what the model has positions for]
+    /// Tokens of a sequence [default: 128, or what the model has positions for]; tokens of a window for a model that
+    /// answers questions [default: as in its training, else 384]
     #[arg(long, value_name = "N")]
     max_seq_length: Option<usize>,
+    #[command(flatten)]
+    windows: WindowOptions,
     /// Masked positions of a sequence, at most [default: 20, or fewer in shorter sequences]
     #[arg(long, value_name = "N")]
     max_predictions_per_seq: Option<usize>,
@@ -52,15 +58,26 @@ pub struct Args {
 pub fn run(args: Args) -> cloze::Result<()> {
     super::warn_without_fma();
     let answer = args.threads.run(|| {
-        let model = super::open_model(&args.model)?;
-        if let Some(pooling) = sentence_pooling(&args.model) {
+        let mut model = super::open_model(&args.model)?;
+        if let Some(mut options) = sentence_encoder(&args.model, None)? {
+            args.windows.refuse(None);
+            options.max_seq_length = args.max_seq_length.or(options.max_seq_length);
             let columns = args.columns.columns();
-            let evaluation = model.measure_embeddings(examples(&args), &columns, pooling)?;
+            let evaluation = model.measure_embeddings(examples(&args), &columns, &options)?;
             return print_metrics(&args, &evaluation).map(|()| None);
         }
         match model.finetuned_task() {
-            Ok(_) => finetuned(&args, &model).map(|()| None),
-            Err(TaskError::NotFinetuned { .. }) => measure(&args, &model).map(Some),
+            Ok(task) => {
+                match task {
+                    FinetunedTask::Answer => args.windows.set(args.max_seq_length, &mut model)?,
+                    _ => args.windows.refuse(args.max_seq_length),
+                }
+                finetuned(&args, &model).map(|()| None)
+            }
+            Err(TaskError::NotFinetuned { .. }) => {
+                args.windows.refuse(None);
+                measure(&args, &model).map(Some)
+            }
             Err(error) => Err(error.into()),
         }
     })?;

@@ -64,7 +64,7 @@ fn train<O: Observer + Send>(
     });
     match report_end("finetune", &args.output_dir, result, &watcher)? {
         Ended::Finished(finished) => {
-            write_page(&args.output_dir);
+            pool.run(|| write_page(&args.output_dir));
             if args.json {
                 print_answer(args, &finished)?;
             }

@@ -33,6 +33,7 @@ mod text_input;
 mod tokenize;
 mod verify;
 mod vocab;
+mod window_options;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};

@@ -2,6 +2,8 @@
 
 use super::output::{write_answers, write_json};
 use super::text_input::TextInput;
+use cloze::data::SentenceObjective;
+use cloze::report::print_line;
 use cloze::tasks::NextSentence;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -34,6 +36,12 @@ pub fn run(args: Args) -> cloze::Result<()> {
         let arguments = argument.map(|(a, b)| [a, b]).into_iter().collect();
         let texts = args.input.texts(arguments, ["sentence_a", "sentence_b"])?;
         let model = super::open_model(&args.model)?;
+        if model.sentence_objective() == SentenceObjective::SentenceOrder {
+            print_line(
+                "the model was trained on sentence order: it tells whether B follows A or A follows B, for segments \
+                 that are neighbours in a text; it knows nothing of random sentences",
+            );
+        }
         let pairs: Vec<_> = texts.texts.iter().map(|[a, b]| (a, b)).collect();
         write_answers(
             None,
@@ -54,5 +62,9 @@ fn write(out: &mut dyn Write, answer: &NextSentence, with_text: bool) -> io::Res
     if with_text {
         return writeln!(out, "{percent:5.1} %  {}  |  {}", answer.sentence_a, answer.sentence_b);
     }
-    writeln!(out, "{percent:.1} % that B follows A, {:.1} % that B is random", 100.0 - percent)
+    let other = match answer.sentence_objective {
+        SentenceObjective::SentenceOrder => "they are swapped (A follows B)",
+        _ => "B is random",
+    };
+    writeln!(out, "{percent:.1} % that B follows A, {:.1} % that {other}", 100.0 - percent)
 }

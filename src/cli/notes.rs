@@ -8,14 +8,14 @@ const NAMED: usize = 5;
 
 /// Says what is unusual about texts, on standard error: the first few by name, the others by their number.
 pub(super) struct Notes {
-    /// Positions of the model.
+    /// Tokens of a text that are read, at most.
     most: usize,
     truncated: usize,
     unknown: usize,
 }
 
 impl Notes {
-    /// For a model with `most` positions.
+    /// For texts of which at most `most` tokens are read.
     pub(super) fn new(most: usize) -> Self {
         Self { most, truncated: 0, unknown: 0 }
     }

@@ -1,6 +1,7 @@
 //! `cloze predict`: what a fine-tuned model says about texts.
 
 use super::output::print;
+use super::window_options::WindowOptions;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use cloze::data::labelled::{
@@ -30,6 +31,11 @@ pub struct Args {
     /// Answers to a question, at most
     #[arg(long, default_value_t = 1, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     top: u32,
+    /// Answers: tokens of a window over a long text [default: as in the training of the model, else 384]
+    #[arg(long, value_name = "N")]
+    max_seq_length: Option<usize>,
+    #[command(flatten)]
+    windows: WindowOptions,
     #[command(flatten)]
     threads: super::ThreadOptions,
     /// Answer with one JSON object a line on standard output
@@ -73,8 +79,13 @@ impl ColumnOptions {
 /// Runs `cloze predict`.
 pub fn run(args: Args) -> cloze::Result<()> {
     args.threads.run(|| {
-        let model = super::open_model(&args.model)?;
-        match model.finetuned_task()? {
+        let mut model = super::open_model(&args.model)?;
+        let task = model.finetuned_task()?;
+        match task {
+            FinetunedTask::Answer => args.windows.set(args.max_seq_length, &mut model)?,
+            _ => args.windows.refuse(args.max_seq_length),
+        }
+        match task {
             FinetunedTask::Classify => {
                 let texts = texts(&args)?;
                 answer(&args, &texts, |texts| model.classify(&pairs(texts)), show_class)
@@ -131,6 +142,12 @@ fn texts(args: &Args) -> cloze::Result<Vec<Text>> {
             .into_iter()
             .map(|example| (example.text, example.text_b))
             .collect());
+    }
+    if let Some(index) = args.text.iter().position(|text| text.trim().is_empty()) {
+        let text = if index == 0 { "the text" } else { "the second text" };
+        let remedy = if index == 0 { "" } else { "; leave it out to ask about a single text" };
+        let message = format!("{text} is empty: the answer would mean nothing{remedy}\n");
+        super::Cli::command().error(ErrorKind::InvalidValue, message).exit();
     }
     match args.text.as_slice() {
         [] => lines(),

@@ -183,7 +183,7 @@ fn train<O: Observer + Send>(
     });
     match report_end("pretrain", directory, result, &watcher)? {
         Ended::Finished(finished) => {
-            write_page(directory);
+            pool.run(|| write_page(directory));
             if args.json {
                 print_answer(directory, options, &finished)?;
             }

@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use cloze::report::print_line;
 use cloze::report::run_page::{RunPage, run_page};
 use cloze::system::files::Output;
+use cloze::system::threads::Pool;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,7 +36,10 @@ pub fn run(args: Args) -> cloze::Result<()> {
         check_output(output, &args.runs);
     }
     let output = super::output::open(args.output.as_deref(), [])?;
-    let page = run_page(&args.runs, args.watch.then_some(RELOADED_AFTER))?;
+    // On threads that can be counted on: the page of one run reads its model.
+    let pool = Pool::new(1)?;
+    let reload = args.watch.then_some(RELOADED_AFTER);
+    let page = pool.run(|| run_page(&args.runs, reload))?;
     page.problems.iter().for_each(|problem| print_line(format_args!("warning: {problem}")));
     let Some(output) = output else {
         return print(|out| out.write_all(page.html.as_bytes()));

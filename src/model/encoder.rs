@@ -41,8 +41,9 @@ pub fn encoder(
     layers(g, config, inputs, None)
 }
 
-/// [`encoder`], where the last of the hidden states holds only the rows `read`:
-/// `[batch, rows of a sequence, hidden]`.
+/// [`encoder`] for a head that reads `[CLS]` and at most `positions` other rows of each sequence; `None` for one
+/// that reads all. The last of the hidden states holds only the [`ReadRows`], `[batch, rows of a sequence, hidden]`,
+/// unless they leave no row out. [`load_rows`](super::load_rows) loads them for a batch.
 ///
 /// # Errors
 /// As [`encoder`].
@@ -50,9 +51,14 @@ pub fn encoder_at(
     g: &mut Graph<'_>,
     config: &Config,
     inputs: &EncoderInputs,
-    read: &ReadRows,
-) -> Result<Vec<Tensor>, GraphError> {
-    layers(g, config, inputs, Some(read))
+    positions: Option<usize>,
+) -> Result<(Vec<Tensor>, Option<ReadRows>), GraphError> {
+    let EncoderInputs { batch_size, seq, .. } = *inputs;
+    // Without a layer, the hidden state is the embeddings, at all rows.
+    let leave_rows_out = |&positions: &usize| config.num_hidden_layers > 0 && positions + 1 < seq;
+    let positions = positions.filter(leave_rows_out);
+    let read = positions.map(|positions| ReadRows::new(g, batch_size, seq, positions));
+    Ok((layers(g, config, inputs, read.as_ref())?, read))
 }
 
 fn layers(

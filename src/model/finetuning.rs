@@ -2,12 +2,13 @@
 //! losses as the classes of Hugging Face's `modeling_bert.py` compute them). [`train`](crate::train) replays it.
 
 use super::bert::Bert;
-use super::encoder::encoder;
+use super::encoder::encoder_at;
 use super::encoder_inputs::{EncoderInputs, PackedRows, Padding, Sequences};
 use super::head::Head;
 use super::heads::{
     pooler, question_answering_logits, sequence_classification_logits, token_classification_logits,
 };
+use super::read_rows::{ReadRows, load_rows};
 use crate::autodiff::ops::{
     SpanLabels, contrastive_loss, cross_entropy, gather_rows, mean_rows, span_cross_entropy,
     squared_error,
@@ -38,6 +39,17 @@ pub enum HeadLoss {
     },
 }
 
+impl HeadLoss {
+    /// Whether the head reads the last hidden state of `[CLS]` alone.
+    fn reads_only_cls(self) -> bool {
+        match self {
+            Self::Classes | Self::Number => true,
+            Self::Contrastive { pooling, .. } => pooling == Pooling::Cls,
+            Self::Tags | Self::Span => false,
+        }
+    }
+}
+
 /// How the hidden states of a sequence become one vector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -55,7 +67,7 @@ pub enum Pooling {
 #[derive(Clone, Copy)]
 struct Inputs {
     encoder: EncoderInputs,
-    /// The row of every `[CLS]`, `[batch]`.
+    /// The row of every `[CLS]` in the last hidden state, `[batch]`.
     first_tokens: Integers,
     /// 0, 1, 2 …: what the dropout mask of a sequence depends on, `[batch]`.
     sequence_ids: Integers,
@@ -73,6 +85,8 @@ struct Inputs {
 pub struct FinetuningPlan {
     plan: Plan,
     inputs: Inputs,
+    /// The rows of the last hidden state that are computed; all when `None`.
+    read: Option<ReadRows>,
     loss: HeadLoss,
     shape: FeatureShape,
     logits: Tensor,
@@ -109,7 +123,9 @@ impl FinetuningPlan {
             numbers: g.floats(batch_size),
             weights: g.floats(labels),
         };
-        let last = *encoder(g, config, &inputs.encoder)?.last().expect("at least the embeddings");
+        let (hidden_states, read) =
+            encoder_at(g, config, &inputs.encoder, loss.reads_only_cls().then_some(0))?;
+        let last = *hidden_states.last().expect("at least the embeddings");
         let (logits, loss_and_accuracy) = match loss {
             HeadLoss::Classes | HeadLoss::Number => {
                 let pooled = pooler(g, last, inputs.first_tokens)?;
@@ -144,7 +160,7 @@ impl FinetuningPlan {
         g.add_loss(loss_and_accuracy);
         let mut plan = Plan::new(graph, mode)?;
         plan.integers_mut(inputs.sequence_ids).iter_mut().zip(0..).for_each(|(id, b)| *id = b);
-        Ok(Self { plan, inputs, loss, shape, logits, loss_and_accuracy, packed: None })
+        Ok(Self { plan, inputs, read, loss, shape, logits, loss_and_accuracy, packed: None })
     }
 
     /// The head that `loss` needs.
@@ -185,7 +201,8 @@ impl FinetuningPlan {
             attention_mask: &batch.attention_mask,
         };
         let packed = inputs.encoder.load(&mut self.plan, sequences, Padding::LeftOut);
-        self.plan.integers_mut(inputs.first_tokens).copy_from_slice(packed.first_tokens());
+        let (first_tokens, _) = load_rows(self.read.as_ref(), &mut self.plan, &packed, &[]);
+        self.plan.integers_mut(inputs.first_tokens).copy_from_slice(&first_tokens);
         match self.loss {
             HeadLoss::Tags => {
                 self.plan.floats_mut(inputs.weights).fill(0.0);

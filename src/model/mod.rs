@@ -44,7 +44,7 @@ pub use masked_lm::MaskedLmPlan;
 pub use neighbour_attention::{NeighbourAttention, NeighbourAttentionPlan};
 pub use parameters::{decays, layout};
 pub use pretraining::{BatchShape, Losses, PretrainingInputs, PretrainingPlan};
-pub use read_rows::ReadRows;
+pub use read_rows::{ReadRows, load_rows};
 pub use weights::LoadReport;
 pub use weights_error::WeightsError;
 pub use word_embeddings::WordEmbeddings;

@@ -2,10 +2,10 @@
 //! shape of batch. [`train`](crate::train) replays it.
 
 use super::bert::Bert;
-use super::encoder::{encoder, encoder_at};
+use super::encoder::encoder_at;
 use super::encoder_inputs::{EncoderInputs, Padding, Sequences};
 use super::heads::{decoder, masked_lm_transform, next_sentence_logits, pooler};
-use super::read_rows::ReadRows;
+use super::read_rows::{ReadRows, load_rows};
 use crate::autodiff::ops::{cross_entropy, masked_lm_loss};
 use crate::autodiff::{Floats, Graph, GraphError, Integers, Mode, Plan, Tensor};
 use crate::data::Batch;
@@ -116,13 +116,8 @@ impl PretrainingPlan {
         };
 
         // The last layer is computed where it is read, unless everything is.
-        let some = !keep && ReadRows::leave_rows_out(max_seq_length, max_predictions_per_seq);
-        let read =
-            some.then(|| ReadRows::new(g, batch_size, max_seq_length, max_predictions_per_seq));
-        let hidden_states = match &read {
-            Some(read) => encoder_at(g, config, &inputs.encoder, read)?,
-            None => encoder(g, config, &inputs.encoder)?,
-        };
+        let positions = (!keep).then_some(max_predictions_per_seq);
+        let (hidden_states, read) = encoder_at(g, config, &inputs.encoder, positions)?;
         let last = *hidden_states.last().expect("at least the embeddings");
 
         let x = masked_lm_transform(g, config, last, inputs.masked_lm_positions)?;
@@ -185,13 +180,8 @@ impl PretrainingPlan {
         let real = batch.masked_lm_weights.iter().rposition(|&weight| weight != 0.0);
         let masks = real.map_or(0, |last| last + 1);
         let positions = &batch.masked_lm_positions[..masks];
-        let (first_tokens, rows) = match self.read {
-            Some(read) => read.load(&mut self.plan, &packed, positions),
-            None => {
-                let rows = positions.iter().map(|&position| packed.row(position as usize));
-                (packed.first_tokens().to_vec(), rows.collect())
-            }
-        };
+        let (first_tokens, rows) =
+            load_rows(self.read.as_ref(), &mut self.plan, &packed, positions);
         self.plan.integers_mut(inputs.first_tokens).copy_from_slice(&first_tokens);
         let (real, padding) =
             self.plan.integers_mut(inputs.masked_lm_positions).split_at_mut(masks);

@@ -1,6 +1,7 @@
-//! The rows of the last hidden state that something reads: in pretraining, the masked positions and
-//! `[CLS]`. The last layer computes its queries, its attention output and its feed-forward network at
-//! these rows alone; its keys and values are needed everywhere.
+//! The rows of the last hidden state that something reads: the masked positions and `[CLS]` for masked
+//! words and next sentences, `[CLS]` alone for a class or a number. The last layer computes its queries,
+//! its attention output and its feed-forward network at these rows alone; its keys and values are needed
+//! everywhere.
 
 use super::encoder_inputs::PackedRows;
 use crate::autodiff::ops::RowIds;
@@ -37,11 +38,6 @@ impl ReadRows {
             count: g.row_count(),
             of_sequence,
         }
-    }
-
-    /// Whether reading `positions` rows and `[CLS]` of `seq` leaves rows out.
-    pub fn leave_rows_out(seq: usize, positions: usize) -> bool {
-        positions + 1 < seq
     }
 
     /// Copies the rows of a batch to `plan`, for the passes that follow. `positions` count over the
@@ -81,6 +77,27 @@ impl ReadRows {
         plan.set_row_count(self.count, starts[self.batch_size] as usize);
         starts.pop();
         (starts, numbers)
+    }
+}
+
+/// Copies the rows of a batch to `plan` ([`ReadRows::load`]), or none where all rows are computed (`read` is `None`).
+/// Returns the row of each `[CLS]` in the last hidden state, `[batch]`, and of each of `positions`, which count over the
+/// flattened `[batch, seq]`.
+///
+/// # Panics
+/// When a sequence has more positions than the plan was compiled for.
+pub fn load_rows(
+    read: Option<&ReadRows>,
+    plan: &mut Plan,
+    packed: &PackedRows,
+    positions: &[u32],
+) -> (Vec<u32>, Vec<u32>) {
+    match read {
+        Some(read) => read.load(plan, packed, positions),
+        None => {
+            let rows = positions.iter().map(|&position| packed.row(position as usize));
+            (packed.first_tokens().to_vec(), rows.collect())
+        }
     }
 }
 

@@ -35,11 +35,6 @@ pub(super) fn width() -> Option<usize> {
     columns(&Term::stderr())
 }
 
-/// Columns of the terminal on standard output; `None` when it is none.
-pub(super) fn answer_width() -> Option<usize> {
-    columns(&Term::stdout())
-}
-
 fn columns(term: &Term) -> Option<usize> {
     let (_, columns) = term.size_checked().filter(|_| term.is_term())?;
     (columns > 0).then_some(columns.into())

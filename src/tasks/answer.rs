@@ -5,7 +5,9 @@ use super::finetuned::FinetunedTask;
 use super::model::Model;
 use super::offsets::Offsets;
 use crate::data::features::{WindowSettings, question_features};
+use crate::run::finetuning::check_windows;
 use crate::train::finetuning::{WindowLogits, best_spans};
+use crate::train::{SettingError, check_setting};
 use serde::Serialize;
 use std::ops::Range;
 
@@ -51,11 +53,25 @@ pub struct AnswerSpan {
 
 impl Model<'_> {
     /// The `top` most probable answers to every question about its context, in the order of `questions`. A long context
-    /// is read in windows of 384 tokens (or what the model reads), one every 128; all of them are scored.
+    /// is read in [windows](Model::windows); all of them are scored.
     ///
-    /// ```no_run
-    /// let model = cloze::Model::open("answers")?;
-    /// let answered = model.answer(&[("Who has the cat?", "Anna has the cat. Ben has the dog.")], 3)?;
+    /// ```
+    /// use cloze::run::Finetuning;
+    ///
+    /// let text = "The fox ran.\nIt was quick.\n\nThe dog slept.\nIt was lazy.\n\nThe cat sat.\nIt sat still.";
+    /// let run = cloze::pretrain(text).model("1/32").vocab_size(100).max_seq_length(16).steps(5).run()?;
+    /// let context = "The fox ran. The dog slept.";
+    /// let examples =
+    ///     [("Who ran?", context, Some("The fox")), ("Who slept?", context, Some("The dog")), ("Who sat?", context, None)];
+    /// let run = Finetuning::answer(run.bert, run.tokenizer, &examples)?
+    ///     .learning_rates([1e-3])
+    ///     .eval_fraction(0.0)
+    ///     .run()?;
+    ///
+    /// // Or from a directory, ours or Hugging Face's: cloze::Model::open("answers")?
+    /// let model = cloze::Model::from(run);
+    /// let answered = model.answer(&[("Who sat?", "The cat sat. The dog ran.")], 3)?;
+    /// assert_eq!(answered[0].answers.len(), 3);
     /// println!("{:?}", answered[0].best());
     /// # Ok::<(), cloze::Error>(())
     /// ```
@@ -113,12 +129,25 @@ impl Model<'_> {
         Ok(texts.zip(&all).map(|(texts, windows)| answer(texts, windows)).collect())
     }
 
-    /// How long contexts are cut for this model.
-    pub(super) fn windows(&self) -> WindowSettings {
+    /// How long contexts are cut: as in the training of the model if its `run.json` says how, else in windows of 384
+    /// tokens (or what the model reads), one every 128.
+    pub fn windows(&self) -> WindowSettings {
         let usual = WindowSettings::default();
         let max_seq_length = usual.max_seq_length.min(self.bert().config.max_position_embeddings);
-        // Half of a small window is for the context.
-        let max_query_length = usual.max_query_length.min((max_seq_length / 2).saturating_sub(2));
-        WindowSettings { max_seq_length, max_query_length, ..usual }
+        self.windows.unwrap_or_else(|| usual.with_max_seq_length(max_seq_length))
+    }
+
+    /// Sets how long contexts are cut.
+    ///
+    /// # Errors
+    /// [`SettingError`] when the model does not read such windows, or they leave no token for the context.
+    pub fn set_windows(&mut self, windows: WindowSettings) -> Result<(), SettingError> {
+        let most = self.bert().config.max_position_embeddings;
+        let length = windows.max_seq_length;
+        let needed = format!("the model reads at most {most} tokens");
+        check_setting(length <= most, "max_seq_length", length, needed)?;
+        check_windows(&windows)?;
+        self.windows = Some(windows);
+        Ok(())
     }
 }

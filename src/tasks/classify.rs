@@ -96,10 +96,22 @@ impl Model<'_> {
     /// The number of every text or pair, in the order of `texts`. A text that is longer than the model reads loses its
     /// end.
     ///
-    /// ```no_run
-    /// let model = cloze::Model::open("similarity")?;
-    /// let pairs = [("A man plays the guitar.", Some("Someone makes music."))];
-    /// println!("{}", model.regress(&pairs)?[0].value);
+    /// ```
+    /// use cloze::run::Finetuning;
+    ///
+    /// let text = "The fox ran.\nIt was quick.\n\nThe dog slept.\nIt was lazy.\n\nThe cat sat.\nIt sat still.";
+    /// let run = cloze::pretrain(text).model("1/32").vocab_size(100).max_seq_length(16).steps(5).run()?;
+    /// let examples = [("The fox ran.", 2.5), ("The dog slept.", 0.0), ("The cat sat.", 0.5)];
+    /// let run = Finetuning::regress(run.bert, run.tokenizer, &examples)
+    ///     .learning_rates([1e-3])
+    ///     .eval_fraction(0.0)
+    ///     .run()?;
+    ///
+    /// // Or from a directory, ours or Hugging Face's: cloze::Model::open("similarity")?
+    /// let model = cloze::Model::from(run);
+    /// let value = model.regress(&[("The dog ran.", None)])?[0].value;
+    /// // Regression begins at the mean of the numbers, and these are few.
+    /// assert!((0.0..2.5).contains(&value), "{value}");
     /// # Ok::<(), cloze::Error>(())
     /// ```
     ///

@@ -17,6 +17,8 @@ pub struct EmbedOptions {
     pub pooling: Pooling,
     /// Whether the vector is divided by its length.
     pub normalize: bool,
+    /// Tokens of a text, at most; `None` for what the model has positions for.
+    pub max_seq_length: Option<usize>,
 }
 
 /// The vector of one text.
@@ -35,8 +37,8 @@ pub struct Embedding {
 }
 
 impl Model<'_> {
-    /// The vector of every text, in the order of `texts`. A text with more tokens than the model has positions
-    /// is cut ([`Embedding::truncated`]).
+    /// The vector of every text, in the order of `texts`. A text with more tokens than
+    /// `max_seq_length`, or than the model has positions, is cut ([`Embedding::truncated`]).
     ///
     /// ```
     /// use cloze::model::{Bert, Config};
@@ -57,7 +59,7 @@ impl Model<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`TaskError::NoToken`]; no text is answered then.
+    /// [`TaskError::NoToken`]; [`TaskError::TooLong`] when no token of a text fits. No text is answered then.
     pub fn embed(
         &self,
         texts: &[impl AsRef<str>],
@@ -84,14 +86,17 @@ impl Model<'_> {
     ) -> Result<(), E> {
         let mut about = Vec::with_capacity(texts.len());
         let mut sequences = Vec::with_capacity(texts.len());
-        for (text, read) in texts.iter().zip(self.read_texts(texts)?) {
+        for (text, read) in texts.iter().zip(self.read_texts(texts, options.max_seq_length)?) {
             about.push((text.as_ref(), read.truncated, read.all_unknown));
             sequences.push(read.sequence);
         }
         for block in blocks(lengths(&sequences)) {
             let sequences = &sequences[block.clone()];
             let mut vectors = vec![Vec::new(); sequences.len()];
-            let output = Output::Encoding { pooled: false };
+            let output = match options.pooling {
+                Pooling::Mean => Output::Encoding { pooled: false },
+                Pooling::Cls => Output::FirstToken,
+            };
             let read = |i: usize, values: &[&[f32]]| {
                 vectors[i] = pool(values[0], self.bert().config.hidden_size, options);
             };
@@ -148,11 +153,14 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
 mod tests {
     use super::*;
 
+    fn options(pooling: Pooling, normalize: bool) -> EmbedOptions {
+        EmbedOptions { pooling, normalize, max_seq_length: None }
+    }
+
     #[test]
     fn vectors_are_pooled_and_normalized() {
         let hidden_state = [1.0, 2.0, 3.0, 6.0, 5.0, 4.0]; // [3, 2]
-        let pool =
-            |pooling, normalize| pool(&hidden_state, 2, &EmbedOptions { pooling, normalize });
+        let pool = |pooling, normalize| pool(&hidden_state, 2, &options(pooling, normalize));
         assert_eq!(pool(Pooling::Mean, false), [3.0, 4.0]);
         assert_eq!(pool(Pooling::Mean, true), [0.6, 0.8]);
         assert_eq!(pool(Pooling::Cls, false), [1.0, 2.0]);
@@ -164,7 +172,7 @@ mod tests {
         assert_eq!(cosine(&[1.0, 2.0], &[-2.0, -4.0]), -1.0);
         assert_eq!(cosine(&[1.0, 2.0], &[-2.0, 1.0]), 0.0);
         assert_eq!(cosine(&[0.0, 0.0], &[1.0, 0.0]), 0.0);
-        let zero = EmbedOptions { pooling: Pooling::Mean, normalize: true };
+        let zero = options(Pooling::Mean, true);
         assert_eq!(pool(&[0.0, 0.0], 2, &zero), [0.0, 0.0]);
     }
 }

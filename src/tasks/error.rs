@@ -5,6 +5,7 @@ use crate::data::DataError;
 use crate::data::labelled::LabelledError;
 use crate::model::{ConfigError, WeightsError};
 use crate::run::newest_weights::NewestWeightsError;
+use crate::system::files::FileError;
 use crate::tensor::kernels::SimdError;
 use crate::tokenizer::TokenizerError;
 use crate::train::SettingError;
@@ -109,6 +110,17 @@ pub enum TaskError {
     /// An instruction set that this machine does not have.
     #[error(transparent)]
     Simd(#[from] SimdError),
+    /// A file that cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A sentence encoder that does something `cloze` does not.
+    #[error("`{}`: {message}", path.display())]
+    SentenceEncoder {
+        /// The file that says so.
+        path: PathBuf,
+        /// What it says.
+        message: String,
+    },
     /// Labelled examples that cannot be used.
     #[error(transparent)]
     Labelled(#[from] LabelledError),

@@ -6,12 +6,15 @@
 //! every batch, because no operation adds up over rows in a forward pass.
 
 use super::sequence::Sequence;
+use crate::autodiff::ops::gather_rows;
 use crate::autodiff::{Graph, GraphError, Integers, Mode, Plan, Tensor};
 use crate::model::heads::{
     masked_lm_logits, next_sentence_logits, pooler, question_answering_logits,
     sequence_classification_logits, token_classification_logits,
 };
-use crate::model::{Bert, EncoderInputs, Head, PackedRows, Padding, Sequences, encoder};
+use crate::model::{
+    Bert, EncoderInputs, Head, PackedRows, Padding, ReadRows, Sequences, encoder_at, load_rows,
+};
 use crate::system::threads;
 use crate::tensor::dropout::DropoutKey;
 use std::ops::Range;
@@ -43,12 +46,27 @@ pub(super) enum Output {
         /// Whether the pooled output is computed.
         pooled: bool,
     },
+    /// The last hidden state of `[CLS]`, `[1, hidden]`.
+    FirstToken,
     /// Logits over the vocabulary at the wanted positions, `[positions, vocab_size]`.
     MaskedLm,
     /// Logits of "is next" and "is random", `[1, 2]`.
     NextSentence,
     /// Logits of the head of a fine-tuned model: `[1, num_labels]`, or `[tokens, num_labels]`.
     Head,
+}
+
+impl Output {
+    /// Whether the last hidden states of all tokens are read; else only those of `[CLS]` and the wanted positions.
+    fn reads_all(self, head: Head) -> bool {
+        match self {
+            Self::Encoding { .. } => true,
+            Self::FirstToken | Self::MaskedLm | Self::NextSentence => false,
+            Self::Head => {
+                matches!(head, Head::QuestionAnswering | Head::TokenClassification { .. })
+            }
+        }
+    }
 }
 
 /// Which rows of an output belong to a sequence.
@@ -68,7 +86,10 @@ struct Key {
     output: Output,
     batch_size: usize,
     seq: usize,
+    /// Wanted positions of the batch, at most.
     positions: usize,
+    /// Wanted positions of a sequence, at most.
+    of_sequence: usize,
     /// A plan has working memory for that many threads.
     threads: usize,
 }
@@ -78,9 +99,11 @@ struct Compiled {
     key: Key,
     plan: Plan,
     encoder: EncoderInputs,
-    /// The rows of the wanted positions, `[positions]`.
+    /// The rows of the last hidden state that are computed; all when `None`.
+    read: Option<ReadRows>,
+    /// The rows of the wanted positions in the last hidden state, `[positions]`.
     positions: Integers,
-    /// The row of every `[CLS]`, `[batch]`.
+    /// The row of every `[CLS]` in the last hidden state, `[batch]`.
     first_tokens: Integers,
     outputs: Vec<(Tensor, Rows)>,
 }
@@ -157,24 +180,20 @@ impl Inference {
             }
             let (batch, behind) = rest.split_at(count);
             rest = behind;
+            let of_sequence = batch.iter().map(|&i| wanted(i).len()).max().unwrap_or(0);
             let key = Key {
                 output,
                 batch_size: count.next_power_of_two(),
                 seq,
                 positions: batch_positions.next_power_of_two(),
+                of_sequence: if of_sequence > 0 { of_sequence.next_power_of_two() } else { 0 },
                 threads: threads::count(),
             };
             let mut compiled = self.take(key).map_or_else(|| Compiled::new(bert, key), Ok)?;
-            let packed = compiled.load(batch, sequences);
-            let mut next = 0;
-            let rows = compiled.plan.integers_mut(compiled.positions);
-            for (b, &i) in batch.iter().enumerate() {
-                for &position in wanted(i) {
-                    rows[next] = packed.row(b * seq + position as usize);
-                    next += 1;
-                }
-            }
-            rows[next..].fill(0);
+            let positions = batch.iter().zip(0..).flat_map(|(&i, b)| {
+                wanted(i).iter().map(move |position| b * seq as u32 + position)
+            });
+            let packed = compiled.load(batch, sequences, &positions.collect::<Vec<_>>());
             let key = DropoutKey { seed: 0, step: 0, first_sequence: 0 };
             compiled.plan.forward(&bert.parameters, key);
             let mut first_position = 0;
@@ -223,7 +242,8 @@ impl Compiled {
         let encoder_inputs = EncoderInputs::new(g, key.batch_size, key.seq);
         let positions = g.integers(key.positions);
         let first_tokens = g.integers(key.batch_size);
-        let hidden_states = encoder(g, &bert.config, &encoder_inputs)?;
+        let positions_read = (!key.output.reads_all(bert.head)).then_some(key.of_sequence);
+        let (hidden_states, read) = encoder_at(g, &bert.config, &encoder_inputs, positions_read)?;
         let last = *hidden_states.last().expect("at least the embeddings");
         let outputs = match key.output {
             Output::Encoding { pooled } => {
@@ -232,6 +252,9 @@ impl Compiled {
                     outputs.push((pooler(g, last, first_tokens)?, Rows::Sequence));
                 }
                 outputs
+            }
+            Output::FirstToken => {
+                vec![(gather_rows(g, last, first_tokens)?, Rows::Sequence)]
             }
             Output::MaskedLm => {
                 let logits = masked_lm_logits(g, &bert.config, last, positions)?;
@@ -247,11 +270,12 @@ impl Compiled {
             g.keep(*tensor);
         }
         let plan = Plan::new(graph, Mode::Evaluation)?;
-        Ok(Self { key, plan, encoder: encoder_inputs, positions, first_tokens, outputs })
+        Ok(Self { key, plan, encoder: encoder_inputs, read, positions, first_tokens, outputs })
     }
 
-    /// Copies the sequences `batch` into the inputs.
-    fn load(&mut self, batch: &[usize], sequences: &[Sequence]) -> PackedRows {
+    /// Copies the sequences `batch` into the inputs, and the wanted `positions`, which count over the flattened
+    /// `[batch, seq]`.
+    fn load(&mut self, batch: &[usize], sequences: &[Sequence], positions: &[u32]) -> PackedRows {
         let Key { batch_size, seq, .. } = self.key;
         let mut arrays = [(); 3].map(|()| vec![0; batch_size * seq]);
         let [input_ids, token_type_ids, attention_mask] = &mut arrays;
@@ -264,7 +288,12 @@ impl Compiled {
         }
         let sequences = Sequences { input_ids, token_type_ids, attention_mask };
         let packed = self.encoder.load(&mut self.plan, sequences, Padding::LeftOut);
-        self.plan.integers_mut(self.first_tokens).copy_from_slice(packed.first_tokens());
+        let (first_tokens, rows) =
+            load_rows(self.read.as_ref(), &mut self.plan, &packed, positions);
+        self.plan.integers_mut(self.first_tokens).copy_from_slice(&first_tokens);
+        let (wanted, padding) = self.plan.integers_mut(self.positions).split_at_mut(rows.len());
+        wanted.copy_from_slice(&rows);
+        padding.fill(0);
         packed
     }
 }

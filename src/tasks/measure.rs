@@ -7,7 +7,6 @@ use super::model::Model;
 use crate::data::labelled::{
     Columns, LabelledError, ReadSettings, TextExample, read_questions, read_tagged, read_texts,
 };
-use crate::model::Pooling;
 use crate::train::Evaluation;
 use crate::train::finetuning::Dataset;
 use std::path::Path;
@@ -15,9 +14,25 @@ use std::path::Path;
 impl Model<'_> {
     /// The metrics of a fine-tuned model on the labelled examples in `file`, by the task that the model is for.
     ///
-    /// ```no_run
-    /// let model = cloze::Model::open("sentiment")?;
-    /// let evaluation = model.measure("dev.tsv".as_ref(), &Default::default())?;
+    /// ```
+    /// use cloze::run::Finetuning;
+    ///
+    /// let text = "The fox ran.\nIt was quick.\n\nThe dog slept.\nIt was lazy.\n\nThe cat sat.\nIt sat still.";
+    /// let run = cloze::pretrain(text).model("1/32").vocab_size(100).max_seq_length(16).steps(5).run()?;
+    /// let examples = [("The fox ran.", "moves"), ("The dog slept.", "rests"), ("The cat sat.", "rests")];
+    /// let run = Finetuning::classify(run.bert, run.tokenizer, &examples)
+    ///     .learning_rates([1e-3])
+    ///     .eval_fraction(0.0)
+    ///     .run()?;
+    ///
+    /// // Or from a directory, ours or Hugging Face's: cloze::Model::open("sentiment")?
+    /// let model = cloze::Model::from(run);
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let file = directory.path().join("dev.tsv");
+    /// # std::fs::write(&file, "text\tlabel\nThe dog ran.\tmoves\nThe cat slept.\trests\n").unwrap();
+    /// // `file` has the lines "text<TAB>label", "The dog ran.<TAB>moves", "The cat slept.<TAB>rests".
+    /// let evaluation = model.measure(&file, &Default::default())?;
+    /// assert_eq!(evaluation.instances, 2);
     /// println!("{:?}", evaluation.metric("accuracy"));
     /// # Ok::<(), cloze::Error>(())
     /// ```
@@ -56,7 +71,7 @@ impl Model<'_> {
         &self,
         file: &Path,
         columns: &Columns,
-        pooling: Pooling,
+        options: &EmbedOptions,
     ) -> Result<Evaluation, TaskError> {
         let data =
             read_texts(file, &ReadSettings { columns: columns.clone(), needs_labels: false })?;
@@ -71,20 +86,8 @@ impl Model<'_> {
         let texts: Vec<String> = data.examples.iter().flat_map(both).flatten().collect();
         let most = self.bert().config.max_position_embeddings;
         let data = Dataset::texts(self.tokenizer(), &data, most)?;
-        let options = EmbedOptions { pooling, normalize: false };
-        let embeddings = self.embed(&texts, &options)?;
+        let embeddings = self.embed(&texts, options)?;
         let embeddings: Vec<Vec<f32>> = embeddings.into_iter().map(|e| e.embedding).collect();
         Ok(data.measure(&embeddings, &[]))
     }
-}
-
-/// How the sentence encoder in `directory` makes embeddings; `None` when it holds none (no `modules.json`).
-pub fn sentence_pooling(directory: &Path) -> Option<Pooling> {
-    if !directory.join("modules.json").is_file() {
-        return None;
-    }
-    let text = std::fs::read(directory.join("1_Pooling/config.json")).ok()?;
-    let config: serde_json::Value = serde_json::from_slice(&text).ok()?;
-    let of_cls = config["pooling_mode_cls_token"].as_bool().unwrap_or(false);
-    Some(if of_cls { Pooling::Cls } else { Pooling::Mean })
 }

@@ -3,9 +3,11 @@
 use super::error::TaskError;
 use super::inference::Inference;
 use super::sequence::Sequence;
+use crate::data::SentenceObjective;
+use crate::data::features::WindowSettings;
 use crate::model::{Bert, Config, Head, LoadReport};
-use crate::run::Finished;
 use crate::run::newest_weights::{UnfinishedRun, newest_weights};
+use crate::run::{Finished, Recorded};
 use crate::tensor::kernels::Simd;
 use crate::tokenizer::Tokenizer;
 use std::borrow::Cow;
@@ -39,6 +41,9 @@ pub struct Model<'a> {
     tokenizer: Cow<'a, Tokenizer>,
     report: LoadReport,
     unfinished: Option<UnfinishedRun>,
+    /// How long contexts are cut; `None` for the usual way.
+    pub(super) windows: Option<WindowSettings>,
+    sentence_objective: SentenceObjective,
     pub(super) inference: Inference,
 }
 
@@ -73,7 +78,14 @@ impl Model<'static> {
             head => head,
         };
         let (bert, report, unfinished) = newest_weights(directory, config, head, 0)?;
-        Ok(Self { report, unfinished, ..Self::new(bert, tokenizer) })
+        let recorded = Recorded::read(directory);
+        let sentence_objective = recorded.sentence_objective.unwrap_or_default();
+        let model = Self::new(bert, tokenizer);
+        let mut model = Self { report, unfinished, sentence_objective, ..model };
+        if let Some(windows) = recorded.windows {
+            model.set_windows(windows)?;
+        }
+        Ok(model)
     }
 
     /// A model of a BERT in memory.
@@ -100,7 +112,9 @@ impl<'a> Model<'a> {
             "the vocabulary has more tokens than the model has word embeddings"
         );
         let (report, inference) = (LoadReport::default(), Inference::default());
-        Self { bert, tokenizer, report, unfinished: None, inference }
+        let sentence_objective = SentenceObjective::default();
+        let (unfinished, windows) = (None, None);
+        Self { bert, tokenizer, report, unfinished, windows, sentence_objective, inference }
     }
 
     /// The BERT.
@@ -122,6 +136,11 @@ impl<'a> Model<'a> {
     /// The state of the run that the model was read from, if that run has not finished.
     pub fn unfinished(&self) -> Option<&UnfinishedRun> {
         self.unfinished.as_ref()
+    }
+
+    /// What the model learned about two segments: as its `run.json` says, else next-sentence prediction.
+    pub fn sentence_objective(&self) -> SentenceObjective {
+        self.sentence_objective
     }
 
     /// `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.

@@ -1,9 +1,11 @@
-//! Next-sentence prediction: does sentence B follow sentence A?
+//! Next-sentence prediction: does sentence B follow sentence A? A model that was pretrained on sentence order
+//! (ALBERT's objective) tells the two orders of neighbouring segments apart instead.
 
 use super::error::TaskError;
 use super::inference::{Output, blocks, lengths};
 use super::model::Model;
 use super::sequence::Sequence;
+use crate::data::SentenceObjective;
 use crate::tensor::softmax::softmax;
 use serde::Serialize;
 
@@ -16,8 +18,15 @@ pub struct NextSentence {
     pub sentence_b: String,
     /// The probability that B follows A, from 0 to 1.
     pub is_next_probability: f32,
-    /// The logits of "is next" and "is random".
+    /// The logits of "is next" and "is random"; for sentence order, of "B follows A" and "A follows B" (swapped).
     pub logits: [f32; 2],
+    /// What the model was trained to tell, and so what the numbers mean. Left out of JSON for next-sentence prediction.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub sentence_objective: SentenceObjective,
+}
+
+fn is_usual(objective: &SentenceObjective) -> bool {
+    *objective == SentenceObjective::NextSentence
 }
 
 impl Model<'_> {
@@ -74,6 +83,7 @@ impl Model<'_> {
                     sentence_b: b.unwrap_or_default().into(),
                     is_next_probability: softmax(&logits)[0],
                     logits,
+                    sentence_objective: self.sentence_objective(),
                 })?;
             }
         }

@@ -31,19 +31,24 @@ impl ReadText {
 }
 
 impl Model<'_> {
-    /// Reads texts; the words behind the last position are left out, as `truncation=True` does in Hugging
-    /// Face.
+    /// Reads texts of at most `max_seq_length` tokens, `None` for what the model has positions for; the words behind
+    /// are left out, as `truncation=True` does in Hugging Face.
     ///
     /// # Errors
     /// [`TaskError::NoToken`]; [`TaskError::TooLong`] when the model has no position for a token of the text.
-    pub(super) fn read_texts(&self, texts: &[impl AsRef<str>]) -> Result<Vec<ReadText>, TaskError> {
+    pub(super) fn read_texts(
+        &self,
+        texts: &[impl AsRef<str>],
+        max_seq_length: Option<usize>,
+    ) -> Result<Vec<ReadText>, TaskError> {
+        let positions = self.bert().config.max_position_embeddings;
+        let most = max_seq_length.map_or(positions, |length| length.min(positions));
         let texts = texts.iter().map(AsRef::as_ref).enumerate();
-        texts.map(|(index, text)| self.read_text(index, text)).collect()
+        texts.map(|(index, text)| self.read_text(index, text, most)).collect()
     }
 
-    fn read_text(&self, index: usize, text: &str) -> Result<ReadText, TaskError> {
+    fn read_text(&self, index: usize, text: &str, most: usize) -> Result<ReadText, TaskError> {
         let vocabulary = self.tokenizer().vocabulary();
-        let most = self.bert().config.max_position_embeddings;
         let mut sequence = Sequence::new(self.tokenizer(), text, None);
         let tokens = sequence.input_ids.len();
         if tokens == 2 {

@@ -140,7 +140,7 @@ impl Model<'_> {
         method: ScoreMethod,
         mut visit: impl FnMut(ScoredText) -> Result<(), E>,
     ) -> Result<(), E> {
-        let read = self.read_texts(texts)?;
+        let read = self.read_texts(texts, None)?;
         for (index, read) in read.iter().enumerate() {
             self.check_words(index, read.words())?;
         }

@@ -27,6 +27,14 @@ impl Default for WindowSettings {
     }
 }
 
+impl WindowSettings {
+    /// The same with windows of `max_seq_length` tokens. At least half of a small window is for the context.
+    pub fn with_max_seq_length(self, max_seq_length: usize) -> Self {
+        let max_query_length = self.max_query_length.min((max_seq_length / 2).saturating_sub(2));
+        Self { max_seq_length, max_query_length, ..self }
+    }
+}
+
 /// One window over a context.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {

@@ -13,9 +13,6 @@ const LABEL: usize = 14;
 /// Lines of a screen.
 const LINES: usize = 24;
 
-/// The most tokens whose matrices fit a screen.
-const MATRIX_TOKENS: usize = 14;
-
 pub(super) fn attention(screen: &mut Screen, explanation: &Explanation, view: &View) {
     let wanted = |layer: &&LayerAttention| view.layer.is_none_or(|only| only == layer.layer);
     for (index, layer) in explanation.attention.iter().filter(wanted).enumerate() {
@@ -55,21 +52,19 @@ fn heads(screen: &mut Screen, explanation: &Explanation, layer: &LayerAttention,
             share(head.to_special),
         ));
     }
-    let tokens = explanation.tokens.len();
-    let is_single = view.layer.is_some();
-    if !is_single && (tokens > MATRIX_TOKENS || layer.heads.len() > 6) {
-        // The heading, the table and the hint below take lines, and on the first screen an introduction.
-        let introduction = if layer.layer == 1 { 4 } else { 0 };
-        let lines = LINES.saturating_sub(3 + layer.heads.len() + introduction);
-        hidden_tokens(screen, explanation, layer, lines);
-        screen.line(&format!(
-            "  Matrices: --layer {}, or --layer {} --head 1",
-            layer.layer, layer.layer
-        ));
-        return;
-    }
+    let (tokens, heads) = (explanation.tokens.len(), layer.heads.len());
     // Two columns for each key, and three between the matrices.
     let side_by_side = (screen.width().saturating_sub(LABEL) / (2 * tokens + 3)).max(1);
+    let is_single = view.layer.is_some();
+    // The first screen begins with an introduction.
+    let introduction = if layer.layer == 1 { 4 } else { 0 };
+    let matrix = introduction + 4 + heads + tokens + usize::from(side_by_side < heads);
+    if !is_single && matrix > LINES {
+        hidden_tokens(screen, explanation, layer, LINES.saturating_sub(introduction + 3 + heads));
+        let layer = layer.layer;
+        screen.line(&format!("  Matrices: --layer {layer}, or --layer {layer} --head 1"));
+        return;
+    }
     let mut heads = layer.heads.chunks(side_by_side);
     let shown = if is_single { usize::MAX } else { 1 };
     screen.line("  A row looks at its columns:  ·· below 5 %  ░░ from 5  ▒▒ 20  ▓▓ 40  ██ 60 %");
@@ -163,7 +158,7 @@ fn hidden_tokens(
                 true => row.iter().filter_map(|&share| shade(share).chars().next()).collect(),
                 false => String::new(),
             };
-            let left = screen.width().saturating_sub(13 + strip.chars().count());
+            let left = screen.width().saturating_sub(14 + strip.chars().count());
             let strip = screen.paint(Some(Ink::Bar), &strip);
             screen.line(&format!("    head {:<3} {strip} {}", head.head, shorten(&best, left)));
         }

@@ -43,7 +43,7 @@ pub(super) fn text(screen: &mut Screen, explanation: &Explanation, view: &View) 
     let sum = |count: fn(&TextSteps) -> usize| explanation.texts.iter().map(count).sum();
     screen.blank();
     screen.say(&format!(
-        "Then it is split into words, at spaces and around punctuation: {}, {}.",
+        "Then it is split at spaces and around punctuation: {}, {}.",
         count(sum(|steps| steps.characters.len()), "character", "characters"),
         count(sum(|steps| steps.words.len()), "word", "words"),
     ));
@@ -53,10 +53,10 @@ pub(super) fn text(screen: &mut Screen, explanation: &Explanation, view: &View) 
 /// Says that a text was cut, or that the vocabulary knows none of its words.
 fn cut(screen: &mut Screen, steps: &TextSteps) {
     if let Some(cut) = steps.cut {
-        let end: String = steps.characters.iter().rev().take(12).map(|c| c.character).collect();
+        let end: String = steps.characters.iter().rev().take(8).map(|c| c.character).collect();
         let end: String = end.chars().rev().collect();
         screen.say(&format!(
-            "  CUT: {} of {} tokens are read, up to character {}: “…{}”.",
+            "CUT: {} of {} tokens are read, up to character {}: “…{}”.",
             cut.tokens_read,
             cut.tokens,
             cut.characters_read,
@@ -64,7 +64,7 @@ fn cut(screen: &mut Screen, steps: &TextSteps) {
         ));
     }
     if steps.all_unknown {
-        screen.say("  The vocabulary knows none of these words: every token is [UNK].");
+        screen.say("The vocabulary knows none of these words: every token is [UNK].");
     }
 }
 

@@ -6,12 +6,14 @@ use super::learning::{backward, optimizer};
 use super::reading::{embeddings, masks, pieces, text};
 use super::screen::{Screen, thousands};
 use super::step::Step;
-use crate::report::print_line::answer_width;
 use crate::tasks::Explanation;
 use console::Term;
 
-/// Which steps are shown, and how. The default is every step, in 80 columns without colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Columns of a line.
+const WIDTH: usize = 80;
+
+/// Which steps are shown, and how. The default is every step, without colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct View {
     /// The only step to show, whole; all, each in a screenful, when `None`.
     pub step: Option<Step>,
@@ -19,27 +21,14 @@ pub struct View {
     pub layer: Option<usize>,
     /// The only head whose attention is shown, counted from 1, with every number.
     pub head: Option<usize>,
-    /// Columns of a line.
-    pub width: usize,
     /// Whether colours are used, beside the signs that say the same.
     pub color: bool,
 }
 
-impl Default for View {
-    fn default() -> Self {
-        Self { step: None, layer: None, head: None, width: 80, color: false }
-    }
-}
-
 impl View {
-    /// The view for standard output: at most 80 columns; colours on a terminal, unless the variable `NO_COLOR` is
-    /// set.
+    /// The view for standard output: every step, in colours on a terminal, unless the variable `NO_COLOR` is set.
     pub fn standard_output() -> Self {
-        Self {
-            width: answer_width().unwrap_or(80).clamp(40, 80),
-            color: Term::stdout().features().colors_supported(),
-            ..Self::default()
-        }
+        Self { color: Term::stdout().features().colors_supported(), ..Self::default() }
     }
 
     /// Whether everything of a step is shown, on as many lines as it takes.
@@ -48,9 +37,9 @@ impl View {
     }
 }
 
-/// `explanation` as a text of lines, as `view` says.
+/// `explanation` as a text of lines of at most 80 columns, as `view` says.
 pub fn render(explanation: &Explanation, view: &View) -> String {
-    let mut screen = Screen::new(view.width, view.color);
+    let mut screen = Screen::new(WIDTH, view.color);
     if view.step.is_none() {
         introduction(&mut screen, explanation);
     }

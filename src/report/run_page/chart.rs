@@ -193,7 +193,7 @@ impl Chart {
         let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
         let mut chart = ChartBuilder::on(&root)
             .margin(12)
-            .margin_right(34)
+            .margin_right(52)
             .x_label_area_size(2 * TEXT)
             .y_label_area_size(4 * TEXT)
             .build_cartesian_2d(steps, values.clone())

@@ -13,6 +13,8 @@ pub(super) struct Figure {
     title: String,
     /// What the chart shows, in sentences.
     about: Vec<String>,
+    /// How to read it.
+    notes: Vec<String>,
     /// The same in a line, for people who cannot see it.
     summary: String,
     chart: Drawn,
@@ -261,8 +263,9 @@ fn figure(measure: &Measure, runs: &[Run]) -> (Figure, bool) {
     }
     let mut about: Vec<String> = Vec::new();
     about.extend((!measure.about.is_empty()).then(|| measure.about.to_string()));
+    let mut notes: Vec<String> = Vec::new();
     if measure.training.is_some() && measure.held_out.is_some() {
-        about.push(
+        notes.push(
             "The thin line is measured on the text that the model learns from, the thick line with circles on text \
              that it never learns from."
                 .into(),
@@ -276,7 +279,7 @@ fn figure(measure: &Measure, runs: &[Run]) -> (Figure, bool) {
         && extremes.0 > 0.0
         && extremes.1 > LOGARITHMIC_FROM * extremes.0;
     if is_logarithmic {
-        about.push("The axis is logarithmic: equal distances are equal factors.".into());
+        notes.push("The axis is logarithmic: equal distances are equal factors.".into());
     }
     let mut levels: Vec<f64> = Vec::new();
     let mut level_names = Vec::new();
@@ -303,17 +306,17 @@ fn figure(measure: &Measure, runs: &[Run]) -> (Figure, bool) {
         marks.extend(run.trial_starts().into_iter().map(|step| (index, step)));
     }
     if runs.iter().any(|run| !run.trial_starts().is_empty()) {
-        about.push(
+        notes.push(
             "The vertical lines show where a run begins again from the same weights with its next learning rate."
                 .into(),
         );
     }
-    about.extend(thinning(&curves));
+    notes.extend(thinning(&curves));
     let summary = summary(measure, &curves);
     let chart = Chart { curves, levels, marks, unit: measure.unit, is_logarithmic };
     let empty = chart.is_empty();
     let title = measure.title.clone();
-    (Figure { title, about, summary, chart: chart.draw(), levels: level_names }, empty)
+    (Figure { title, about, notes, summary, chart: chart.draw(), levels: level_names }, empty)
 }
 
 /// Says how many log lines a point stands for.

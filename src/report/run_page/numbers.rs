@@ -14,6 +14,7 @@ pub(super) fn number(value: f64) -> String {
         10.0.. => trimmed(format!("{value:.2}")),
         1.0.. => trimmed(format!("{value:.3}")),
         1e-3.. => trimmed(format!("{value:.4}")),
+        1e-4.. => trimmed(format!("{value:.5}")),
         _ => scientific(value),
     }
 }
@@ -72,7 +73,8 @@ mod tests {
             (4.897_193, "4.897"),
             (0.012_345, "0.0123"),
             (5.6e-7, "5.6e-7"),
-            (0.000_1, "1e-4"),
+            (0.000_5, "0.0005"),
+            (0.000_012_3, "1.23e-5"),
             (f64::NAN, "no number"),
         ] {
             assert_eq!(number(value), text);

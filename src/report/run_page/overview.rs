@@ -109,10 +109,16 @@ pub(super) fn overview(runs: &[Run]) -> Vec<Row> {
 
 /// What the last evaluation of each run gave.
 pub(super) fn last_evaluation(runs: &[Run]) -> Vec<Row> {
+    // The sum of one loss is that loss.
+    let has_several_losses = runs.iter().any(|run| {
+        let names = run.history.metrics.series.iter().map(|series| series.name.as_str());
+        names.filter(|name| name.starts_with("eval_") && name.ends_with("_loss")).count() > 2
+    });
     let mut names: Vec<&str> = Vec::new();
     for series in runs.iter().flat_map(|run| &run.history.metrics.series) {
         let is_told = series.name.starts_with("eval_") || series.name == "unigram_loss";
-        let is_left_out = ["eval_seconds", "eval_attention_uniform"].contains(&&*series.name);
+        let is_left_out = ["eval_seconds", "eval_attention_uniform"].contains(&&*series.name)
+            || series.name == "eval_loss" && !has_several_losses;
         if is_told && !is_left_out && !names.contains(&&*series.name) {
             names.push(&series.name);
         }

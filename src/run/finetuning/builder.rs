@@ -3,7 +3,9 @@
 use super::job::FinetuningJob;
 use super::options::{FinetuningOptions, FinetuningTask};
 use super::sources::{ExampleSource, Examples, ModelSource};
-use crate::data::labelled::{Labelled, TaggedExample, TextExample};
+use crate::data::labelled::{
+    GoldAnswer, Labelled, LabelledError, QuestionExample, TaggedExample, TextExample,
+};
 use crate::model::Bert;
 use crate::run::error::RunError;
 use crate::run::observer::Observer;
@@ -73,6 +75,48 @@ impl Finetuning {
         });
         let examples = Examples::Texts(in_memory(examples.collect()));
         Self::in_memory(FinetuningTask::Classify, bert, tokenizer, examples)
+    }
+
+    /// A run that learns a number for each text from `examples`: texts with their numbers.
+    pub fn regress(bert: Bert, tokenizer: Tokenizer, examples: &[(impl AsRef<str>, f64)]) -> Self {
+        let examples = examples.iter().zip(1..).map(|((text, number), line)| TextExample {
+            text: text.as_ref().into(),
+            text_b: None,
+            label: Some(number.to_string()),
+            line,
+        });
+        let examples = Examples::Texts(in_memory(examples.collect()));
+        Self::in_memory(FinetuningTask::Regress, bert, tokenizer, examples)
+    }
+
+    /// A run that learns to answer questions from `examples`: questions, each with the text to answer it from and the
+    /// answer. The answer is the first place in the text that reads so; `None` when the text does not answer the question.
+    ///
+    /// # Errors
+    /// [`RunError::Labelled`] for an answer that is not a part of its text.
+    pub fn answer<S: AsRef<str>>(
+        bert: Bert,
+        tokenizer: Tokenizer,
+        examples: &[(S, S, Option<S>)],
+    ) -> Result<Self, RunError> {
+        let example = |(number, (question, context, answer)): (usize, &(S, S, Option<S>))| {
+            let (context, mut answers) = (context.as_ref(), Vec::new());
+            if let Some(text) = answer.as_ref().map(AsRef::as_ref) {
+                let Some(start) = context.find(text) else {
+                    return Err(LabelledError::Id {
+                        path: IN_MEMORY.into(),
+                        id: number.to_string(),
+                        message: format!("the answer {text:?} is not a part of its text"),
+                    });
+                };
+                answers.push(GoldAnswer { text: text.into(), source: start..start + text.len() });
+            }
+            let (id, question) = (number.to_string(), question.as_ref().into());
+            Ok(QuestionExample { id, question, context: context.into(), answers })
+        };
+        let examples = (1..).zip(examples).map(example).collect::<Result<_, LabelledError>>()?;
+        let examples = Examples::Questions(in_memory(examples));
+        Ok(Self::in_memory(FinetuningTask::Answer, bert, tokenizer, examples))
     }
 
     /// A run that learns the label of each word from `examples`: words with their labels.
@@ -203,7 +247,10 @@ impl Finetuning {
     }
 }
 
+/// The name of such examples in messages.
+const IN_MEMORY: &str = "the examples in memory";
+
 /// Examples that a program holds in memory.
 fn in_memory<E>(examples: Vec<E>) -> Labelled<E> {
-    Labelled { path: "the examples in memory".into(), examples, warnings: Vec::new() }
+    Labelled { path: IN_MEMORY.into(), examples, warnings: Vec::new() }
 }

@@ -1,7 +1,7 @@
 //! Fine-tuning as a [`Job`]: what it reads, what a step consumes, what it is evaluated on.
 
 use super::examples;
-use super::model::{first_weights, open};
+use super::model::{begin_at_mean, first_weights, open};
 use super::options::{FinetuningOptions, FinetuningTask};
 use super::stream::Stream;
 use crate::autodiff::{GraphError, Mode};
@@ -80,7 +80,10 @@ impl Job for FinetuningJob {
             note += &format!("; {} labels: {}{more}", data.labels.len(), some.join(" "));
         }
         observer.observe(Event::Note(&note));
-        let bert = first_weights(options, config, &data.labels, observer)?;
+        let mut bert = first_weights(options, config, &data.labels, observer)?;
+        if let Gold::Numbers(numbers) = &data.train.gold {
+            begin_at_mean(&mut bert, numbers);
+        }
         let mut digest = Sha256::new();
         tokenizer.vocabulary().write(&mut digest).expect("a digest takes every byte");
         for label in &data.labels {

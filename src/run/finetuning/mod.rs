@@ -14,5 +14,5 @@ mod stream;
 
 pub use builder::Finetuning;
 pub use job::FinetuningJob;
-pub use options::{FinetuningOptions, FinetuningTask};
+pub use options::{FinetuningOptions, FinetuningTask, check_windows};
 pub use sources::{ExampleSource, Examples, InMemory, ModelSource};

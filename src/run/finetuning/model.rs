@@ -86,6 +86,15 @@ pub(super) fn first_weights(
     Ok(bert)
 }
 
+/// Sets the bias of the one output of a regression to the mean of the numbers to learn. Adam moves a bias by the learning
+/// rate at most, so that from zero a short fine-tuning would spend its steps on the way to the mean.
+pub(super) fn begin_at_mean(bert: &mut Bert, numbers: &[f64]) {
+    let mean = numbers.iter().sum::<f64>() / numbers.len().max(1) as f64;
+    if let Some(entry) = bert.layout.get("classifier.bias") {
+        bert.parameters[entry.range.clone()].fill(mean as f32);
+    }
+}
+
 /// Embeddings, encoder and pooler of a directory; and whether the pooler was drawn at random.
 fn read(
     directory: &Path,

@@ -213,6 +213,21 @@ fn default_rates(task: FinetuningTask, hidden_size: usize) -> Vec<f64> {
     }
 }
 
+/// Checks how windows over long texts are cut.
+///
+/// # Errors
+/// [`SettingError`].
+pub fn check_windows(windows: &WindowSettings) -> Result<(), SettingError> {
+    let WindowSettings { max_seq_length, doc_stride, max_query_length } = *windows;
+    let needed = "it must be at least 1";
+    check_setting(doc_stride > 0, "doc_stride", doc_stride, needed)?;
+    check_setting(max_query_length > 0, "max_query_length", max_query_length, needed)?;
+    let least = max_query_length.saturating_add(4);
+    let needed =
+        format!("with a 'max_query_length' of {max_query_length} it must be at least {least}");
+    check_setting(max_seq_length >= least, "max_seq_length", max_seq_length, needed)
+}
+
 impl RunOptions for FinetuningOptions {
     const PATHS: &'static [&'static str] = &["model", "train", "eval"];
 
@@ -251,23 +266,11 @@ impl RunOptions for FinetuningOptions {
         let epochs = self.num_train_epochs;
         let needed = "it must be from 1 to 1000000";
         check_setting((1..=1_000_000).contains(&epochs), "num_train_epochs", epochs, needed)?;
-        check_setting(self.doc_stride > 0, "doc_stride", self.doc_stride, "it must be at least 1")?;
-        let needed = "it must be at least 1";
-        check_setting(
-            self.max_query_length > 0,
-            "max_query_length",
-            self.max_query_length,
-            needed,
-        )?;
-        if self.task == FinetuningTask::Answer {
-            let (least, length) = (self.max_query_length + 4, self.recipe.max_seq_length);
-            let needed = format!(
-                "with a 'max_query_length' of {} it must be at least {least}",
-                self.max_query_length
-            );
-            check_setting(length >= least, "max_seq_length", length, needed)?;
+        match self.task {
+            FinetuningTask::Answer => check_windows(&self.windows()),
+            // Other tasks have no windows.
+            _ => check_windows(&WindowSettings { max_seq_length: usize::MAX, ..self.windows() }),
         }
-        Ok(())
     }
 
     fn in_memory(self) -> Self {

@@ -104,25 +104,20 @@ impl KindSums<'_> {
 
     /// The means of the kinds that occur.
     pub(super) fn means(&self) -> Vec<TokenKind> {
-        let counting = &self.kinds.counting;
-        let all = KINDS.iter().zip(self.sums).zip(counting).enumerate();
-        let known = all.filter(|(kind, (_, (masked, _)))| {
-            *masked > 0 && (*kind < FREQUENT || self.kinds.has_frequencies)
-        });
-        let mean = |(_, ((&kind, [loss, accuracy]), &(masked_tokens, counting))): (
-            usize,
-            ((&&'static str, [f64; 2]), &(u64, f64)),
-        )| {
+        let mean = |kind: usize| {
+            let (masked_tokens, counting) = self.kinds.counting[kind];
+            let [loss, accuracy] = self.sums[kind];
             let n = masked_tokens as f64;
-            TokenKind {
-                kind: kind.into(),
+            let is_known = masked_tokens > 0 && (kind < FREQUENT || self.kinds.has_frequencies);
+            is_known.then(|| TokenKind {
+                kind: KINDS[kind].into(),
                 masked_tokens,
                 loss: loss / n,
                 accuracy: accuracy / n,
                 unigram_loss: self.kinds.has_frequencies.then_some(counting / n),
-            }
+            })
         };
-        known.map(mean).collect()
+        (0..KINDS.len()).filter_map(mean).collect()
     }
 }
 
