@@ -104,7 +104,11 @@ impl Args {
 /// Runs `cloze explain`.
 pub fn run(args: Args) -> cloze::Result<()> {
     args.threads.run(|| {
-        let html = output::open(args.html.as_deref(), [("--model", args.model.as_path())])?;
+        let html = output::open_named(
+            "--html",
+            args.html.as_deref(),
+            [("--model", args.model.as_path())],
+        )?;
         let model = super::open_model(&args.model)?;
         let explanation =
             model.explain(&args.text, args.next_sentence.as_deref(), &args.options())?;

@@ -29,12 +29,21 @@ pub(super) fn open<'s>(
     path: Option<&Path>,
     sources: impl IntoIterator<Item = (&'static str, &'s Path)>,
 ) -> cloze::Result<Option<Output>> {
+    open_named("--output", path, sources)
+}
+
+/// [`open`] for the file that the option `name` names.
+pub(super) fn open_named<'s>(
+    name: &str,
+    path: Option<&Path>,
+    sources: impl IntoIterator<Item = (&'static str, &'s Path)>,
+) -> cloze::Result<Option<Output>> {
     let Some(path) = path else { return Ok(None) };
     if let Some((option, source)) =
         sources.into_iter().find(|(option, source)| replaces(path, option, source))
     {
         let message = format!(
-            "--output `{}` would overwrite {option} `{}`; give another --output\n",
+            "{name} `{}` would overwrite {option} `{}`; give another {name}\n",
             path.display(),
             source.display()
         );

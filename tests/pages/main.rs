@@ -268,18 +268,58 @@ fn the_command_writes_the_page_and_nothing_else() {
     // Files of the model are not replaced, and only one kind of answer is given.
     let config = fixture::model_directory().join("config.json");
     let (status, message) = explain_html(&config, &texts);
-    assert!(status == 2 && message.contains("would overwrite --model"), "{status} {message}");
+    assert!(status == 2 && message.contains("error: --html `"), "{status} {message}");
+    assert!(message.contains("would overwrite --model"), "{message}");
     for other in [&["--json"][..], &["--step", "text"], &["--layer", "1"]] {
         let (status, message) = explain_html(&file, &[other, &texts[..]].concat());
         assert!(status == 2 && message.contains("cannot be used with"), "{status} {message}");
     }
     let missing = directory.path().join("no/page.html");
     let (status, message) = explain_html(&missing, &texts);
-    assert!(status == 1 && message.contains("no/page.html"), "{status} {message}");
+    assert!(status == 1 && message.contains("/no`"), "{status} {message}");
     // An error leaves the old page as it was.
     let (status, message) = explain_html(&file, &[""]);
     assert!(status == 1 && message.contains("no word"), "{status} {message}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), html);
+}
+
+#[test]
+fn the_report_of_a_run_holds_its_model() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("report.html");
+    let report = |runs: &[&Path]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_cloze"))
+            .arg("report")
+            .args(runs)
+            .arg("--output")
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        std::fs::read_to_string(&file).unwrap()
+    };
+    let run = fixture::model_directory();
+    let html = report(&[&run]);
+    assert!(html.contains("This page holds the whole model"));
+    if let Some(chromium) = chromium() {
+        let dom = open_clean(&chromium, &html);
+        assert!(dom.contains("the likeliest pieces</caption>"), "{dom}");
+        assert!(dom.contains("% that B follows A"), "{dom}");
+    }
+
+    // Several runs have no model in their page; what cannot be read is said.
+    let copy = directory.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for entry in std::fs::read_dir(&run).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+    }
+    assert!(!report(&[&run, &copy]).contains("id=\"try\""));
+    std::fs::write(copy.join("tokenizer.json"), "{").unwrap();
+    let html = report(&[&copy]);
+    assert!(html.contains("This page does not hold the model, which cannot be read: "));
+    assert!(html.contains("tokenizer.json") && !html.contains("model-weights"));
 }
 
 #[test]
