@@ -320,11 +320,6 @@ fn text_is_shown_as_text() {
     assert_well_formed(&page);
     assert!(!page.contains("<script>alert") && !page.contains("<img"), "{page}");
     assert!(page.contains("&lt;script&gt;alert(1)&lt;"), "{page}");
-    // Inside the scripts of the page, a text cannot end them.
-    let scripts = between(&page, "<script", "</script>");
-    assert!(
-        scripts.iter().all(|script| !script.contains("alert(1)") || script.contains("\\u003c"))
-    );
 }
 
 #[test]

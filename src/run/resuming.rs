@@ -83,6 +83,7 @@ pub fn resume<J: Job>(
         run.json.directory.clone_from(&before.directory);
     }
     run.json.has_checkpoint = before.has_checkpoint;
+    run.json.peak_memory = before.peak_memory;
     let checkpoints = CheckpointDirectory::new(path);
     let parameters = run.trainer.bert.layout.len();
     let warn = |warning: &str| observer.observe(Event::Warning(warning));

@@ -333,7 +333,10 @@ impl<J: Job> Run<J> {
             if weights::file_digest(directory.path()).ok() != Some(model_sha256) {
                 weights::save(directory.path(), &bert.layout, &bert.parameters)?;
             }
-            self.json.peak_memory = memory::peak();
+            // A finished run that is resumed takes no step: what it needed stays as recorded.
+            if !self.lines.is_empty() {
+                self.json.peak_memory = self.json.peak_memory.max(memory::peak());
+            }
             self.json.model_sha256 = Some(model_sha256.to_string());
             self.json.files = damage::digests(directory.path())?;
             self.json.write(&directory)?;

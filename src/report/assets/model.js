@@ -209,7 +209,7 @@ function encoder(model, tokens) {
 
 // ---- 5. The heads: vectors → answers ----------------------------------------------------------------
 
-/** Masked language modelling: the probability of each piece of the vocabulary behind one vector. */
+/** Masked language modelling: the probability of each piece of the vocabulary, from one vector. */
 function maskedLm(model, vector) {
   const name = "cls.predictions.transform";
   const inner = linear(model, `${name}.dense`, [vector]).map(inner => inner.map(gelu));

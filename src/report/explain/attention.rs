@@ -39,7 +39,7 @@ pub(super) fn attention(screen: &mut Screen, explanation: &Explanation, view: &V
 
 /// All heads of a layer: the mean shares, then the matrices side by side, or what the hidden tokens look at.
 fn heads(screen: &mut Screen, explanation: &Explanation, layer: &LayerAttention, view: &View) {
-    screen.line("  on average  distance   itself   before   behind   [CLS],[SEP]");
+    screen.line("  on average  distance   itself previous     next   [CLS],[SEP]");
     for head in &layer.heads {
         let share = |share: f32| format!("{:.0} %", 100.0 * share);
         screen.line(&format!(

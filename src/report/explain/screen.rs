@@ -183,8 +183,8 @@ impl Screen {
             }
         }
         let left = columns.len() - first;
-        self.line(&format!(
-            "  … and {left} more tokens: --step shows one step whole, --json all of them"
+        self.say(&format!(
+            "… and {left} more tokens: --step shows one step whole, --json all of them"
         ));
     }
 }

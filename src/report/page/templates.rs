@@ -86,7 +86,7 @@ fn short(number: f64) -> String {
 }
 
 /// A whole number with a comma behind each group of three digits.
-pub(super) fn grouped(number: u64) -> String {
+pub(in crate::report) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
     groups.collect::<Vec<_>>().join(",")

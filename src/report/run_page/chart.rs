@@ -15,7 +15,7 @@ use std::ops::Range;
 const SIZE: (u32, u32) = (960, 560);
 
 /// The size of the text of the axes.
-const TEXT: u32 = 26;
+const TEXT: u32 = 32;
 
 /// Colours, and dash patterns.
 const STYLES: usize = 6;
@@ -193,7 +193,7 @@ impl Chart {
         let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
         let mut chart = ChartBuilder::on(&root)
             .margin(12)
-            .margin_right(52)
+            .margin_right(64)
             .x_label_area_size(2 * TEXT)
             .y_label_area_size(4 * TEXT)
             .build_cartesian_2d(steps, values.clone())

@@ -36,15 +36,8 @@ fn trimmed(text: String) -> String {
 
 /// `1,234,567`.
 pub(super) fn grouped(value: i64) -> String {
-    let digits = value.unsigned_abs().to_string();
-    let mut text = if value < 0 { "−".to_string() } else { String::new() };
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    let sign = if value < 0 { "−" } else { "" };
+    format!("{sign}{}", crate::report::page::grouped(value.unsigned_abs()))
 }
 
 /// A share as `81.6 %`.

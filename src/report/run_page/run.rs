@@ -45,10 +45,10 @@ impl Run {
         let (loss, who) = (number(*loss), if of_several { &self.name } else { "The run" });
         Some(match past_at {
             Some(step) => format!(
-                "{who} was past it ({loss}) at the evaluation of step {}, where the vertical line is.",
+                "{who} was past counting ({loss}) at the evaluation of step {}, where the vertical line is.",
                 grouped(*step as i64)
             ),
-            None => format!("{who} is not past it ({loss})."),
+            None => format!("{who} is not past counting ({loss})."),
         })
     }
 

@@ -26,9 +26,9 @@ pub struct HeadAttention {
     pub average_distance: f32,
     /// The mean share that stays at the token itself.
     pub to_self: f32,
-    /// The mean share that goes to the token before.
+    /// The mean share that goes to the previous token.
     pub to_previous: f32,
-    /// The mean share that goes to the token behind.
+    /// The mean share that goes to the next token.
     pub to_next: f32,
     /// The mean share that goes to `[CLS]` and `[SEP]`.
     pub to_special: f32,

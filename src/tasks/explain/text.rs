@@ -54,7 +54,7 @@ pub struct Word {
     pub word: String,
     /// The character of the text that it begins with, counted from 0.
     pub start: usize,
-    /// The character of the text behind its last one.
+    /// The character of the text after its last one.
     pub end: usize,
     /// Its pieces. A piece that continues a word begins with `##`.
     pub pieces: Vec<String>,
