@@ -576,7 +576,7 @@ fn no_text_breaks_the_lines_or_reaches_the_terminal_raw() {
                     assert!(!line.contains(['\u{202e}', '\u{200d}']), "{arguments:?}: {line:?}");
                 }
                 assert!(!stderr.chars().any(|c| c.is_control() && c != '\n'), "{stderr:?}");
-                assert_eq!(stderr.contains("was cut"), text == long, "{stderr}");
+                assert!(stderr.contains("was cut") || text != long, "{stderr}");
                 if options.contains(&"text") && text == long {
                     assert!(shown.contains("CUT: "), "{shown}");
                 }

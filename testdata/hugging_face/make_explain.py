@@ -68,7 +68,7 @@ def main():
     embeddings = model.bert.embeddings
     vectors = [
         embeddings.word_embeddings.weight[masked[0]],
-        embeddings.position_embeddings.weight[: masked.shape[1]],
+        embeddings.position_embeddings.weight[: masked.shape[1]].clone(),  # the step below changes the weights in place
         embeddings.token_type_embeddings.weight[encoding["token_type_ids"][0]],
     ]
     vectors += [sum(vectors), out.hidden_states[0][0]]

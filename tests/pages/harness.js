@@ -32,7 +32,8 @@ function answer(question) {
     }
     return { ids, blocks };
   });
-  return { texts, pairs, settings };
+  const gelus = Array.from({ length: 1201 }, (_, i) => gelu((i - 600) / 100));
+  return { texts, pairs, settings, gelus };
 }
 
 /** Uses the page as a person does, and reads what it then shows. */

@@ -245,9 +245,7 @@ pub(super) fn embeddings(screen: &mut Screen, explanation: &Explanation, view: &
     let labels = ["token", "word", "position", "segment", "sum", "LayerNorm"];
     screen.grid(&labels, &columns.collect::<Vec<_>>(), blocks(view, labels.len()));
     screen.blank();
-    screen.say(
-        "The sum is shorter than its parts together, because they point into different directions.",
-    );
+    screen.say("The sum is shorter than its parts, as they point into different directions.");
 }
 
 /// The length of a vector in few signs.

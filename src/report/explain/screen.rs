@@ -261,7 +261,7 @@ mod tests {
         let plain = draw(false);
         assert!(plain.lines().all(|line| display_width(line) <= 40), "{plain}");
         assert!(!plain.chars().any(|c| c.is_control() && c != '\n'), "{plain:?}");
-        assert!(plain.contains("── 1 text ──") && plain.contains("docs/02-text"), "{plain}");
+        assert!(plain.contains("── 1 text ─") && plain.contains("docs/02-text"), "{plain}");
         assert!(plain.contains("… and "), "{plain}");
         let color = draw(true);
         assert_ne!(color, plain);
