@@ -30,7 +30,7 @@ fn training(lines: &[MetricsLine]) -> Vec<&TrainingMetrics> {
 
 fn evaluations(lines: &[MetricsLine]) -> Vec<&EvaluationMetrics> {
     let only = lines.iter().filter_map(|line| match line {
-        MetricsLine::Evaluation(line) => Some(line),
+        MetricsLine::Evaluation(line) => Some(&**line),
         _ => None,
     });
     only.collect()

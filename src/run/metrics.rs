@@ -137,7 +137,7 @@ pub enum MetricsLine {
     /// A log step.
     Training(TrainingMetrics),
     /// An evaluation.
-    Evaluation(EvaluationMetrics),
+    Evaluation(Box<EvaluationMetrics>),
 }
 
 /// What the clock says at a log step.

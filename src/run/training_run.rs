@@ -270,7 +270,7 @@ impl<J: Job> Run<J> {
             }
             let tokenizer = self.job.tokenizer();
             observer.observe(Event::Evaluated { metrics: &line, bert, tokenizer });
-            self.lines.push(MetricsLine::Evaluation(line));
+            self.lines.push(MetricsLine::Evaluation(Box::new(line)));
             if let Some(score) = self.job.score(&evaluation) {
                 let best = &mut self.progress.best;
                 if !BestOfTrial::note(best, self.options.recipe(), step, score, &evaluation) {

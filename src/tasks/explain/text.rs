@@ -215,7 +215,7 @@ fn normalize(
     let mut normalized: Vec<String> = vec![String::new(); text.len()];
     let mut whole = String::new();
     let mut done = 0;
-    for special in specials.iter().cloned().chain([text.len()..text.len()]) {
+    for special in specials.iter().cloned().chain(std::iter::once(text.len()..text.len())) {
         normalizer.for_each_character(&text[done..special.start], |character, source| {
             normalized[done + source.start].push(character);
             whole.push(character);
