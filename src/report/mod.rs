@@ -1,5 +1,6 @@
 //! What a person looks at: progress in the terminal, the words at the end of a run, the steps of an explanation.
 
+mod digits;
 mod duration;
 pub mod explain;
 mod finetuning;

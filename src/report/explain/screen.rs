@@ -1,6 +1,7 @@
 //! Lines of a fixed width: paragraphs, values with labels, grids of tokens, bars.
 
 use super::step::Step;
+use crate::report::digits::grouped;
 use crate::report::visible::{break_lines, display_width, shorten, visible};
 
 /// What a sign is painted for.
@@ -209,15 +210,7 @@ pub(super) fn percent(probability: f32) -> String {
 
 /// A number with a comma between thousands.
 pub(super) fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    grouped(number as u64)
 }
 
 /// `1 token`, `2 tokens`.
@@ -231,7 +224,6 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [1.0, 0.9321, 0.0006, 0.0004, 3e-5, 3e-8].map(percent).join(" | "),
             "100.0 % | 93.2 % | 0.1 % | 0.04 % | 0.003 % | <0.001 %"

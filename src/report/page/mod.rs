@@ -13,5 +13,4 @@ mod templates;
 pub use explain_page::explain_page;
 pub use model_part::{MOST_PARAMETERS, ModelPart};
 pub use script_json::script_json;
-pub(super) use templates::grouped;
 pub use templates::{PageError, render};

@@ -3,8 +3,8 @@
 
 use super::base64::base64;
 use super::script_json::script_json;
-use super::templates::grouped;
 use crate::model::{Bert, Config, layout};
+use crate::report::digits::grouped;
 use crate::tasks::Model;
 use crate::tokenizer::{CharacterClasses, Tokenizer};
 use serde::Serialize;

@@ -1,5 +1,6 @@
 //! The templates of all pages, and how one is filled in.
 
+use crate::report::digits::grouped;
 use crate::report::visible;
 use minijinja::{AutoEscape, Environment, Value};
 use serde::Serialize;
@@ -85,13 +86,6 @@ fn short(number: f64) -> String {
     digits.trim_end_matches('0').trim_end_matches('.').into()
 }
 
-/// A whole number with a comma behind each group of three digits.
-pub(in crate::report) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
-    groups.collect::<Vec<_>>().join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,7 +93,6 @@ mod tests {
 
     #[test]
     fn numbers_are_readable() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         let numbers = [0.0, 0.9, 1.0, 100.0, -2.25, 0.001, 1e-4, 0.000_25, 12_345.0].map(short);
         assert_eq!(numbers, ["0", "0.9", "1", "100", "-2.25", "0.001", "1e-4", "2.5e-4", "1.2e4"]);
         assert_eq!(percent(0.1234, None), "12.3 %");

@@ -37,7 +37,7 @@ fn trimmed(text: String) -> String {
 /// `1,234,567`.
 pub(super) fn grouped(value: i64) -> String {
     let sign = if value < 0 { "−" } else { "" };
-    format!("{sign}{}", crate::report::page::grouped(value.unsigned_abs()))
+    format!("{sign}{}", crate::report::digits::grouped(value.unsigned_abs()))
 }
 
 /// A share as `81.6 %`.
