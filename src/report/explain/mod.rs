@@ -8,9 +8,11 @@ mod answers;
 mod attention;
 mod learning;
 mod reading;
+mod render;
 mod screen;
 mod step;
 mod view;
 
+pub use render::render;
 pub use step::Step;
-pub use view::{View, render};
+pub use view::View;
