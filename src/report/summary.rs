@@ -97,8 +97,8 @@ pub fn summary(
             order.loss
         ));
     }
-    let Some(directory) = &options.output_dir else { return text };
-    let directory = directory.display().to_string();
+    let Some(output_dir) = &options.output_dir else { return text };
+    let directory = output_dir.display().to_string();
     line(&format!("\nThe model is in `{directory}`; transformers loads it as it is. Try:"));
     let directory = quote([directory]);
     let blank = match (stories, sample) {
@@ -115,6 +115,11 @@ pub fn summary(
         };
         commands.push(format!("next-sentence --model {directory} {pair}"));
     }
+    let example = match stories {
+        true => "The fox was hungry.",
+        false => "A sentence of your text.",
+    };
+    commands.push(format!("explain --model {directory} \"{example}\""));
     let option = match objective {
         SentenceObjective::NextSentence => "",
         SentenceObjective::SentenceOrder => " --sentence-objective sentence-order",
@@ -124,6 +129,10 @@ pub fn summary(
     commands.push("pretrain --input your-text.txt --model tiny --output-dir yours".into());
     for command in commands {
         line(&fold(&format!("    {program} {command}"), width()));
+    }
+    let page = output_dir.join("report.html");
+    if page.exists() {
+        line(&format!("`{}` shows the run: open it in a browser.", page.display()));
     }
     text
 }
