@@ -15,7 +15,7 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    /// For texts of which at most `most` tokens are read.
+    /// For texts that are cut after `most` tokens.
     pub(super) fn new(most: usize) -> Self {
         Self { most, truncated: 0, unknown: 0 }
     }

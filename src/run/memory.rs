@@ -35,7 +35,7 @@ impl Memory {
 }
 
 impl Forecast {
-    /// For a run of `options`. `passes` are those of one step.
+    /// For a run of `options`. `passes` is the share of the text that one step reads.
     pub(super) fn new<J: Job>(
         options: &J::Options,
         job: &J,

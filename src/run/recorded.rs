@@ -1,6 +1,9 @@
 //! What `run.json` says about the use of the model beside it: settings that an answer depends on, and that a
 //! `config.json` does not hold.
 
+use super::finetuning::FinetuningJob;
+use super::job::Job;
+use super::pretraining::PretrainingJob;
 use super::run_json::RunJson;
 use crate::data::SentenceObjective;
 use crate::data::features::WindowSettings;
@@ -23,10 +26,10 @@ impl Recorded {
             return Self::default();
         };
         match (&*job, &options["task"]) {
-            ("finetuning", task) if task == "answer" => {
+            (FinetuningJob::NAME, task) if task == "answer" => {
                 Self { windows: windows(&options), ..Self::default() }
             }
-            ("pretraining", _) => {
+            (PretrainingJob::NAME, _) => {
                 let objective = options["recipe"]["sentence_objective"].clone();
                 Self { sentence_objective: serde_json::from_value(objective).ok(), windows: None }
             }

@@ -52,7 +52,7 @@ const BIAS: usize = 2;
 const LABELS: usize = 3;
 const WEIGHTS: usize = 4;
 
-/// Elements of the output before those of the rows.
+/// The number of sums at the beginning of the output: loss and accuracy. The values of the rows follow.
 const SUMS: usize = 2;
 
 impl Reference for MaskedLmLoss {

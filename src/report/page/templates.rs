@@ -1,6 +1,6 @@
 //! The templates of all pages, and how one is filled in.
 
-use crate::report::digits::grouped;
+use crate::report::digits::{grouped, trimmed};
 use crate::report::visible;
 use minijinja::{AutoEscape, Environment, Value};
 use serde::Serialize;
@@ -78,12 +78,11 @@ fn percent(share: f64, digits: Option<usize>) -> String {
 
 /// A number in few signs: "0.25", "1e-4".
 fn short(number: f64) -> String {
-    let digits = match number.abs() {
-        0.0 => return "0".into(),
-        size if (0.001..10_000.0).contains(&size) => format!("{number:.3}"),
-        _ => return format!("{number:.1e}").replace(".0e", "e"),
-    };
-    digits.trim_end_matches('0').trim_end_matches('.').into()
+    match number.abs() {
+        0.0 => "0".into(),
+        size if (0.001..10_000.0).contains(&size) => trimmed(format!("{number:.3}")),
+        _ => format!("{number:.1e}").replace(".0e", "e"),
+    }
 }
 
 #[cfg(test)]

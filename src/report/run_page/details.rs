@@ -9,7 +9,7 @@ use crate::run::metrics_history::{EvaluationDetails, Series};
 use crate::tokenizer::MASK;
 use serde::Serialize;
 
-/// Evaluations of which a page shows the sample, at most.
+/// The most evaluations whose samples a page shows.
 const MOST_SAMPLES: usize = 12;
 
 /// Tokens that are shown for each `[MASK]`.
@@ -86,7 +86,7 @@ pub(super) fn samples(runs: &[Run]) -> Vec<Samples> {
         };
         Some(Samples {
             run: run.name.clone(),
-            parts: last.text.split("[MASK]").map(String::from).collect(),
+            parts: last.text.split(MASK).map(String::from).collect(),
             word: last.word.clone(),
             evaluations: spread(all.len(), MOST_SAMPLES).into_iter().map(|i| row(all[i])).collect(),
             all: all.len(),

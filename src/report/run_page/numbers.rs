@@ -1,5 +1,7 @@
 //! Numbers as a person reads them.
 
+use crate::report::digits::{self, trimmed};
+
 /// A number with about four digits that count: `12,345`, `4.897`, `0.0123`, `5.6e-7`.
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
@@ -26,18 +28,10 @@ fn scientific(value: f64) -> String {
     format!("{}e{exponent}", trimmed(mantissa.into()))
 }
 
-/// Without zeros at the end of a fraction.
-fn trimmed(text: String) -> String {
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
-        false => text,
-    }
-}
-
 /// `1,234,567`.
 pub(super) fn grouped(value: i64) -> String {
     let sign = if value < 0 { "−" } else { "" };
-    format!("{sign}{}", crate::report::digits::grouped(value.unsigned_abs()))
+    format!("{sign}{}", digits::grouped(value.unsigned_abs()))
 }
 
 /// A share as `81.6 %`.

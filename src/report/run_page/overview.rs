@@ -150,7 +150,7 @@ pub(super) fn last_evaluation(runs: &[Run]) -> Vec<Row> {
     rows
 }
 
-/// The settings of the runs: those that differ, and all the others.
+/// The settings of the runs: first the settings that differ, then the settings that are the same in all runs.
 pub(super) struct Settings {
     pub(super) differing: Vec<Row>,
     pub(super) same: Vec<Row>,

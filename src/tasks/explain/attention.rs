@@ -34,7 +34,7 @@ pub struct HeadAttention {
     pub to_special: f32,
 }
 
-/// The attention of all layers. `hidden_states` are those of one sequence, each `[tokens, hidden]`; `is_special`
+/// The attention of all layers. `hidden_states` belong to one sequence; each is `[tokens, hidden]`. `is_special`
 /// `[tokens]` tells which tokens are `[CLS]` or `[SEP]`.
 pub(super) fn attention(
     bert: &Bert,

@@ -6,6 +6,7 @@
 use super::super::error::TaskError;
 use super::super::model::Model;
 use super::super::sequence::Sequence;
+use super::embeddings::sum_of_squares;
 use super::masking::MaskingStep;
 use super::predictions::{HiddenPosition, NextSentenceStep, hidden_positions, next_sentence_step};
 use crate::autodiff::Mode;
@@ -220,8 +221,7 @@ fn parts(bert: &Bert, gradients: &[f32], trains: impl Fn(&str) -> bool) -> Vec<P
     let mut parts: Vec<(PartGradient, f64)> = Vec::new();
     for entry in bert.layout.entries().iter().filter(|entry| trains(&entry.name)) {
         let (part, layer) = part(&entry.name);
-        let gradient = &gradients[entry.range.clone()];
-        let squares: f64 = gradient.iter().map(|&g| f64::from(g) * f64::from(g)).sum();
+        let squares = sum_of_squares(&gradients[entry.range.clone()]);
         let at = parts.iter().position(|(known, _)| known.part == part).unwrap_or_else(|| {
             parts.push((PartGradient { part, layer, parameters: 0, norm: 0.0 }, 0.0));
             parts.len() - 1

@@ -62,7 +62,12 @@ pub(super) fn embedded_tokens(
         .collect()
 }
 
-/// √Σ x², in `f64`.
-pub(super) fn norm(vector: &[f32]) -> f32 {
-    vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt() as f32
+/// √Σ x².
+fn norm(vector: &[f32]) -> f32 {
+    sum_of_squares(vector).sqrt() as f32
+}
+
+/// Σ x², in `f64`.
+pub(super) fn sum_of_squares(vector: &[f32]) -> f64 {
+    vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum()
 }

@@ -68,7 +68,7 @@ pub struct Draws {
     pub max_predictions_per_seq: usize,
     /// What is chosen at once.
     pub masking: MaskUnit,
-    /// The number of draws. The hidden tokens of [`MaskingStep::hidden`] are those of the first one.
+    /// The number of draws. [`MaskingStep::hidden`] has the tokens that the first draw hides.
     pub draws: u64,
     /// Sums over all tokens and draws.
     pub all: DrawCounts,

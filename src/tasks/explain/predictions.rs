@@ -14,7 +14,7 @@ use serde::Serialize;
 pub struct HiddenPosition {
     /// The position, counted from 0.
     pub position: usize,
-    /// The likeliest tokens, best first: those of `cloze fill-mask` when the position holds `[MASK]`.
+    /// The likeliest tokens, best first. When the position holds `[MASK]`, `cloze fill-mask` gives the same tokens.
     pub predictions: Vec<Prediction>,
     /// The entropy of all probabilities, −Σ p · ln p, in nats: 0 when one word has all of it, ln(vocabulary) when all
     /// words are equally likely.
