@@ -204,7 +204,7 @@ pub fn benchmark(settings: &Settings) -> Result<Measured, RunError> {
     })
 }
 
-fn recipe(settings: &Settings) -> PretrainingRecipe {
+pub(super) fn recipe(settings: &Settings) -> PretrainingRecipe {
     let mut recipe = PretrainingRecipe::default();
     recipe.training.train_batch_size = settings.batch_size;
     recipe.training.max_seq_length = settings.max_seq_length;
@@ -252,7 +252,7 @@ fn copy_rate() -> f64 {
 }
 
 /// Full sequences of random tokens, every masked position in use.
-fn random_batches(settings: &Settings, recipe: &PretrainingRecipe) -> Vec<Batch> {
+pub(super) fn random_batches(settings: &Settings, recipe: &PretrainingRecipe) -> Vec<Batch> {
     let (seq, masks) = (settings.max_seq_length, settings.max_predictions_per_seq);
     let mut generator = Generator::new(0, Purpose::Testing, 0, 0);
     let mut instance = |index: usize| {

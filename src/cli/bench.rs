@@ -1,7 +1,9 @@
 //! `cloze bench`: how fast training is on this machine.
 
 use super::output::print;
+use cloze::bench::ranks::{MeasuredOnRanks, benchmark_on_ranks};
 use cloze::bench::training::{Measured, Settings, benchmark, benchmark_scaling};
+use cloze::system::ranks::Team;
 use cloze::system::threads::Pool;
 use std::io::Write;
 
@@ -38,10 +40,13 @@ pub struct Args {
     steps: u32,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    pub(super) threads: Option<u16>,
     /// Measure on one thread too, and say how much of a step is serial
     #[arg(long)]
     scaling: bool,
+    /// Measure a step that the processes of `mpirun` share: its time, the share of waiting, the bytes
+    #[arg(long, conflicts_with = "scaling")]
+    pub(super) mpi: bool,
     /// Answer with one JSON object on standard output
     #[arg(long)]
     json: bool,
@@ -54,8 +59,8 @@ enum What {
     Tokenizer(super::bench_tokenizer::Args),
 }
 
-/// Runs `cloze bench`.
-pub fn run(args: Args) -> cloze::Result<()> {
+/// Runs `cloze bench`, with `--mpi` on the ranks of `team`.
+pub fn run(args: Args, team: &Team) -> cloze::Result<()> {
     if let Some(What::Tokenizer(args)) = args.what {
         return super::bench_tokenizer::run(args);
     }
@@ -68,6 +73,13 @@ pub fn run(args: Args) -> cloze::Result<()> {
         steps: args.steps as usize,
     };
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
+    if args.mpi {
+        let measured = pool.run(|| benchmark_on_ranks(&settings, team))?;
+        return print(|out| match args.json {
+            true => writeln!(out, "{}", serde_json::to_string(&measured)?),
+            false => print_ranks(&measured, out),
+        });
+    }
     let measured = if args.scaling {
         benchmark_scaling(&settings, &pool, &Pool::new(1)?)?
     } else {
@@ -123,6 +135,29 @@ pub fn run(args: Args) -> cloze::Result<()> {
         }
         print_operations(m, out)
     })
+}
+
+fn print_ranks(m: &MeasuredOnRanks, out: &mut dyn Write) -> std::io::Result<()> {
+    writeln!(
+        out,
+        "{}: {} rank(s) of {} thread(s), {} micro-batches a step",
+        m.model, m.ranks, m.threads, m.micro_batches
+    )?;
+    writeln!(out, "  step (median)   {:>10.1} ms", m.step_ms_median)?;
+    writeln!(out, "  tokens          {:>10.0} /s", m.tokens_per_second)?;
+    let share = |part: f64| 100.0 * part;
+    writeln!(
+        out,
+        "  waiting         {:>10.1} % of a step, as rank 0 sees it",
+        share(m.waiting_share)
+    )?;
+    writeln!(out, "  moving bytes    {:>10.1} % of a step", share(m.moving_share))?;
+    writeln!(out, "  sent            {:>10.2} MB a step by rank 0", m.sent_bytes_per_step / 1e6)?;
+    if let (Some(latency), Some(bandwidth)) = (m.latency_us, m.gigabytes_per_second) {
+        writeln!(out, "  a message       {latency:>10.1} µs")?;
+        writeln!(out, "  long messages   {bandwidth:>10.2} GB/s")?;
+    }
+    writeln!(out, "  memory          {:>10.0} MB on rank 0", m.peak_memory_bytes as f64 / 1e6)
 }
 
 /// The time of a step by operation. Those with matrix products are held against the peak, the others

@@ -10,6 +10,7 @@ use cloze::report::{Terminal, finetuning_summary, print_line};
 use cloze::run::run_directory::RunDirectoryError;
 use cloze::run::run_json::RunJson;
 use cloze::run::{BestOfTrial, Finetuning, FinetuningOptions, Finished, Observer, RunError};
+use cloze::system::ranks::Team;
 use cloze::system::threads::Pool;
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
@@ -32,17 +33,18 @@ fn settings(args: &Args, matches: &ArgMatches) -> cloze::Result<FinetuningOption
     Ok(options)
 }
 
-/// Runs `cloze finetune`; `matches` are its options as typed.
-pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
+/// Runs `cloze finetune` on the ranks of `team`; `matches` are its options as typed.
+pub fn run(args: Args, matches: &ArgMatches, team: &Team) -> cloze::Result<ExitCode> {
     if !args.quiet {
         super::warn_without_fma();
     }
     let options = settings(&args, matches)?;
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     if args.quiet {
-        return Ok(train(&args, &options, &pool, StopOnSignal::quiet(()))?.0);
+        return Ok(train(&args, &options, (team, &pool), StopOnSignal::quiet(()))?.0);
     }
-    let (status, finished) = train(&args, &options, &pool, StopOnSignal::new(Terminal::new()))?;
+    let watcher = StopOnSignal::new(Terminal::new());
+    let (status, finished) = train(&args, &options, (team, &pool), watcher)?;
     if let Some(finished) = finished {
         print_line(pool.run(|| finetuning_summary(&options, &finished, &program())));
         print_line(format_args!("SHA-256 of model.safetensors: {}", finished.model_sha256));
@@ -54,10 +56,11 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
 fn train<O: Observer + Send>(
     args: &Args,
     options: &FinetuningOptions,
-    pool: &Pool,
+    (team, pool): (&Team, &Pool),
     mut watcher: StopOnSignal<O>,
 ) -> cloze::Result<(ExitCode, Option<Finished>)> {
     let finetuning = Finetuning::from_options(options.clone()).command(command());
+    let finetuning = finetuning.team(Team::clone(team));
     let result = pool.run(|| match args.resume {
         true => finetuning.resume_with(&mut watcher),
         false => finetuning.run_with(&mut watcher),

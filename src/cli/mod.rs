@@ -25,6 +25,7 @@ mod predict;
 mod pretrain;
 mod pretrain_options;
 mod pretrain_settings;
+mod ranks;
 mod report;
 mod run_command;
 mod score;
@@ -39,9 +40,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cloze::data::InvalidUtf8;
 use cloze::report::{print_line, wrap_help};
+use cloze::system::ranks::Team;
 use cloze::system::threads::Pool;
 use cloze::tasks::Model;
 use cloze::tensor::kernels::Simd;
+use ranks::Role;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::path::Path;
 use std::process::ExitCode;
@@ -114,19 +117,44 @@ enum Command {
 
 /// Parses the command line, runs the command and turns its result into an exit status.
 pub fn main() -> ExitCode {
-    let matches = command().try_get_matches().unwrap_or_else(|error| suggest(error).exit());
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let session = match ranks::join() {
+        Ok(session) => session,
+        Err(status) => return status,
+    };
+    let parsed = parse();
+    let team = match (ranks::agree(session.as_ref(), &parsed), &parsed) {
+        (Role::First(team), _) => team,
+        (Role::Other(team), Ok((cli, _))) => return ranks::follow(&cli.command, team),
+        (Role::Other(_), Err(_)) => unreachable!("refused"),
+        (Role::Nothing(status), _) => return status,
+    };
+    let (cli, matches) = parsed.unwrap_or_else(|error| error.exit());
+    let status = run(cli, &matches, &team);
+    ranks::end(&team, status);
+    status
+}
+
+/// Parses the command line, and checks what every command needs.
+fn parse() -> Result<(Cli, clap::ArgMatches), clap::Error> {
+    let matches = command().try_get_matches().map_err(suggest)?;
+    let cli = Cli::from_arg_matches(&matches)?;
     // Paths go into messages, JSON and run.json.
     if let Some(argument) = std::env::args_os().find(|argument| argument.to_str().is_none()) {
         let message = format!("{argument:?} is not UTF-8; rename what it names\n");
-        Cli::command().error(ErrorKind::InvalidUtf8, message).exit();
+        return Err(Cli::command().error(ErrorKind::InvalidUtf8, message));
     }
-    if let Err(error) = Simd::check() {
-        Cli::command().error(ErrorKind::InvalidValue, format!("{error}\n")).exit();
+    match Simd::check() {
+        Ok(_) => Ok((cli, matches)),
+        Err(error) => Err(Cli::command().error(ErrorKind::InvalidValue, format!("{error}\n"))),
     }
+}
+
+/// Runs the command on the ranks of `team`, and turns its result into an exit status.
+fn run(cli: Cli, matches: &clap::ArgMatches, team: &Team) -> ExitCode {
     let result = match cli.command {
         Command::Pretrain(args) => {
-            pretrain::run(*args, matches.subcommand_matches("pretrain").expect("this command"))
+            let matches = matches.subcommand_matches("pretrain").expect("this command");
+            pretrain::run(*args, matches, team)
         }
         Command::Verify(args) => verify::run(args),
         Command::Vocab(args) => vocab::run(args).map(done),
@@ -135,7 +163,8 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args).map(done),
         Command::FillMask(args) => fill_mask::run(args).map(done),
         Command::Finetune(args) => {
-            finetune::run(*args, matches.subcommand_matches("finetune").expect("this command"))
+            let matches = matches.subcommand_matches("finetune").expect("this command");
+            finetune::run(*args, matches, team)
         }
         Command::Predict(args) => predict::run(args).map(done),
         Command::NextSentence(args) => next_sentence::run(args).map(done),
@@ -144,7 +173,7 @@ pub fn main() -> ExitCode {
         Command::Score(args) => score::run(args).map(done),
         Command::Generate(args) => generate::run(args).map(done),
         Command::Report(args) => report::run(args).map(done),
-        Command::Bench(args) => bench::run(args).map(done),
+        Command::Bench(args) => bench::run(args, team).map(done),
     };
     match result {
         Ok(status) => status,

@@ -14,8 +14,9 @@ use cloze::run::run_directory::RunDirectoryError;
 use cloze::run::run_json::RunJson;
 use cloze::run::{
     Finished, Forecast, Measure, Observer, Prepared, PretrainingJob, PretrainingOptions, RunError,
-    RunOptions, prepare, resume,
+    RunOptions, prepare_on, resume_on,
 };
+use cloze::system::ranks::Team;
 use cloze::system::threads::Pool;
 use serde::Serialize;
 use std::io::IsTerminal;
@@ -102,8 +103,8 @@ fn check_conflicts(args: &Args, matches: &ArgMatches) {
     }
 }
 
-/// Runs `cloze pretrain`; `matches` are its options as typed.
-pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
+/// Runs `cloze pretrain` on the ranks of `team`; `matches` are its options as typed.
+pub fn run(args: Args, matches: &ArgMatches, team: &Team) -> cloze::Result<ExitCode> {
     check_conflicts(&args, matches);
     let say = |text: &str| {
         if !args.quiet {
@@ -116,15 +117,15 @@ pub fn run(args: Args, matches: &ArgMatches) -> cloze::Result<ExitCode> {
     let (options, resumes) = settings(&args, matches, |text| say(&text))?;
     let pool = Pool::new(args.threads.unwrap_or(0).into())?;
     if args.dry_run {
-        return pool.run(|| dry_run(&args, options));
+        return pool.run(|| dry_run(&args, options, team));
     }
     if args.quiet {
         let watcher = watch(StopOnSignal::quiet(()), &args, resumes);
-        let outcome = train(&args, &options, resumes, &pool, watcher);
+        let outcome = train(&args, &options, resumes, (team, &pool), watcher);
         return outcome.map(|(status, _)| status);
     }
     let watcher = watch(StopOnSignal::new(Terminal::new()), &args, resumes);
-    let (status, finished) = train(&args, &options, resumes, &pool, watcher)?;
+    let (status, finished) = train(&args, &options, resumes, (team, &pool), watcher)?;
     if let Some((finished, watcher)) = finished {
         // On the threads of the run: the machine may not give any more.
         let sample = watcher.inner.sample();
@@ -140,10 +141,11 @@ fn watch<O>(watcher: StopOnSignal<O>, args: &Args, resumes: bool) -> StopOnSigna
 }
 
 /// Prints what is known before the first step, and nothing else; writes nothing.
-fn dry_run(args: &Args, options: PretrainingOptions) -> cloze::Result<ExitCode> {
+fn dry_run(args: &Args, options: PretrainingOptions, team: &Team) -> cloze::Result<ExitCode> {
     let options = options.in_memory();
     let known = |observer: &mut dyn Observer| -> Result<Forecast, RunError> {
-        Ok(prepare::<PretrainingJob>(&options, Measure::Always, observer)?.forecast().clone())
+        let prepared = prepare_on::<PretrainingJob>(team, &options, Measure::Always, observer)?;
+        Ok(prepared.forecast().clone())
     };
     let known = match args.quiet {
         true => known(&mut ()),
@@ -166,17 +168,17 @@ fn train<O: Observer + Send>(
     args: &Args,
     options: &PretrainingOptions,
     resumes: bool,
-    pool: &Pool,
+    (team, pool): (&Team, &Pool),
     mut watcher: StopOnSignal<O>,
 ) -> cloze::Result<(ExitCode, Outcome<O>)> {
     let directory = &args.output_dir;
     let result = pool.run(|| match resumes {
-        true => resume::<PretrainingJob>(options, &mut watcher),
+        true => resume_on::<PretrainingJob>(team, options, &mut watcher),
         false => {
             // Only a person who watches has a use for it.
             let watched = !args.quiet && std::io::stderr().is_terminal();
             let measures = if watched { Measure::Always } else { Measure::ForBudget };
-            let prepared = prepare::<PretrainingJob>(options, measures, &mut watcher)?;
+            let prepared = prepare_on::<PretrainingJob>(team, options, measures, &mut watcher)?;
             let command = command(&prepared);
             prepared.begin(&command, &mut watcher)
         }

@@ -75,9 +75,13 @@ impl<O> StopOnSignal<O> {
         Self { acknowledges: false, ..Self::new(inner) }
     }
 
-    /// What a shell reports for a process that the signal ended: 129, 130 or 143.
+    /// What a shell reports for a process that the signal ended: 129, 130 or 143; 1 when the signal came to another
+    /// rank of the run.
     pub(super) fn exit_status(&self) -> u8 {
-        128 + self.shared.signal.load(Ordering::Relaxed) as u8
+        match self.shared.signal.load(Ordering::Relaxed) as u8 {
+            0 => 1,
+            signal => 128 + signal,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A batch: instances padded to one length, as flat arrays for the model.
 
 use super::instance::Instance;
+use super::words_of_batch::{Field, read_fields, write_fields};
 
 /// Instances padded to `max_seq_length`; `batch` and `seq` below stand for `batch_size` and
 /// `max_seq_length`. A batch can be cleared and filled again without allocating.
@@ -80,6 +81,42 @@ impl Batch {
             }
         }
         ids
+    }
+
+    fn fields(&mut self) -> [Field<'_>; 8] {
+        [
+            Field::Integers(&mut self.input_ids),
+            Field::Integers(&mut self.token_type_ids),
+            Field::Integers(&mut self.attention_mask),
+            Field::Integers(&mut self.masked_lm_positions),
+            Field::Integers(&mut self.masked_lm_ids),
+            Field::Floats(&mut self.masked_lm_weights),
+            Field::Integers(&mut self.next_sentence_labels),
+            Field::Floats(&mut self.next_sentence_weights),
+        ]
+    }
+
+    /// The batch as numbers of 32 bits, for another process.
+    pub fn to_words(&self) -> Vec<u32> {
+        let numbers =
+            [self.batch_size, self.max_seq_length, self.max_predictions_per_seq, self.instances];
+        let mut words = numbers.map(|n| n as u32).to_vec();
+        write_fields(self.clone().fields(), &mut words);
+        words
+    }
+
+    /// The batch of [`Batch::to_words`].
+    ///
+    /// # Panics
+    /// On other words.
+    pub fn from_words(words: &[u32]) -> Self {
+        let (numbers, rest) = words.split_at(4);
+        let [batch_size, max_seq_length, max_predictions_per_seq, instances] =
+            [0, 1, 2, 3].map(|i| numbers[i] as usize);
+        let mut batch = Self::new(batch_size, max_seq_length, max_predictions_per_seq);
+        batch.instances = instances;
+        read_fields(batch.fields(), rest);
+        batch
     }
 
     /// Whether the batch holds `batch_size` instances.
@@ -168,6 +205,7 @@ mod tests {
         assert!(batch.is_full());
         assert_eq!(batch.next_sentence_labels, [1, 0, 0]);
         assert_eq!(batch.next_sentence_weights, [1.0, 0.0, 1.0]);
+        assert_eq!(Batch::from_words(&batch.to_words()), batch);
     }
 
     #[test]

@@ -48,6 +48,7 @@ mod text_lines;
 mod whole_text;
 pub mod word_sample;
 mod words;
+pub(crate) mod words_of_batch;
 
 pub use batch::Batch;
 pub use corpus::{Corpus, InvalidUtf8};

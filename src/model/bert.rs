@@ -97,6 +97,14 @@ impl Bert {
         bert
     }
 
+    /// A BERT whose parameters are all 0, with the head that `config` names: others take their place.
+    pub fn of_zeros(config: Config) -> Self {
+        let head = config.head();
+        let mut bert = Self::without_parameters(config, head);
+        bert.parameters = vec![0.0; bert.layout.len()];
+        bert
+    }
+
     fn without_parameters(mut config: Config, head: Head) -> Self {
         config.set_head(head);
         Self { layout: layout(&config, head), config, head, parameters: Vec::new() }

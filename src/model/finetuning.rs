@@ -19,7 +19,7 @@ use crate::tensor::dropout::DropoutKey;
 use serde::{Deserialize, Serialize};
 
 /// What a head learns to say, and so the loss.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum HeadLoss {
     /// One class for each sequence: cross-entropy.

@@ -10,9 +10,10 @@ use crate::autodiff::ops::{cross_entropy, masked_lm_loss};
 use crate::autodiff::{Floats, Graph, GraphError, Integers, Mode, Plan, Tensor};
 use crate::data::Batch;
 use crate::tensor::dropout::DropoutKey;
+use serde::{Deserialize, Serialize};
 
 /// The shape of a pretraining batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchShape {
     /// Sequences of a batch.
     pub batch_size: usize,

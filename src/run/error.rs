@@ -14,7 +14,7 @@ use crate::system::threads::PoolError;
 use crate::tensor::kernels::SimdError;
 use crate::tokenizer::TokenizerError;
 use crate::train::SettingError;
-use crate::train::trainer::Diverged;
+use crate::train::trainer::{Diverged, RankError};
 use std::path::PathBuf;
 
 /// What can go wrong in a run.
@@ -66,6 +66,9 @@ pub enum RunError {
     /// A loss or a gradient that is not finite.
     #[error(transparent)]
     Diverged(#[from] Diverged),
+    /// Another machine that shares the run.
+    #[error(transparent)]
+    Rank(#[from] RankError),
     /// A checkpoint to resume from.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

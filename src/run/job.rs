@@ -9,7 +9,7 @@ use crate::data::ReadReport;
 use crate::model::Bert;
 use crate::system::digest::Digest;
 use crate::tokenizer::Tokenizer;
-use crate::train::{Evaluation, Objective};
+use crate::train::{Evaluation, Objective, SharedObjective};
 use serde_json::Value;
 
 /// An evaluation that was stopped before its end. It leaves nothing behind.
@@ -21,7 +21,7 @@ pub trait Job: Sized {
     /// Its settings.
     type Options: RunOptions;
     /// What a step computes.
-    type Objective: Objective;
+    type Objective: SharedObjective;
     /// The name of the job in `run.json`.
     const NAME: &'static str;
 

@@ -5,7 +5,8 @@
 //! - [`Job`] and [`RunOptions`]: what a run has to know of what it trains; [`pretraining`] is one job,
 //!   [`finetuning`] another.
 //! - [`prepare`]: a run before its first step; [`TrainTime`], [`Speed`] and [`Forecast`]: how long it takes.
-//! - [`begin`] and [`resume`]: a run from its first step to its last.
+//! - [`begin`] and [`resume`]: a run from its first step to its last; [`prepare_on`] and [`resume_on`]: on several
+//!   machines.
 //! - [`run_directory`], [`run_json`], [`metrics`], [`checkpoint`], [`checkpoint_directory`]: its files.
 //! - [`mod@verify`]: the same run again, compared bit by bit.
 //! - [`history`], [`metrics_history`]: a run as its directory tells it, to look at.
@@ -46,10 +47,10 @@ pub use finetuning::{Finetuning, FinetuningJob, FinetuningOptions, FinetuningTas
 pub use forecast::Forecast;
 pub use job::{Interrupted, Job};
 pub use observer::{Event, Observer};
-pub use preparation::{Measure, Prepared, prepare};
+pub use preparation::{Measure, Prepared, prepare, prepare_on};
 pub use pretraining::{Pretraining, PretrainingJob, PretrainingOptions, pretrain};
 pub use recorded::Recorded;
-pub use resuming::resume;
+pub use resuming::{resume, resume_on};
 pub use run_options::RunOptions;
 pub use train_time::{Speed, TrainTime};
 pub use training_run::{Finished, begin};

@@ -9,7 +9,10 @@ use super::run_directory::RunDirectory;
 use super::run_options::RunOptions;
 use super::speed::{Effort, measure};
 use super::train_time::TrainTime;
+use crate::system::ranks::{Alone, Team};
 use crate::tensor::kernels::Simd;
+use crate::train::Recipe;
+use crate::train::shards::idle_ranks;
 use crate::train::trainer::Trainer;
 
 /// A run before its first step. [`Prepared::begin`] trains it.
@@ -33,24 +36,39 @@ pub enum Measure {
     Always,
 }
 
+/// [`prepare_on`] this machine alone.
+///
+/// # Errors
+/// As [`prepare_on`].
+pub fn prepare<J: Job>(
+    options: &J::Options,
+    measures: Measure,
+    observer: &mut dyn Observer,
+) -> Result<Prepared<J>, RunError> {
+    prepare_on(&Alone::team(), options, measures, observer)
+}
+
 /// Reads and checks everything that `options` name, allocates all memory, and turns a budget of time into steps.
-/// Writes nothing but the tokens of a large text.
+/// Writes nothing but the tokens of a large text. This is rank 0 of `team`; the others
+/// [`serve`](crate::train::serve).
 ///
 /// # Errors
 /// [`RunError`], naming what is at fault.
-pub fn prepare<J: Job>(
+pub fn prepare_on<J: Job>(
+    team: &Team,
     options: &J::Options,
     measures: Measure,
     observer: &mut dyn Observer,
 ) -> Result<Prepared<J>, RunError> {
     options.validate()?;
     let directory = options.output_dir().map(RunDirectory::new).transpose()?;
-    prepare_in(options, directory, measures, false, observer)
+    prepare_in(team, options, directory, measures, false, observer)
 }
 
 /// [`prepare`] with the run directory of `options`, which have been checked. With `from_checkpoint`, the first weights are
 /// not those of the run: a checkpoint has to take their place.
 pub(super) fn prepare_in<J: Job>(
+    team: &Team,
     options: &J::Options,
     directory: Option<RunDirectory>,
     measures: Measure,
@@ -65,7 +83,8 @@ pub(super) fn prepare_in<J: Job>(
     }
     let last = options.recipe().schedule.num_train_steps.saturating_sub(1);
     let objective = job.objective(&bert, last)?;
-    let mut trainer = Trainer::new(bert, objective, options.recipe_at(last));
+    let recipe = options.recipe_at(last);
+    let mut trainer = Trainer::lead(Team::clone(team), bert, objective, recipe)?;
     let mut bytes = trainer.bytes();
     if trainer.recipe() != &options.recipe_at(0) {
         let objective = job.objective(&trainer.bert, 0)?;
@@ -73,6 +92,9 @@ pub(super) fn prepare_in<J: Job>(
         bytes = bytes.max(trainer.bytes());
     }
     let memory = Memory::check(&job, &trainer, bytes)?;
+    if let Some(note) = sharing(team.size(), trainer.recipe()) {
+        observer.observe(Event::Note(&note));
+    }
     let train_time = options.train_time();
     let effort = match train_time {
         Some(time) => {
@@ -100,6 +122,26 @@ pub(super) fn prepare_in<J: Job>(
     let mut forecast = Forecast::new(&options, &job, memory, parameters, passes, speed.as_ref());
     forecast.train_time = train_time.map(|time| time.to_string());
     Ok(Prepared { options, directory, job, trainer, forecast, train_time })
+}
+
+/// How several ranks share a step of `recipe`; says so when some have nothing to do.
+fn sharing(ranks: usize, recipe: &Recipe) -> Option<String> {
+    if ranks == 1 {
+        return None;
+    }
+    let micro_batches = recipe.micro_batches().count();
+    let idle = idle_ranks(ranks, micro_batches);
+    let step = format!(
+        "{ranks} ranks share a step of {micro_batches} micro-batches (of at most {} sequences each)",
+        recipe.micro_batch_size()
+    );
+    Some(match idle {
+        0 => step,
+        _ => format!(
+            "{step}: {idle} of the ranks have nothing to compute; use fewer ranks, or more sequences a step with \
+             'train_batch_size' or 'gradient_accumulation_steps'"
+        ),
+    })
 }
 
 impl<J: Job> Prepared<J> {

@@ -10,21 +10,38 @@ use super::run_directory::RunDirectory;
 use super::run_json::{Difference, Extension, RunJson, differences};
 use super::run_options::RunOptions;
 use super::training_run::{Finished, Run, RunFiles};
+use crate::system::ranks::{Alone, Team};
 use crate::train::Objective;
 use crate::train::optimizer::Moments;
+
+/// [`resume_on`] this machine alone.
+///
+/// # Errors
+/// As [`resume_on`].
+///
+/// # Panics
+/// If `options` name no run directory.
+pub fn resume<J: Job>(
+    options: &J::Options,
+    observer: &mut dyn Observer,
+) -> Result<Finished, RunError> {
+    resume_on::<J>(&Alone::team(), options, observer)
+}
 
 /// Resumes the run in the run directory of `options` from its newest whole checkpoint, or from its start
 /// when it has none. The result has the same bytes as that of a run that never stopped.
 ///
 /// `options` must be those that the run began with. Only `num_train_steps` may be larger, and
-/// [paths](RunOptions::PATHS) may be others when the data there is the same; the new paths are recorded.
+/// [paths](RunOptions::PATHS) may be others when the data there is the same; the new paths are recorded. This is rank 0 of
+/// `team`, which may have another size than before; the others [`serve`](crate::train::serve).
 ///
 /// # Errors
 /// [`RunError::Settings`] when they are not; otherwise as [`begin`](super::begin), and when no checkpoint can be used.
 ///
 /// # Panics
 /// If `options` name no run directory.
-pub fn resume<J: Job>(
+pub fn resume_on<J: Job>(
+    team: &Team,
     options: &J::Options,
     observer: &mut dyn Observer,
 ) -> Result<Finished, RunError> {
@@ -64,7 +81,8 @@ pub fn resume<J: Job>(
     }
     let from_checkpoint = before.has_checkpoint || before.model_sha256.is_some();
     let measures = Measure::ForBudget;
-    let prepared = prepare_in::<J>(options, Some(directory), measures, from_checkpoint, observer)?;
+    let prepared =
+        prepare_in::<J>(team, options, Some(directory), measures, from_checkpoint, observer)?;
     let (mut run, directory) = Run::new(prepared, &before.command);
     let directory = directory.expect("given above");
     if run.json.config != before.config {

@@ -7,7 +7,6 @@ use super::job::{Interrupted, Job};
 use super::run_options::RunOptions;
 use super::train_time::Speed;
 use crate::train::Objective;
-use crate::train::optimizer::Moments;
 use crate::train::trainer::Trainer;
 use std::time::{Duration, Instant};
 
@@ -21,7 +20,7 @@ pub(super) struct Effort {
     steps: u64,
     /// Time for that, at most, unless a single step takes longer.
     time: Duration,
-    /// Micro-batches of a measured step, at most. A step of more takes that many times as long; the update of the
+    /// Micro-batches of a measured step for each rank, at most. A step of more takes that many times as long; the update of the
     /// weights, which it has once, is short beside them.
     micro_batches: usize,
     /// Batches of a measured evaluation, at most. The first is not timed.
@@ -87,9 +86,7 @@ pub(super) fn measure<J: Job>(
         trainer.change(objective, first);
     }
     if let Some(parameters) = parameters {
-        let mut moments = std::mem::replace(&mut trainer.moments, Moments::new(0));
-        moments.clear();
-        trainer.restore(parameters, moments, average, 0);
+        trainer.begin_again(&parameters, average.as_deref());
     }
     let speed = match effort {
         None => None,
@@ -131,7 +128,7 @@ fn step_seconds<J: Job>(
     batches: &mut [<J::Objective as Objective>::Batch],
     effort: Effort,
 ) -> Result<f64, RunError> {
-    let measured = batches.len().min(effort.micro_batches);
+    let measured = batches.len().min(effort.micro_batches * trainer.team().size());
     let all = batches.len() as f64 / measured as f64;
     // The first step touches memory for the first time.
     let start = Instant::now();

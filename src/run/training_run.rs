@@ -162,7 +162,7 @@ impl<J: Job> Run<J> {
         }
         while self.trainer.steps() < num_train_steps {
             let step = self.trainer.steps();
-            if observer.should_stop() {
+            if observer.should_stop() || self.trainer.stop_asked() {
                 if saved != Some(step) && self.trainer.is_finite() {
                     self.save_checkpoint(files.as_ref(), observer)?;
                 }
@@ -243,6 +243,7 @@ impl<J: Job> Run<J> {
     ) -> Result<Duration, RunError> {
         let mut files = files;
         observer.observe(Event::Evaluating);
+        self.trainer.gather_average();
         let before = Instant::now();
         let mut duration = Duration::ZERO;
         let evaluation = self.job.evaluate(self.trainer.model(), &mut || observer.should_stop());
@@ -299,8 +300,9 @@ impl<J: Job> Run<J> {
         self.progress.position = self.job.position();
         self.progress.metrics_bytes = metrics.sync()?;
         self.progress.metrics_sha256 = Some(metrics.digest().to_string());
+        self.trainer.gather_average();
+        let moments = self.trainer.whole_moments();
         let parameters = self.trainer.bert.parameters.as_slice();
-        let moments = &self.trainer.moments;
         let header = CheckpointHeader::new(
             self.json.settings().to_string(),
             self.job.data().to_string(),
@@ -323,6 +325,7 @@ impl<J: Job> Run<J> {
 
     /// Writes the digests of the weights and of the files beside them into `run.json`.
     fn finish(mut self, files: Option<RunFiles>) -> Result<Finished, RunError> {
+        self.trainer.gather_average();
         let mut bert = self.trainer.into_model();
         if let Some(best) = self.best {
             bert.parameters = best;

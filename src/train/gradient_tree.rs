@@ -10,7 +10,7 @@
 //! Gradients are combined by index, in pairs; a gradient without a partner moves to the next level
 //! unchanged. Each gradient is computed from zero. The tree depends on the number of micro-batches alone,
 //! so several processes can each compute a part of it and combine the parts in the same order, to the
-//! same bits.
+//! same bits: [`GradientTree::finish_parts`] and [`additions`].
 //!
 //! Gradients are computed one after the other. Two partial sums of the same height are added before the
 //! next gradient is computed. A step of n micro-batches keeps at most ⌊log₂ n⌋ + 1 gradients in memory: two
@@ -18,9 +18,10 @@
 
 use crate::system::threads::{SplitOutput, for_each_range};
 use crate::tensor::kernels::{sum_of_squares, vectorized};
+use std::ops::Range;
 
 /// Elements of one chunk of the flat buffers: the unit of work, and of the sum of squares.
-const CHUNK: usize = 1 << 14;
+pub(super) const CHUNK: usize = 1 << 14;
 
 vectorized! {
     /// left += right.
@@ -31,22 +32,101 @@ vectorized! {
     }
 }
 
+/// A node of the tree: the sum of the gradients from `first` on, at most 2^`height` of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Node {
+    first: usize,
+    height: u32,
+}
+
+impl Node {
+    /// The gradient of one micro-batch.
+    fn leaf(index: usize) -> Self {
+        Self { first: index, height: 0 }
+    }
+
+    /// Whether this node is the left one of a pair.
+    fn is_left(self) -> bool {
+        self.first.is_multiple_of(2 << self.height)
+    }
+
+    /// Whether this node and `right`, the next one, are a pair. At the end of the tree, the right one of a pair may
+    /// have moved up unchanged.
+    fn pairs_with(self, right: Self, at_end: bool) -> bool {
+        let same_level = self.height == right.height || at_end && self.height > right.height;
+        same_level && self.is_left()
+    }
+
+    /// The sum of this node and its partner.
+    fn parent(self) -> Self {
+        Self { height: self.height + 1, ..self }
+    }
+}
+
+/// Takes the last two of `nodes` for their sum when they are a pair; says whether they were.
+fn pair_up(nodes: &mut Vec<Node>, at_end: bool) -> bool {
+    let [.., left, right] = **nodes else { return false };
+    let is_pair = left.pairs_with(right, at_end);
+    if is_pair {
+        nodes.truncate(nodes.len() - 2);
+        nodes.push(left.parent());
+    }
+    is_pair
+}
+
+/// The nodes that remain of the micro-batches `range` of a step of `all` when all pairs among them are added.
+pub(super) fn nodes(range: Range<usize>, all: usize) -> Vec<Node> {
+    let at_end = range.end == all;
+    let mut nodes = Vec::new();
+    for index in range {
+        nodes.push(Node::leaf(index));
+        while pair_up(&mut nodes, false) {}
+    }
+    while at_end && pair_up(&mut nodes, true) {}
+    nodes
+}
+
+/// The additions, in order, that turn all `parts` of a tree into its sum: `[left, right]` means that part `right` is
+/// added to part `left`. The sum is in part 0.
+pub(super) fn additions(parts: &[Node]) -> Vec<[usize; 2]> {
+    let (mut nodes, mut indices) = (Vec::new(), Vec::new());
+    let mut additions = Vec::new();
+    let mut add_pairs = |nodes: &mut Vec<Node>, indices: &mut Vec<usize>, at_end| {
+        while pair_up(nodes, at_end) {
+            let right = indices.pop().expect("as many as nodes");
+            additions.push([indices[indices.len() - 1], right]);
+        }
+    };
+    for (index, &part) in parts.iter().enumerate() {
+        nodes.push(part);
+        indices.push(index);
+        add_pairs(&mut nodes, &mut indices, false);
+    }
+    add_pairs(&mut nodes, &mut indices, true);
+    assert!(indices.len() <= 1, "the parts are not those of one tree");
+    additions
+}
+
 /// The gradient of a step under construction.
 #[derive(Debug)]
 pub struct GradientTree {
     /// Partial sums from left to right, then unused buffers; each `[parameters]`.
     buffers: Vec<Vec<f32>>,
-    /// The height of each partial sum: a gradient has 0, the sum of two of height h has h + 1.
-    heights: Vec<u32>,
+    /// What each partial sum is the sum of.
+    nodes: Vec<Node>,
+    /// The next micro-batch.
+    next: usize,
     /// Σ g² of each chunk of the finished gradient.
     squares: Vec<f32>,
 }
 
 impl GradientTree {
-    /// A tree over `micro_batches` gradients of `parameters` elements. Allocates all its memory here.
+    /// A tree over `micro_batches` gradients of `parameters` elements. Allocates all its memory here, except for a
+    /// part of a tree that begins in the middle of a pair.
     pub fn new(parameters: usize, micro_batches: usize) -> Self {
         let buffers = (0..Self::buffers(micro_batches)).map(|_| vec![0.0; parameters]).collect();
-        Self { buffers, heights: Vec::new(), squares: vec![0.0; parameters.div_ceil(CHUNK)] }
+        let squares = vec![0.0; parameters.div_ceil(CHUNK)];
+        Self { buffers, nodes: Vec::new(), next: 0, squares }
     }
 
     /// The number of gradients that a step of `micro_batches` keeps in memory at once.
@@ -54,19 +134,24 @@ impl GradientTree {
         micro_batches.max(1).ilog2() as usize + 1
     }
 
+    /// Begins a part of the tree with micro-batch `first`. Without this, the tree begins with 0.
+    pub(super) fn begin_at(&mut self, first: usize) {
+        self.nodes.clear();
+        self.next = first;
+    }
+
     /// The buffer for the gradient of the next micro-batch, `[parameters]`. Its content is undefined for
     /// parameters that backward writes, and zero for other parameters.
-    ///
-    /// # Panics
-    /// After more micro-batches than [`GradientTree::new`] was given.
     pub fn next_gradient(&mut self) -> &mut [f32] {
-        while let [.., left, right] = *self.heights
-            && left == right
-        {
-            self.combine_last_two();
+        while self.combine_last_two(false) {}
+        self.nodes.push(Node::leaf(self.next));
+        self.next += 1;
+        let at = self.nodes.len() - 1;
+        if at == self.buffers.len() {
+            let parameters = self.buffers[0].len();
+            self.buffers.push(vec![0.0; parameters]);
         }
-        self.heights.push(0);
-        &mut self.buffers[self.heights.len() - 1]
+        &mut self.buffers[at]
     }
 
     /// The sum of all gradients since the last call, `[parameters]`, and its global norm √Σ g². Order of
@@ -76,16 +161,26 @@ impl GradientTree {
     /// # Panics
     /// If no gradient was computed.
     pub fn finish(&mut self) -> (&[f32], f32) {
-        while self.heights.len() > 2 {
-            self.combine_last_two();
+        while self.nodes.len() > 2 {
+            self.combine_last_two(true);
         }
         // The last addition and the sum of squares share one pass over memory.
         let (first, rest) = self.buffers.split_at_mut(1);
-        let right = (self.heights.len() == 2).then(|| rest[0].as_slice());
-        self.heights.clear();
+        let right = (self.nodes.len() == 2).then(|| rest[0].as_slice());
+        self.nodes.clear();
+        self.next = 0;
         add_and_square(&mut first[0], right, &mut self.squares);
-        let norm = self.squares.iter().map(|&square| f64::from(square)).sum::<f64>().sqrt() as f32;
-        (&self.buffers[0], norm)
+        (&self.buffers[0], norm(&self.squares))
+    }
+
+    /// The [`nodes`] of the gradients since [`GradientTree::begin_at`], in a step of `all` micro-batches; each
+    /// `[parameters]`. They are valid until the next gradient.
+    pub(super) fn finish_parts(&mut self, all: usize) -> &[Vec<f32>] {
+        while self.combine_last_two(false) {}
+        while self.next == all && self.combine_last_two(true) {}
+        let parts = self.nodes.len();
+        self.nodes.clear();
+        &self.buffers[..parts]
     }
 
     /// Bytes of all buffers.
@@ -93,23 +188,33 @@ impl GradientTree {
         4 * (self.buffers.iter().map(Vec::len).sum::<usize>() + self.squares.len())
     }
 
-    /// Adds the last partial sum to the one before it.
-    fn combine_last_two(&mut self) {
-        let right_height = self.heights.pop().expect("two partial sums");
-        let at = self.heights.len();
-        let (left, right) = self.buffers.split_at_mut(at);
-        let (left, right) = (&mut left[at - 1], &right[0]);
-        let chunks = left.len().div_ceil(CHUNK);
-        let outputs = [SplitOutput::new(left, CHUNK)];
-        for_each_range(chunks, outputs, &mut [], 0, |range, [left], _| {
-            add(&right[range.start * CHUNK..][..left.len()], left);
-        });
-        self.heights[at - 1] = self.heights[at - 1].max(right_height) + 1;
+    /// Adds the last partial sum to the one before it when they are a pair; says whether they were.
+    fn combine_last_two(&mut self, at_end: bool) -> bool {
+        let is_pair = pair_up(&mut self.nodes, at_end);
+        if is_pair {
+            let (left, right) = self.buffers.split_at_mut(self.nodes.len());
+            add_in_chunks(&right[0], &mut left[self.nodes.len() - 1]);
+        }
+        is_pair
     }
 }
 
+/// `left += right`, in parallel.
+pub(super) fn add_in_chunks(right: &[f32], left: &mut [f32]) {
+    let chunks = left.len().div_ceil(CHUNK);
+    let outputs = [SplitOutput::new(left, CHUNK)];
+    for_each_range(chunks, outputs, &mut [], 0, |range, [left], _| {
+        add(&right[range.start * CHUNK..][..left.len()], left);
+    });
+}
+
+/// The global norm of a gradient whose chunks have these sums of squares.
+pub(super) fn norm(squares: &[f32]) -> f32 {
+    squares.iter().map(|&square| f64::from(square)).sum::<f64>().sqrt() as f32
+}
+
 /// `left += right` when there is a right gradient, then `squares` = Σ left² of each chunk.
-fn add_and_square(left: &mut [f32], right: Option<&[f32]>, squares: &mut [f32]) {
+pub(super) fn add_and_square(left: &mut [f32], right: Option<&[f32]>, squares: &mut [f32]) {
     let chunks = squares.len();
     let outputs = [SplitOutput::new(left, CHUNK), SplitOutput::new(squares, 1)];
     for_each_range(chunks, outputs, &mut [], 0, |range, [left, squares], _| {
@@ -183,6 +288,39 @@ mod tests {
                 });
             }
         }
+    }
+
+    #[test]
+    fn parts_of_any_cuts_give_the_sum_of_the_tree() {
+        let mut generator = Generator::new(2, Purpose::Testing, 0, 0);
+        for all in 1..=19usize {
+            let draw = |_| vec![10f32.powi(generator.between(0, 8) as i32 - 4)];
+            let gradients: Vec<Vec<f32>> = (0..all).map(draw).collect();
+            let expected = by_levels(gradients.clone());
+            for cut in 0..=all {
+                for next in cut..=all {
+                    let mut tree = GradientTree::new(1, all);
+                    let (mut sums, mut parts) = (Vec::new(), Vec::new());
+                    for range in [0..cut, cut..next, next..all] {
+                        tree.begin_at(range.start);
+                        for gradient in &gradients[range.clone()] {
+                            tree.next_gradient().copy_from_slice(gradient);
+                        }
+                        sums.extend_from_slice(tree.finish_parts(all));
+                        parts.append(&mut nodes(range, all));
+                    }
+                    assert_eq!(parts.len(), sums.len());
+                    for [left, right] in additions(&parts) {
+                        sums[left][0] += sums[right][0];
+                    }
+                    assert!(sums[0] == expected, "{all} cut at {cut} and {next}");
+                }
+            }
+        }
+        // A block of a power of two is one node; so is what is left at the end.
+        assert_eq!(nodes(4..8, 16).len(), 1);
+        assert_eq!(nodes(4..7, 7).len(), 1);
+        assert_eq!(nodes(4..7, 16).len(), 2);
     }
 
     #[test]

@@ -8,9 +8,11 @@
 //!   matrices, and the [`averaging`] of weights.
 //! - [`Trainer`]: one step over its micro-batches; [`gradient_tree`]: the order in which their gradients are
 //!   added.
+//! - [`serve`]: the ranks of a run on several machines; [`shards`]: how they share a step.
 //! - [`Evaluator`]: means over held-out batches; [`metrics`]: what fine-tuned models are measured by.
 
 pub mod averaging;
+mod commands;
 pub mod evaluation;
 pub mod finetuning;
 pub mod gradient_tree;
@@ -20,12 +22,17 @@ pub mod objective;
 pub mod optimizer;
 pub mod pretraining;
 pub mod recipe;
+mod reduction;
 pub mod schedule;
+pub mod serving;
 mod setting;
+pub mod shards;
 pub mod trainer;
 
+pub use commands::end;
 pub use evaluation::{Evaluation, Evaluator};
-pub use objective::Objective;
+pub use objective::{Objective, SharedObjective};
 pub use recipe::Recipe;
+pub use serving::serve;
 pub use setting::{SettingError, check_number, check_setting};
 pub use trainer::Trainer;

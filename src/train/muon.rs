@@ -85,11 +85,23 @@ impl Muon {
     /// # Panics
     /// If a parameter for which `trained` is true is not a matrix.
     pub fn new(layout: &Layout, trained: impl Fn(&str) -> bool) -> Self {
-        let entries = layout.entries().iter().filter(|entry| trained(&entry.name));
+        Self::of_part(layout, trained, 0..layout.len())
+    }
+
+    /// [`Muon::new`] for the matrices in the part `part` of the flat buffers; slices are then `[part]`.
+    ///
+    /// # Panics
+    /// If a parameter for which `trained` is true is not a matrix, or lies on both sides of a bound of `part`.
+    pub fn of_part(layout: &Layout, trained: impl Fn(&str) -> bool, part: Range<usize>) -> Self {
+        let inside = |range: &Range<usize>| range.start < part.end && part.start < range.end;
+        let entries = layout.entries().iter();
+        let entries = entries.filter(|entry| trained(&entry.name) && inside(&entry.range));
         let matrices: Vec<Matrix> = entries
             .map(|entry| {
                 let [rows, cols] = *entry.shape else { panic!("`{}` is no matrix", entry.name) };
-                Matrix { range: entry.range.clone(), rows, cols }
+                let Range { start, end } = entry.range;
+                assert!(part.start <= start && end <= part.end, "`{}` is cut", entry.name);
+                Matrix { range: start - part.start..end - part.start, rows, cols }
             })
             .collect();
         let largest = |size: fn(&Matrix) -> usize| {

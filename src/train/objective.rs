@@ -3,8 +3,10 @@
 //! [`Trainer`](super::Trainer) and [`Evaluator`](super::Evaluator) work on any [`Objective`]; pretraining is one
 //! (`pretraining.rs` beside this file).
 
-use crate::autodiff::{Plan, Profile};
+use crate::autodiff::{GraphError, Plan, Profile};
+use crate::model::Bert;
 use crate::tensor::dropout::DropoutKey;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -71,6 +73,31 @@ pub trait Objective {
 
     /// The time that each operation has taken.
     fn profile(&mut self) -> &mut Profile;
+}
+
+/// An objective that several processes can train together: one of them has the data, and tells the others what to
+/// compile, and what to compute.
+pub trait SharedObjective: Objective + Sized {
+    /// What the objective is compiled from, beside the model.
+    type Specification: Serialize + DeserializeOwned;
+
+    /// What this objective was compiled from.
+    fn specification(&self) -> Self::Specification;
+
+    /// Compiles the objective for training.
+    ///
+    /// # Errors
+    /// [`GraphError`] when it does not fit the model.
+    fn compile(bert: &Bert, specification: Self::Specification) -> Result<Self, GraphError>;
+
+    /// All that [`Objective::load`] reads of a batch, as numbers of 32 bits.
+    fn to_words(batch: &Self::Batch) -> Vec<u32>;
+
+    /// The batch that [`SharedObjective::to_words`] turned into these words.
+    ///
+    /// # Panics
+    /// On other words.
+    fn from_words(words: &[u32]) -> Self::Batch;
 }
 
 /// The mean of one term over all its targets.

@@ -120,7 +120,8 @@ struct StepNumbers {
 
 impl AdamW {
     /// Applies one step to the parameters of `groups`; other parameters and their moments do not change.
-    /// Every gradient is multiplied by `factor` (of clipping) first. All slices are `[parameters]`.
+    /// Every gradient is multiplied by `factor` (of clipping) first. All slices are `[parameters]`, or the same part of
+    /// them with the groups of that part.
     pub fn step(
         &self,
         groups: &[Group],
@@ -199,6 +200,16 @@ pub fn groups(layout: &Layout, trained: impl Fn(&str) -> bool) -> Vec<Group> {
     groups
 }
 
+/// The elements of `groups` in the part `part` of the flat buffers, as ranges of that part.
+pub fn groups_of_part(groups: &[Group], part: Range<usize>) -> Vec<Group> {
+    let clip = |at: usize| at.clamp(part.start, part.end) - part.start;
+    let clipped = groups.iter().map(|Group { range, decays }| Group {
+        range: clip(range.start)..clip(range.end),
+        decays: *decays,
+    });
+    clipped.filter(|group| !group.range.is_empty()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +224,11 @@ mod tests {
         let expected = [(0..4, true), (4..8, false), (8..10, true)];
         assert_eq!(all, expected.map(|(range, decays)| Group { range, decays }));
         assert_eq!(groups(&layout, |name| name != "b.weight").len(), 3);
+        let expected = [(0..1, true), (1..5, false), (5..6, true)];
+        let expected = expected.map(|(range, decays)| Group { range, decays });
+        assert_eq!(groups_of_part(&all, 3..9), expected);
+        assert_eq!(groups_of_part(&all, 5..7).len(), 1);
+        assert!(groups_of_part(&all, 4..4).is_empty());
     }
 
     /// The equations at the head of this file in `f64`, element by element.

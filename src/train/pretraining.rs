@@ -3,7 +3,7 @@
 //! uses the same head and the same loss on other pairs.
 
 use super::evaluation::Evaluator;
-use super::objective::{Objective, Term, TermSums};
+use super::objective::{Objective, SharedObjective, Term, TermSums};
 use crate::autodiff::{GraphError, Mode, Plan, Profile};
 use crate::data::{Batch, SentenceObjective};
 use crate::model::{BatchShape, Bert, PretrainingPlan};
@@ -27,6 +27,7 @@ const fn term(name: &'static str, count_name: Option<&'static str>) -> Term {
 /// Pretraining, compiled for one shape of batch.
 pub struct Pretraining {
     plan: PretrainingPlan,
+    shape: BatchShape,
     objective: SentenceObjective,
 }
 
@@ -42,7 +43,7 @@ impl Pretraining {
         objective: SentenceObjective,
     ) -> Result<Self, GraphError> {
         let plan = PretrainingPlan::new(bert, shape, mode, objective.has_pairs(), false)?;
-        Ok(Self { plan, objective })
+        Ok(Self { plan, shape, objective })
     }
 
     /// An evaluator for batches of `shape`. Only the instances that are pairs count for `objective`.
@@ -118,5 +119,25 @@ impl Objective for Pretraining {
 
     fn profile(&mut self) -> &mut Profile {
         self.plan.plan_mut().profile()
+    }
+}
+
+impl SharedObjective for Pretraining {
+    type Specification = (BatchShape, SentenceObjective);
+
+    fn specification(&self) -> Self::Specification {
+        (self.shape, self.objective)
+    }
+
+    fn compile(bert: &Bert, (shape, objective): Self::Specification) -> Result<Self, GraphError> {
+        Self::new(bert, shape, Mode::Training, objective)
+    }
+
+    fn to_words(batch: &Batch) -> Vec<u32> {
+        batch.to_words()
+    }
+
+    fn from_words(words: &[u32]) -> Batch {
+        Batch::from_words(words)
     }
 }

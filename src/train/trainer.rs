@@ -1,32 +1,57 @@
 //! One optimizer step: forward and backward over the micro-batches of the step, clipping, AdamW or Muon, averaging.
+//!
+//! Several ranks can share a run: rank 0 has the data and calls the methods of its trainer, which tell the others
+//! ([`serve`](super::serving::serve)) to do their part. Each rank has all parameters, and moments of the
+//! [part](super::shards) that it updates.
 
 use super::averaging;
+use super::commands::Command;
 use super::gradient_tree::{GradientTree, clip_factor};
 use super::muon::{Muon, MuonStep, is_hidden_matrix};
-use super::objective::{Objective, TermMean, total_loss};
-use super::optimizer::{Group, MatrixOptimizer, Moments, groups};
+use super::objective::{SharedObjective, TermMean, total_loss};
+use super::optimizer::{Group, MatrixOptimizer, Moments, groups, groups_of_part};
 use super::recipe::Recipe;
+use super::reduction::Reduction;
 use super::schedule::Schedule;
+use super::shards::{Shards, micro_batches_of};
 use crate::autodiff::Profile;
 use crate::model::Bert;
+use crate::system::ranks::{Alone, Team};
 use crate::tensor::dropout::DropoutKey;
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// A model in training: parameters, gradients, moments, and the objective that computes a micro-batch.
 pub struct Trainer<O> {
     /// The model after [`Trainer::steps`] steps, which the next step changes. See [`Trainer::model`].
     pub bert: Bert,
-    /// Adam's moments; for matrices that Muon trains, its momentum and zeros.
+    /// Adam's moments of the parameters that this rank updates (all of them unless ranks share the run); for matrices
+    /// that Muon trains, its momentum and zeros. See [`Trainer::whole_moments`].
     pub moments: Moments,
-    /// The model with the average of the weights, if the recipe asks for it.
+    /// The model with the average of the weights, if the recipe asks for it. On rank 0 only.
     average: Option<Bert>,
+    /// On other ranks, the average of the parameters that they update.
+    part_of_average: Vec<f32>,
     muon: Option<Muon>,
     recipe: Recipe,
     objective: O,
+    /// As ranges of the part that this rank updates.
     groups: Vec<Group>,
     gradients: GradientTree,
     steps: u64,
     /// The weights that every trial begins with; empty for a run of one trial.
     first_weights: Vec<f32>,
+    reduction: Reduction,
+    /// Whether another rank asks to stop.
+    stop_asked: bool,
+}
+
+/// A rank that cannot do its part.
+#[derive(Debug, thiserror::Error)]
+#[error("rank {rank}: {message}")]
+pub struct RankError {
+    rank: usize,
+    message: String,
 }
 
 /// The losses and other numbers of one step.
@@ -78,35 +103,96 @@ impl From<&StepReport> for Diverged {
     }
 }
 
-impl<O: Objective> Trainer<O> {
-    /// Prepares to train `bert` on `objective`. The objective's plan must be compiled for one micro-batch of
-    /// `recipe`.
+impl<O: SharedObjective> Trainer<O> {
+    /// Prepares to train `bert` on `objective`, on this machine. The objective's plan must be compiled for one
+    /// micro-batch of `recipe`.
     pub fn new(bert: Bert, objective: O, recipe: Recipe) -> Self {
+        Self::of_rank(Alone::team(), bert, objective, recipe)
+    }
+
+    /// The same on all ranks of `team`. This is rank 0; the others [`serve`](super::serving::serve).
+    ///
+    /// # Errors
+    /// [`RankError`] when a rank has not enough memory.
+    pub fn lead(team: Team, bert: Bert, objective: O, recipe: Recipe) -> Result<Self, RankError> {
+        let config = Box::new(bert.config.clone());
+        let specification = objective.specification();
+        Command::Begin { config, recipe: recipe.clone(), specification }.tell(&*team);
+        let answers = if team.size() > 1 { team.all_gather(&[]) } else { Vec::new() };
+        let mut trainer = Self::of_rank(team, bert, objective, recipe);
+        if let Some(rank) = answers.iter().position(|answer| !answer.is_empty()) {
+            let message = String::from_utf8_lossy(&answers[rank]).into_owned();
+            return Err(RankError { rank, message });
+        }
+        let average = trainer.average().map(<[f32]>::to_vec);
+        trainer.hand_out(None, average.as_deref());
+        Ok(trainer)
+    }
+
+    /// The trainer of this rank of `team`.
+    pub(super) fn of_rank(team: Team, bert: Bert, objective: O, recipe: Recipe) -> Self {
         let length = bert.layout.len();
-        let by_muon =
-            |name: &str| recipe.matrix_optimizer == MatrixOptimizer::Muon && is_hidden_matrix(name);
+        let uses_muon = recipe.matrix_optimizer == MatrixOptimizer::Muon;
         let trains = |name: &str| objective.trains(name);
+        let by_muon = |name: &str| uses_muon && is_hidden_matrix(name);
+        let matrices = bert.layout.entries().iter().filter(|entry| by_muon(&entry.name));
+        let matrices: Vec<Range<usize>> = matrices.map(|entry| entry.range.clone()).collect();
+        let (rank, ranks) = (team.rank(), team.size());
+        let shards = Shards::new(length, ranks, &matrices);
+        let part = shards.update(rank);
+        let all = recipe.micro_batches().count();
+        let averages = recipe.ema_decay > 0.0;
         Self {
-            moments: Moments::new(length),
-            average: (recipe.ema_decay > 0.0).then(|| bert.clone()),
-            muon: (recipe.matrix_optimizer == MatrixOptimizer::Muon)
-                .then(|| Muon::new(&bert.layout, |name| trains(name) && by_muon(name))),
-            groups: groups(&bert.layout, |name| trains(name) && !by_muon(name)),
-            gradients: GradientTree::new(length, recipe.micro_batches().count()),
+            moments: Moments::new(part.len()),
+            average: (averages && rank == 0).then(|| bert.clone()),
+            part_of_average: vec![0.0; if averages && rank > 0 { part.len() } else { 0 }],
+            muon: uses_muon.then(|| {
+                let trained = |name: &str| trains(name) && by_muon(name);
+                Muon::of_part(&bert.layout, trained, part.clone())
+            }),
+            groups: groups_of_part(
+                &groups(&bert.layout, |name| trains(name) && !by_muon(name)),
+                part.clone(),
+            ),
+            gradients: GradientTree::new(length, micro_batches_of(rank, ranks, all).len()),
             steps: 0,
-            first_weights: if recipe.trials.len() > 1 {
+            first_weights: if recipe.trials.len() > 1 && rank == 0 {
                 bert.parameters.clone()
             } else {
                 Vec::new()
             },
+            reduction: Reduction::new(team, shards),
+            stop_asked: false,
             bert,
             recipe,
             objective,
         }
     }
 
+    /// The processes of the run.
+    pub fn team(&self) -> &Team {
+        self.reduction.team()
+    }
+
+    /// Whether another rank was asked to stop, in one of the steps so far.
+    pub fn stop_asked(&self) -> bool {
+        self.stop_asked
+    }
+
+    fn tell(&self, command: &Command<O::Specification>) {
+        if self.team().rank() == 0 {
+            command.tell(&**self.team());
+        }
+    }
+
+    /// The elements that this rank updates.
+    fn part(&self) -> Range<usize> {
+        self.reduction.shards().update(self.team().rank())
+    }
+
     /// The model to evaluate and to save: with the average of the weights if the recipe asks for it, else with
-    /// the weights of the last step.
+    /// the weights of the last step. Where ranks share the run, the average is as it was at the last call of
+    /// [`Trainer::gather_average`].
     pub fn model(&self) -> &Bert {
         self.average.as_ref().unwrap_or(&self.bert)
     }
@@ -121,8 +207,39 @@ impl<O: Objective> Trainer<O> {
         self.average.as_ref().map(|bert| bert.parameters.as_slice())
     }
 
+    /// Brings the average of the weights from all ranks to rank 0.
+    pub fn gather_average(&mut self) {
+        if self.recipe.ema_decay > 0.0 && self.team().size() > 1 {
+            self.tell(&Command::Average);
+            let ranges = self.reduction.shards().updates();
+            let team = Team::clone(self.team());
+            match &mut self.average {
+                Some(average) => {
+                    let mine = average.parameters[ranges[0].clone()].to_vec();
+                    team.gather(&mine, &mut average.parameters, &ranges);
+                }
+                None => team.gather(&self.part_of_average, &mut [], &ranges),
+            }
+        }
+    }
+
+    /// The moments of all parameters, `[parameters]` each, on rank 0. On other ranks they are empty.
+    pub fn whole_moments(&self) -> Cow<'_, Moments> {
+        if self.team().size() == 1 {
+            return Cow::Borrowed(&self.moments);
+        }
+        self.tell(&Command::Moments);
+        let length = if self.team().rank() == 0 { self.bert.layout.len() } else { 0 };
+        let mut whole = Moments { steps: self.moments.steps, ..Moments::new(length) };
+        let ranges = self.reduction.shards().updates();
+        self.team().gather(&self.moments.first, &mut whole.first, &ranges);
+        self.team().gather(&self.moments.second, &mut whole.second, &ranges);
+        Cow::Owned(whole)
+    }
+
     /// Replaces the schedule of the learning rate.
     pub fn set_schedule(&mut self, schedule: Schedule) {
+        self.tell(&Command::Schedule(schedule));
         self.recipe.schedule = schedule;
     }
 
@@ -139,9 +256,13 @@ impl<O: Objective> Trainer<O> {
     /// Goes on with batches of another shape. `objective` must have the terms of the one before, compiled for
     /// one micro-batch of `recipe`.
     pub fn change(&mut self, objective: O, recipe: Recipe) {
-        let (length, micro_batches) = (self.bert.layout.len(), recipe.micro_batches().count());
-        if micro_batches != self.recipe.micro_batches().count() {
-            self.gradients = GradientTree::new(length, micro_batches);
+        let specification = objective.specification();
+        self.tell(&Command::Change { recipe: recipe.clone(), specification });
+        let (rank, ranks) = (self.team().rank(), self.team().size());
+        let mine =
+            |recipe: &Recipe| micro_batches_of(rank, ranks, recipe.micro_batches().count()).len();
+        if mine(&recipe) != mine(&self.recipe) {
+            self.gradients = GradientTree::new(self.bert.layout.len(), mine(&recipe));
         }
         (self.objective, self.recipe) = (objective, recipe);
     }
@@ -167,21 +288,85 @@ impl<O: Objective> Trainer<O> {
         let length = self.bert.layout.len();
         let arrays = [&parameters, &moments.first, &moments.second];
         assert!(arrays.into_iter().chain(&average).all(|x| x.len() == length));
+        self.bert.parameters = parameters;
+        self.steps = steps;
+        self.hand_out(Some(moments), average.as_deref());
+    }
+
+    /// Begins again at step 0 with these parameters, and their average if the recipe asks for it; all moments are 0.
+    ///
+    /// # Panics
+    /// As [`Trainer::restore`].
+    pub fn begin_again(&mut self, parameters: &[f32], average: Option<&[f32]>) {
+        self.bert.parameters.copy_from_slice(parameters);
+        self.steps = 0;
+        self.hand_out(None, average);
+    }
+
+    /// Gives every rank the parameters of this one, and its part of the moments (zeros for `None`) and of the average.
+    fn hand_out(&mut self, moments: Option<Moments>, average: Option<&[f32]>) {
         assert_eq!(average.is_some(), self.average.is_some(), "an average");
         if let Some((of_trainer, average)) = self.average.as_mut().zip(average) {
-            of_trainer.parameters = average;
+            of_trainer.parameters.copy_from_slice(average);
         }
-        self.bert.parameters = parameters;
-        self.moments = moments;
+        if self.team().size() == 1 {
+            match moments {
+                Some(moments) => self.moments = moments,
+                None => self.moments.clear(),
+            }
+            return;
+        }
+        let has_moments = moments.is_some();
+        let whole = moments.unwrap_or_else(|| Moments::new(0));
+        let (steps, optimizer_steps) = (self.steps, whole.steps);
+        self.tell(&Command::Restore { steps, optimizer_steps, has_moments });
+        self.exchange_state(&whole, has_moments);
+    }
+
+    /// Does what [`Trainer::hand_out`] of rank 0 tells this rank.
+    pub(super) fn take_over(&mut self, steps: u64, optimizer_steps: u64, has_moments: bool) {
         self.steps = steps;
+        self.exchange_state(&Moments { steps: optimizer_steps, ..Moments::new(0) }, has_moments);
+    }
+
+    /// Moves parameters, moments and average from rank 0 to all ranks. `moments` are those of rank 0.
+    fn exchange_state(&mut self, moments: &Moments, has_moments: bool) {
+        let team = Team::clone(self.team());
+        let ranges = self.reduction.shards().updates();
+        team.broadcast_floats(&mut self.bert.parameters);
+        self.moments.clear();
+        self.moments.steps = moments.steps;
+        if has_moments {
+            team.scatter(&moments.first, &mut self.moments.first, &ranges);
+            team.scatter(&moments.second, &mut self.moments.second, &ranges);
+        }
+        if self.recipe.ema_decay > 0.0 {
+            match &self.average {
+                // Rank 0 has the whole average, its part included.
+                Some(average) => {
+                    let mut mine = vec![0.0; ranges[0].len()];
+                    team.scatter(&average.parameters, &mut mine, &ranges);
+                }
+                None => team.scatter(&[], &mut self.part_of_average, &ranges),
+            }
+        }
     }
 
     /// Bytes of parameters, gradients, moments, the average and all buffers of the optimizer and the plan.
     pub fn bytes(&self) -> usize {
-        let arrays = 3 + usize::from(self.average.is_some());
         let muon = self.muon.as_ref().map_or(0, Muon::bytes);
-        let parameters = 4 * (arrays * self.bert.layout.len() + self.first_weights.len());
-        parameters + muon + self.gradients.bytes() + self.objective.plan().bytes()
+        let average = self.average.as_ref().map_or(0, |average| average.parameters.len());
+        let floats = self.bert.layout.len()
+            + average
+            + self.part_of_average.len()
+            + self.moments.first.len()
+            + self.moments.second.len()
+            + self.first_weights.len();
+        let shared = match self.team().size() {
+            1 => 0,
+            _ => self.reduction.bytes(self.recipe.micro_batches().count()),
+        };
+        4 * floats + muon + shared + self.gradients.bytes() + self.objective.plan().bytes()
     }
 
     /// The compiled graph with one line per operation, then the memory of parameters, moments and gradients.
@@ -214,18 +399,19 @@ impl<O: Objective> Trainer<O> {
     /// Whether every parameter and moment is a finite number. A step with a finite gradient can still
     /// leave weights that are not.
     pub fn is_finite(&self) -> bool {
+        self.tell(&Command::Finite);
         let arrays = [&self.bert.parameters, &self.moments.first, &self.moments.second];
-        arrays.into_iter().flatten().all(|value| value.is_finite())
+        let here = arrays.into_iter().flatten().all(|value| value.is_finite());
+        let answers = self.team().all_gather(&[u8::from(here)]);
+        answers.iter().all(|answer| answer == &[1])
     }
 
     /// Before the first step of a [trial](Recipe::trials): the first weights, and moments of zero.
     fn begin_trial(&mut self) {
         if !self.first_weights.is_empty() && self.recipe.trial(self.steps).1 == 0 {
             self.bert.parameters.clone_from(&self.first_weights);
-            self.moments = Moments::new(self.first_weights.len());
-            if let Some(average) = &mut self.average {
-                average.parameters.clone_from(&self.first_weights);
-            }
+            let average = self.average.is_some().then(|| self.first_weights.clone());
+            self.hand_out(None, average.as_deref());
         }
     }
 
@@ -237,38 +423,82 @@ impl<O: Objective> Trainer<O> {
     /// [`Diverged`] if the loss or the gradient is not finite. Parameters and moments have not changed then.
     ///
     /// # Panics
-    /// If there are no batches, or more batches than the recipe has micro-batches.
+    /// If there are no batches.
     pub fn step(&mut self, batches: &[O::Batch]) -> Result<StepReport, Diverged> {
+        assert!(!batches.is_empty(), "a step has at least one batch");
         self.begin_trial();
-        let step_of_trial = self.recipe.trial(self.steps).1;
-        let Self { bert, objective, gradients, .. } = self;
-        let terms = objective.terms();
-        let mut targets = vec![0.0f32; terms.len()];
+        let mut targets = vec![0.0f32; self.objective.terms().len()];
         for batch in batches {
-            targets.iter_mut().zip(objective.targets(batch)).for_each(|(sum, n)| *sum += n);
+            targets.iter_mut().zip(self.objective.targets(batch)).for_each(|(sum, n)| *sum += n);
         }
         let mean = |count: &f32| if *count > 0.0 { 1.0 / count } else { 0.0 };
         let scales: Vec<f32> = targets.iter().map(mean).collect();
-        let mut sums = vec![[0.0f32; 2]; terms.len()];
-        for (index, batch) in batches.iter().enumerate() {
+        let (all, ranks) = (batches.len(), self.team().size());
+        let bits = scales.iter().map(|scale| scale.to_bits()).collect();
+        self.tell(&Command::Step { micro_batches: all, scales: bits });
+        for rank in 1..ranks {
+            for batch in &batches[micro_batches_of(rank, ranks, all)] {
+                self.team().send(rank, &O::to_words(batch));
+            }
+        }
+        let mine = &batches[micro_batches_of(0, ranks, all)];
+        let mut report = self.step_of_rank(mine, all, &scales, false)?;
+        report.tokens = batches.iter().map(|batch| self.objective.tokens(batch)).sum();
+        Ok(report)
+    }
+
+    /// This rank's part of a step that rank 0 takes. A step that diverges is left to rank 0.
+    pub(super) fn follow_step(&mut self, all: usize, scales: &[f32], asks_to_stop: bool) {
+        let team = Team::clone(self.team());
+        let mine = micro_batches_of(team.rank(), team.size(), all);
+        let batches: Vec<O::Batch> = mine.map(|_| O::from_words(&team.receive(0))).collect();
+        let _ = self.step_of_rank(&batches, all, scales, asks_to_stop);
+    }
+
+    /// A step of `all` micro-batches; `batches` are those of this rank. The report counts their tokens only.
+    fn step_of_rank(
+        &mut self,
+        batches: &[O::Batch],
+        all: usize,
+        scales: &[f32],
+        asks_to_stop: bool,
+    ) -> Result<StepReport, Diverged> {
+        let step_of_trial = self.recipe.trial(self.steps).1;
+        let part = self.part();
+        let Self { bert, objective, gradients, reduction, .. } = self;
+        let first = micro_batches_of(reduction.team().rank(), reduction.team().size(), all).start;
+        let terms = objective.terms();
+        // [micro-batches, terms, 2]: loss and accuracy.
+        let mut sums = Vec::with_capacity(2 * terms.len() * all);
+        gradients.begin_at(first);
+        for (index, batch) in (first..).zip(batches) {
             let dropout_key = DropoutKey {
                 seed: self.recipe.seed,
                 step: step_of_trial as u32,
                 first_sequence: index * self.recipe.micro_batch_size(),
             };
-            objective.load(batch, &scales);
+            objective.load(batch, scales);
             let of_batch = objective.forward(&bert.parameters, dropout_key);
-            for ([loss, accuracy], term) in sums.iter_mut().zip(of_batch) {
-                *loss += term.loss;
-                *accuracy += term.accuracy;
-            }
+            sums.extend(of_batch.iter().flat_map(|term| [term.loss, term.accuracy]));
             objective.backward(&bert.parameters, gradients.next_gradient(), dropout_key);
         }
-        let (gradient, grad_norm) = gradients.finish();
-        let terms = terms.iter().zip(sums).map(|(term, sums)| {
-            let [loss, accuracy] = sums.map(f64::from);
-            TermMean::new(term, loss, accuracy)
-        });
+        let (gradient, grad_norm) = if reduction.team().size() == 1 {
+            gradients.finish()
+        } else {
+            let sums_each = (sums.as_slice(), 2 * terms.len());
+            let reduced = reduction.reduce(gradients, all, sums_each, asks_to_stop);
+            self.stop_asked |= reduced.stop;
+            sums = reduced.sums;
+            (reduced.gradient, reduced.norm)
+        };
+        let mut total = vec![0.0f32; 2 * terms.len()];
+        for of_batch in sums.chunks(total.len()) {
+            total.iter_mut().zip(of_batch).for_each(|(sum, value)| *sum += value);
+        }
+        let terms = terms
+            .iter()
+            .zip(total.chunks(2))
+            .map(|(term, sums)| TermMean::new(term, f64::from(sums[0]), f64::from(sums[1])));
         let report = StepReport {
             step: self.steps,
             terms: terms.collect(),
@@ -282,7 +512,7 @@ impl<O: Objective> Trainer<O> {
         let Recipe { optimizer, ema_decay, max_grad_norm, .. } = &self.recipe;
         let (factor, learning_rate) =
             (clip_factor(grad_norm, *max_grad_norm), report.learning_rate);
-        let parameters = &mut bert.parameters;
+        let parameters = &mut bert.parameters[part.clone()];
         let moments = &mut self.moments;
         optimizer.step(&self.groups, gradient, factor, learning_rate, moments, parameters);
         if let Some(muon) = &mut self.muon {
@@ -291,8 +521,15 @@ impl<O: Objective> Trainer<O> {
             muon.step(step, gradient, &mut moments.first, parameters);
         }
         self.steps += 1;
-        if let Some(average) = &mut self.average {
-            averaging::update(*ema_decay, step_of_trial + 1, parameters, &mut average.parameters);
+        if *ema_decay > 0.0 {
+            let average = match &mut self.average {
+                Some(average) => &mut average.parameters[part],
+                None => &mut self.part_of_average[..],
+            };
+            averaging::update(*ema_decay, step_of_trial + 1, parameters, average);
+        }
+        if reduction.team().size() > 1 {
+            reduction.share_parameters(&mut bert.parameters);
         }
         Ok(report)
     }

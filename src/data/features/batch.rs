@@ -1,9 +1,11 @@
 //! A batch of features, padded to one length, as flat arrays for the model.
 
 use super::feature::{Feature, Target};
+use crate::data::words_of_batch::{Field, read_fields, write_fields};
+use serde::{Deserialize, Serialize};
 
 /// The shape of a batch of features.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureShape {
     /// Sequences of a batch.
     pub batch_size: usize,
@@ -107,6 +109,42 @@ impl FeatureBatch {
         self.features += 2;
     }
 
+    fn fields(&mut self) -> [Field<'_>; 10] {
+        [
+            Field::Integers(&mut self.input_ids),
+            Field::Integers(&mut self.token_type_ids),
+            Field::Integers(&mut self.attention_mask),
+            Field::Integers(&mut self.classes),
+            Field::Floats(&mut self.numbers),
+            Field::Integers(&mut self.tags),
+            Field::Floats(&mut self.tag_weights),
+            Field::Integers(&mut self.first),
+            Field::Integers(&mut self.last),
+            Field::Floats(&mut self.weights),
+        ]
+    }
+
+    /// The batch as numbers of 32 bits, for another process.
+    pub fn to_words(&self) -> Vec<u32> {
+        let FeatureShape { batch_size, max_seq_length } = self.shape;
+        let mut words = [batch_size, max_seq_length, self.features].map(|n| n as u32).to_vec();
+        write_fields(self.clone().fields(), &mut words);
+        words
+    }
+
+    /// The batch of [`FeatureBatch::to_words`].
+    ///
+    /// # Panics
+    /// On other words.
+    pub fn from_words(words: &[u32]) -> Self {
+        let (numbers, rest) = words.split_at(3);
+        let [batch_size, max_seq_length, features] = [0, 1, 2].map(|i| numbers[i] as usize);
+        let mut batch = Self::new(FeatureShape { batch_size, max_seq_length });
+        batch.features = features;
+        read_fields(batch.fields(), rest);
+        batch
+    }
+
     /// Writes `feature` as sequence `b`.
     fn set(&mut self, b: usize, feature: &Feature) {
         let (start, length) = (b * self.shape.max_seq_length, feature.input_ids.len());
@@ -161,6 +199,8 @@ mod tests {
         batch.push(&feature(&[8, 4], Target::Tags(vec![None, Some(2)])));
         batch.push(&feature(&[8], Target::None));
         assert!(batch.is_full());
+        batch.numbers[2] = 0.1;
+        assert_eq!(FeatureBatch::from_words(&batch.to_words()), batch);
         assert_eq!(batch.input_ids, [5, 6, 9, 1, 2, 3, 8, 4, 9, 8, 9, 9]);
         assert_eq!(batch.token_type_ids, [1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 0, 0]);
         assert_eq!(batch.attention_mask, [1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 0, 0]);

@@ -10,8 +10,10 @@ use crate::model::Bert;
 use crate::run::error::RunError;
 use crate::run::observer::Observer;
 use crate::run::on_pool::on_pool;
-use crate::run::resuming::resume;
-use crate::run::training_run::{Finished, begin};
+use crate::run::preparation::{Measure, prepare_on};
+use crate::run::resuming::resume_on;
+use crate::run::training_run::Finished;
+use crate::system::ranks::{Alone, Team};
 use crate::tokenizer::Tokenizer;
 use std::path::PathBuf;
 
@@ -38,6 +40,7 @@ pub struct Finetuning {
     options: FinetuningOptions,
     command: String,
     threads: Option<usize>,
+    team: Team,
 }
 
 impl Finetuning {
@@ -48,7 +51,12 @@ impl Finetuning {
 
     /// A run with these settings.
     pub fn from_options(options: FinetuningOptions) -> Self {
-        Self { options, command: "cloze::run::Finetuning".into(), threads: None }
+        Self {
+            options,
+            command: "cloze::run::Finetuning".into(),
+            threads: None,
+            team: Alone::team(),
+        }
     }
 
     /// A run on the model in `directory` and the examples in `file`.
@@ -199,6 +207,12 @@ impl Finetuning {
         self
     }
 
+    /// Shares the run with other processes. This is rank 0 of `team`; the others [`serve`](crate::train::serve).
+    pub fn team(mut self, team: Team) -> Self {
+        self.team = team;
+        self
+    }
+
     /// Threads; they never change the result. Without this, the threads of the current pool.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
@@ -224,10 +238,12 @@ impl Finetuning {
     /// # Errors
     /// As [`Finetuning::run`].
     pub fn run_with(self, observer: &mut (dyn Observer + Send)) -> Result<Finished, RunError> {
-        let Self { mut options, command, threads } = self;
+        let Self { mut options, command, threads, team } = self;
         on_pool(threads, || {
             FinetuningJob::fit(&mut options)?;
-            begin::<FinetuningJob>(&options, &command, observer)
+            let measures = Measure::ForBudget;
+            let prepared = prepare_on::<FinetuningJob>(&team, &options, measures, observer)?;
+            prepared.begin(&command, observer)
         })
     }
 
@@ -239,10 +255,10 @@ impl Finetuning {
     /// # Panics
     /// Without an output directory.
     pub fn resume_with(self, observer: &mut (dyn Observer + Send)) -> Result<Finished, RunError> {
-        let Self { mut options, threads, .. } = self;
+        let Self { mut options, threads, team, .. } = self;
         on_pool(threads, || {
             FinetuningJob::fit(&mut options)?;
-            resume::<FinetuningJob>(&options, observer)
+            resume_on::<FinetuningJob>(&team, &options, observer)
         })
     }
 }

@@ -7,9 +7,11 @@ use crate::data::SentenceObjective;
 use crate::run::error::RunError;
 use crate::run::observer::Observer;
 use crate::run::on_pool::on_pool;
-use crate::run::resuming::resume;
+use crate::run::preparation::{Measure, prepare_on};
+use crate::run::resuming::resume_on;
 use crate::run::train_time::TrainTime;
-use crate::run::training_run::{Finished, begin};
+use crate::run::training_run::Finished;
+use crate::system::ranks::{Alone, Team};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -40,6 +42,7 @@ pub struct Pretraining {
     options: PretrainingOptions,
     command: String,
     threads: Option<usize>,
+    team: Team,
 }
 
 impl Pretraining {
@@ -50,7 +53,7 @@ impl Pretraining {
 
     /// A run with these settings.
     pub fn from_options(options: PretrainingOptions) -> Self {
-        Self { options, command: "cloze::pretrain".into(), threads: None }
+        Self { options, command: "cloze::pretrain".into(), threads: None, team: Alone::team() }
     }
 
     /// The built-in run on the built-in stories.
@@ -143,6 +146,12 @@ impl Pretraining {
         self
     }
 
+    /// Shares the run with other processes. This is rank 0 of `team`; the others [`serve`](crate::train::serve).
+    pub fn team(mut self, team: Team) -> Self {
+        self.team = team;
+        self
+    }
+
     /// Threads; they never change the result. Without this, the threads of the current pool.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
@@ -168,8 +177,12 @@ impl Pretraining {
     /// # Errors
     /// As [`Pretraining::run`].
     pub fn run_with(self, observer: &mut (dyn Observer + Send)) -> Result<Finished, RunError> {
-        let Self { options, command, threads } = self;
-        on_pool(threads, || begin::<PretrainingJob>(&options, &command, observer))
+        let Self { options, command, threads, team } = self;
+        on_pool(threads, || {
+            let measures = Measure::ForBudget;
+            let prepared = prepare_on::<PretrainingJob>(&team, &options, measures, observer)?;
+            prepared.begin(&command, observer)
+        })
     }
 
     /// Resumes the run of the same settings in [`Pretraining::output_dir`].
@@ -180,7 +193,7 @@ impl Pretraining {
     /// # Panics
     /// Without an output directory.
     pub fn resume_with(self, observer: &mut (dyn Observer + Send)) -> Result<Finished, RunError> {
-        let Self { options, threads, .. } = self;
-        on_pool(threads, || resume::<PretrainingJob>(&options, observer))
+        let Self { options, threads, team, .. } = self;
+        on_pool(threads, || resume_on::<PretrainingJob>(&team, &options, observer))
     }
 }

@@ -4,7 +4,7 @@ use crate::autodiff::{GraphError, Mode, Plan, Profile};
 use crate::data::features::{FeatureBatch, FeatureShape};
 use crate::model::{Bert, FinetuningPlan, HeadLoss};
 use crate::tensor::dropout::DropoutKey;
-use crate::train::objective::{Objective, Term, TermSums};
+use crate::train::objective::{Objective, SharedObjective, Term, TermSums};
 
 const CLASSIFICATION: [Term; 1] = [term("classification", true)];
 const REGRESSION: [Term; 1] = [term("regression", false)];
@@ -19,6 +19,7 @@ const fn term(name: &'static str, has_accuracy: bool) -> Term {
 /// The loss of a task, compiled for one shape of batch.
 pub struct Finetuning {
     plan: FinetuningPlan,
+    shape: FeatureShape,
 }
 
 impl Finetuning {
@@ -47,7 +48,7 @@ impl Finetuning {
         shape: FeatureShape,
         mode: Mode,
     ) -> Result<Self, GraphError> {
-        Ok(Self { plan: FinetuningPlan::new(bert, loss, shape, mode)? })
+        Ok(Self { plan: FinetuningPlan::new(bert, loss, shape, mode)?, shape })
     }
 }
 
@@ -95,5 +96,25 @@ impl Objective for Finetuning {
 
     fn profile(&mut self) -> &mut Profile {
         self.plan.plan_mut().profile()
+    }
+}
+
+impl SharedObjective for Finetuning {
+    type Specification = (HeadLoss, FeatureShape);
+
+    fn specification(&self) -> Self::Specification {
+        (self.plan.loss(), self.shape)
+    }
+
+    fn compile(bert: &Bert, (loss, shape): Self::Specification) -> Result<Self, GraphError> {
+        Self::new(bert, loss, shape, Mode::Training)
+    }
+
+    fn to_words(batch: &FeatureBatch) -> Vec<u32> {
+        batch.to_words()
+    }
+
+    fn from_words(words: &[u32]) -> FeatureBatch {
+        FeatureBatch::from_words(words)
     }
 }

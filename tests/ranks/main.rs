@@ -1,0 +1,236 @@
+//! A run that several ranks share has the bits of a run of one process. The ranks are threads here; `tests/mpi.rs`
+//! has processes.
+
+mod threads;
+
+use cloze::run::metrics::{MetricsLine, TIMINGS};
+use cloze::run::{
+    Event, Finetuning, Finished, Measure, Observer, Pretraining, PretrainingJob, RunError,
+};
+use cloze::run::{PretrainingOptions, prepare_on};
+use cloze::system::ranks::Team;
+use cloze::system::threads::Pool;
+use cloze::train::optimizer::MatrixOptimizer;
+use cloze::train::{SharedObjective, end, serve};
+use serde_json::Value;
+use std::path::Path;
+use threads::teams;
+
+/// What a run leaves: the digest of the weights, and metrics without timings.
+type Left = (String, Vec<Value>);
+
+fn left(finished: &Finished) -> Left {
+    let without_timings = |line: &MetricsLine| {
+        let mut line = serde_json::to_value(line).unwrap();
+        line.as_object_mut().unwrap().retain(|name, _| !TIMINGS.contains(&name.as_str()));
+        line
+    };
+    (finished.model_sha256.to_string(), finished.metrics.iter().map(without_timings).collect())
+}
+
+/// Runs `lead` as rank 0 of `size`, and lets the others serve. `stops` says of a rank whether it asks to stop.
+fn on_ranks<O: SharedObjective, R>(
+    size: usize,
+    threads: usize,
+    stops: fn(usize) -> bool,
+    lead: impl FnOnce(Team) -> R,
+) -> R {
+    let mut teams = teams(size).into_iter();
+    let first = teams.next().unwrap();
+    std::thread::scope(|scope| {
+        for team in teams {
+            scope.spawn(move || {
+                let rank = team.rank();
+                Pool::new(threads).unwrap().run(|| serve::<O>(team, || stops(rank)))
+            });
+        }
+        let result = lead(Team::clone(&first));
+        end(&first, false);
+        result
+    })
+}
+
+fn never(_: usize) -> bool {
+    false
+}
+
+type Pretrained = cloze::train::pretraining::Pretraining;
+type Finetuned = cloze::train::finetuning::Finetuning;
+
+/// A run of `steps` steps of five micro-batches on the built-in stories. It has 11 chunks of parameters.
+fn run(steps: u64, change: fn(&mut PretrainingOptions)) -> Pretraining {
+    let run = Pretraining::stories().model("2/64").vocab_size(600).max_seq_length(24);
+    run.train_batch_size(20).steps(steps).learning_rate(1e-2).seed(3).options(|options| {
+        options.recipe.training.micro_batch_tokens = 4 * 24;
+        options.recipe.training.schedule.num_warmup_steps = 0;
+        (options.log_every, options.eval_every, options.max_eval_steps) = (2, 3, 2);
+        options.hidden_dropout_prob = Some(0.1);
+        change(options);
+    })
+}
+
+#[test]
+fn pretraining_has_the_same_bits_on_any_ranks_and_threads() {
+    let cases: [fn(&mut PretrainingOptions); 3] = [
+        |_| (),
+        |options| {
+            options.recipe.training.matrix_optimizer = MatrixOptimizer::Muon;
+            options.recipe.training.ema_decay = 0.9;
+            options.recipe.short_phase_seq_length = Some(12);
+        },
+        |options| {
+            // Two micro-batches: some ranks have none.
+            options.recipe.training.train_batch_size = 8;
+            options.recipe.training.optimizer.bias_correction = true;
+        },
+    ];
+    for (case, change) in cases.into_iter().enumerate() {
+        let alone = left(&run(6, change).threads(1).run().unwrap());
+        assert_eq!(alone.1.len(), 5, "logs and evaluations");
+        for (ranks, threads) in [(1, 2), (2, 1), (3, 2), (4, 1), (7, 1)] {
+            let shared = on_ranks::<Pretrained, _>(ranks, threads, never, |team| {
+                left(&run(6, change).threads(threads).team(team).run().unwrap())
+            });
+            assert!(shared == alone, "case {case} on {ranks} ranks of {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn measuring_the_speed_first_changes_no_bit() {
+    let change = |options: &mut PretrainingOptions| options.recipe.training.ema_decay = 0.9;
+    let alone = left(&run(10, change).threads(1).run().unwrap());
+    let mut options = None;
+    let _ = run(10, change).options(|given| options = Some(given.clone()));
+    let shared = on_ranks::<Pretrained, _>(3, 1, never, |team| {
+        Pool::new(1).unwrap().run(|| {
+            let options = options.unwrap();
+            let prepared =
+                prepare_on::<PretrainingJob>(&team, &options, Measure::Always, &mut ()).unwrap();
+            assert!(prepared.forecast().seconds.is_some());
+            left(&prepared.begin("", &mut ()).unwrap())
+        })
+    });
+    assert!(shared == alone);
+}
+
+/// Stops a run before step `stop_at`; keeps what it is told.
+struct Stops {
+    steps: u64,
+    stop_at: u64,
+    notes: Vec<String>,
+}
+
+impl Stops {
+    fn at(stop_at: u64) -> Self {
+        Self { steps: 0, stop_at, notes: Vec::new() }
+    }
+}
+
+impl Observer for Stops {
+    fn observe(&mut self, event: Event<'_>) {
+        match event {
+            Event::Step(_) => self.steps += 1,
+            Event::Note(text) => self.notes.push(text.into()),
+            _ => {}
+        }
+    }
+
+    fn should_stop(&mut self) -> bool {
+        self.steps == self.stop_at
+    }
+}
+
+fn files(directory: &Path) -> (Vec<u8>, Vec<Value>) {
+    let metrics = std::fs::read_to_string(directory.join("metrics.jsonl")).unwrap();
+    let lines = metrics.lines().map(|line| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        line.as_object_mut().unwrap().retain(|name, _| !TIMINGS.contains(&name.as_str()));
+        line
+    });
+    (std::fs::read(directory.join("model.safetensors")).unwrap(), lines.collect())
+}
+
+/// The weights, moments and averages of a checkpoint, without its header, which has a digest of timings.
+fn arrays(checkpoint: &[u8]) -> Vec<u8> {
+    let header = u64::from_le_bytes(checkpoint[16..24].try_into().unwrap()) as usize;
+    checkpoint[24 + header..checkpoint.len() - 32].to_vec()
+}
+
+#[test]
+fn a_checkpoint_of_some_ranks_is_the_same_and_resumes_on_others() {
+    let change = |options: &mut PretrainingOptions| {
+        options.recipe.training.ema_decay = 0.9;
+        options.recipe.training.matrix_optimizer = MatrixOptimizer::Muon;
+    };
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    run(8, change).threads(1).output_dir(at("whole")).run().unwrap();
+    let mut first = None;
+    for (before, after) in [(1, 4), (3, 1), (2, 3), (4, 2)] {
+        let name = format!("{before}-{after}");
+        let part = || run(8, change).threads(1).output_dir(at(&name));
+        let stopped = on_ranks::<Pretrained, _>(before, 1, never, |team| {
+            part().team(team).run_with(&mut Stops::at(4))
+        });
+        assert!(matches!(stopped, Err(RunError::Stopped { step: 4, .. })));
+        let list = std::fs::read_dir(at(&name).join("checkpoint")).unwrap();
+        let saved = arrays(&std::fs::read(list.last().unwrap().unwrap().path()).unwrap());
+        assert!(*first.get_or_insert_with(|| saved.clone()) == saved, "{name}");
+        on_ranks::<Pretrained, _>(after, 1, never, |team| {
+            part().team(team).resume_with(&mut ()).unwrap();
+        });
+        assert!(files(&at(&name)) == files(&at("whole")), "{name}");
+    }
+}
+
+#[test]
+fn any_rank_can_ask_to_stop_and_idle_ranks_are_told() {
+    let place = tempfile::tempdir().unwrap();
+    let mut told = Stops::at(u64::MAX);
+    let stopped = on_ranks::<Pretrained, _>(
+        7,
+        1,
+        |rank| rank == 2,
+        |team| run(8, |_| ()).threads(1).team(team).output_dir(place.path()).run_with(&mut told),
+    );
+    assert!(matches!(stopped, Err(RunError::Stopped { step: 1, .. })));
+    let note =
+        told.notes.iter().find(|note| note.contains("7 ranks share a step of 5 micro-batches"));
+    assert!(note.is_some_and(|note| note.contains("2 of the ranks have nothing to compute")));
+}
+
+#[test]
+fn a_step_that_diverges_ends_the_run() {
+    let diverged = on_ranks::<Pretrained, _>(3, 1, never, |team| {
+        let run = run(8, |options| options.recipe.training.schedule.learning_rate = 1e30);
+        run.threads(1).team(team).run()
+    });
+    assert!(matches!(diverged, Err(RunError::Diverged(_))));
+}
+
+#[test]
+fn finetuning_with_several_rates_has_the_same_bits() {
+    let pretrained = run(2, |_| ()).threads(1).run().unwrap();
+    let texts: Vec<(String, &str)> = (0..40)
+        .map(|i| {
+            let animal = ["cat", "dog", "fox", "owl"][i % 4];
+            let label = if i % 3 == 0 { "rests" } else { "moves" };
+            (format!("The {animal} {label} {i} times."), label)
+        })
+        .collect();
+    let examples: Vec<(&str, &str)> = texts.iter().map(|(text, label)| (&**text, *label)).collect();
+    let finetuning = || {
+        Finetuning::classify(pretrained.bert.clone(), pretrained.tokenizer.clone(), &examples)
+            .learning_rates([1e-3, 3e-3])
+            .epochs(1)
+            .options(|options| options.recipe.micro_batch_tokens = 64)
+    };
+    let alone = left(&finetuning().threads(1).run().unwrap());
+    for ranks in [2, 3] {
+        let shared = on_ranks::<Finetuned, _>(ranks, 1, never, |team| {
+            left(&finetuning().threads(1).team(team).run().unwrap())
+        });
+        assert!(shared == alone, "{ranks} ranks");
+    }
+}
