@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Predicts how well a run scales: the tables of docs/scaling.md, as Markdown. See there for what is measured and what
+is computed. Needs Python alone.
+
+    python predict.py
+"""
+
+# Parameters with a vocabulary of 30,522, and GFLOP of a sequence of 128 tokens with 20 masked ones (`cloze bench`:
+# src/bench/training.rs has the formula).
+VOCABULARY = 30_522
+SIZES = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "medium": (8, 512), "base": (12, 768)}
+SEQ, MASKED = 128, 20
+
+# Of one machine: GFLOP/s of whole steps, and GB/s of memory. A small server of 16 cores; the ratio between them and
+# the share of the peak are those of `cloze bench`.
+GFLOPS = 500.0
+# Seconds of a message.
+LATENCY = 30e-6
+# Batch of all machines together: sequences for each rank (4 micro-batches of 16).
+SEQUENCES = 64
+# The share of a link's rate that messages reach.
+REACHED = 0.8
+
+
+def parameters(layers, hidden):
+    layer = 4 * hidden * hidden + 4 * hidden + 8 * hidden * hidden + 5 * hidden + 4 * hidden
+    embeddings = (VOCABULARY + 512 + 2) * hidden + 2 * hidden
+    heads = 2 * (hidden * hidden + hidden) + 2 * hidden + VOCABULARY + 2 * hidden + 2
+    return layers * layer + embeddings + heads
+
+
+def flop(layers, hidden):
+    """FLOP of one sequence."""
+    matrices = layers * 12 * hidden * hidden
+    encoder = 6 * matrices * SEQ + 12 * layers * SEQ * hidden * SEQ
+    return encoder + 6 * MASKED * hidden * (hidden + VOCABULARY)
+
+
+def efficiency(size, ranks, gigabits):
+    """Of a step of `ranks` × SEQUENCES sequences: the share of time in which a rank computes."""
+    layers, hidden = SIZES[size]
+    computing = SEQUENCES * flop(layers, hidden) / (GFLOPS * 1e9)
+    sent = 2 * 4 * parameters(layers, hidden) * (ranks - 1) / ranks
+    # The all-to-all and the two all-gathers take ranks − 1 messages one after another; the command and the batches
+    # go from rank 0 to each.
+    moving = sent / (gigabits * 1e9 / 8 * REACHED) + 4 * (ranks - 1) * LATENCY
+    batches = (ranks - 1) * SEQUENCES * 12 * (SEQ + MASKED) / (gigabits * 1e9 / 8 * REACHED)
+    return computing / (computing + moving + batches)
+
+
+def main():
+    print("| model | parameters | 2 ranks, 10 Gbit/s | 8 | 64 | 2 ranks, 100 Gbit/s | 8 | 64 |")
+    print("|---|---|---|---|---|---|---|---|")
+    for size in SIZES:
+        cells = [f"{efficiency(size, ranks, rate):.2f}" for rate in (10, 100) for ranks in (2, 8, 64)]
+        print(f"| {size} | {parameters(*SIZES[size]) / 1e6:.1f} M | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+//! `mpirun -n N cloze pretrain | finetune`: the bytes of one process for any ranks and threads, resumed on others; and
+//! what happens when a rank fails. `.ci/run` builds and runs this with `--features mpi`.
+#![cfg(all(feature = "mpi", unix))]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const CLOZE: &str = env!("CARGO_BIN_EXE_cloze");
+
+/// `mpirun` on this machine, with more ranks than cores.
+fn mpirun() -> Command {
+    let mut command = Command::new("mpirun");
+    for (name, value) in [
+        ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
+        ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+        ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
+        ("OMPI_MCA_hwloc_base_binding_policy", "none"),
+        ("OMPI_MCA_mpi_yield_when_idle", "1"),
+        // Containers forbid what this does.
+        ("OMPI_MCA_btl_vader_single_copy_mechanism", "none"),
+    ] {
+        command.env(name, value);
+    }
+    command
+}
+
+/// Five micro-batches a step on the built-in stories; AdamW and Muon, an average of the weights.
+fn pretrain(directory: &Path, more: &[&str]) -> Vec<String> {
+    let directory = directory.to_str().unwrap();
+    let mut all = vec!["pretrain", "--output-dir", directory];
+    all.extend(
+        "--model 2/64 --vocab-size 600 --max-seq-length 24 --seed 5 --optimizer muon".split(' '),
+    );
+    all.extend(
+        "--train-batch-size 400 --num-train-steps 6 --log-every 2 --eval-every 3".split(' '),
+    );
+    all.extend("--max-eval-steps 1 --ema-decay 0.9 --save-checkpoints-steps 2".split(' '));
+    all.extend(more);
+    all.into_iter().map(String::from).collect()
+}
+
+fn on_ranks(ranks: usize, arguments: &[String]) -> Command {
+    let mut command = mpirun();
+    command.args(["-n", &ranks.to_string(), CLOZE]).args(arguments);
+    command
+}
+
+fn done(command: &mut Command) -> Output {
+    let output = command.output().expect("`mpirun` is installed: apt-get install openmpi-bin");
+    assert!(output.status.success(), "{}", talk(&output));
+    output
+}
+
+fn talk(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn model(directory: &Path) -> Vec<u8> {
+    std::fs::read(directory.join("model.safetensors")).unwrap()
+}
+
+/// `metrics.jsonl` without what the clock says.
+fn metrics(directory: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(directory.join("metrics.jsonl")).unwrap();
+    let lines = text.lines().map(|line| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let timings = cloze::run::metrics::TIMINGS;
+        line.as_object_mut().unwrap().retain(|name, _| !timings.contains(&name.as_str()));
+        line
+    });
+    lines.collect()
+}
+
+/// The run of one process without MPI.
+fn alone(place: &Path, more: &[&str]) -> PathBuf {
+    let directory = place.join("alone");
+    done(Command::new(CLOZE).args(pretrain(&directory, more)));
+    directory
+}
+
+#[test]
+fn any_ranks_and_threads_give_the_bytes_of_one_process() {
+    let place = tempfile::tempdir().unwrap();
+    let expected = alone(place.path(), &["--threads", "1"]);
+    for (ranks, threads) in [(1, 1), (2, 1), (2, 2), (3, 1), (4, 2)] {
+        let directory = place.path().join(format!("{ranks}-{threads}"));
+        let output =
+            done(&mut on_ranks(ranks, &pretrain(&directory, &["--threads", &threads.to_string()])));
+        assert!(model(&directory) == model(&expected), "{ranks} ranks of {threads} threads");
+        assert_eq!(metrics(&directory), metrics(&expected));
+        // Rank 0 alone talks.
+        let text = talk(&output);
+        assert_eq!(text.matches("SHA-256 of model.safetensors").count(), 1, "{text}");
+        let shares = format!("{ranks} ranks share a step of 5 micro-batches");
+        assert_eq!(text.matches(&shares).count(), usize::from(ranks > 1), "{text}");
+    }
+    done(Command::new(CLOZE).arg("verify").arg(place.path().join("3-1")));
+}
+
+#[test]
+fn finetuning_on_two_ranks_gives_the_bytes_of_one_process() {
+    let place = tempfile::tempdir().unwrap();
+    let pretrained = alone(place.path(), &[]);
+    let mut table = "sentence\tlabel\n".to_string();
+    for i in 0..400 {
+        let animal = ["cat", "dog", "fox", "owl", "bird"][i % 5];
+        let label = if i % 3 == 0 { "rests" } else { "moves" };
+        table +=
+            &format!("The {animal} {label} near the old tree of Anna and Tom at noon.\t{label}\n");
+    }
+    std::fs::write(place.path().join("train.tsv"), table).unwrap();
+    let finetune = |name: &str| {
+        let at = |name: &str| place.path().join(name).to_str().unwrap().to_string();
+        let (model, train, output) = (pretrained.to_str().unwrap(), at("train.tsv"), at(name));
+        let arguments =
+            ["finetune", "classify", "--model", model, "--train", &train, "--output-dir", &output];
+        let more = "--max-seq-length 24 --train-batch-size 200 --num-train-epochs 1 --learning-rates 1e-3 3e-3";
+        arguments.into_iter().chain(more.split(' ')).map(String::from).collect::<Vec<_>>()
+    };
+    done(Command::new(CLOZE).args(finetune("one")));
+    done(&mut on_ranks(2, &finetune("two")));
+    assert!(model(&place.path().join("two")) == model(&place.path().join("one")));
+}
+
+/// Waits until `is` holds.
+fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is() {
+        assert!(start.elapsed() < Duration::from_secs(120), "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A run on `ranks` that has saved a checkpoint and goes on.
+fn begun(ranks: usize, directory: &Path) -> Child {
+    let arguments = pretrain(directory, &["--threads", "1", "--num-train-steps", "3000"]);
+    let mut command = on_ranks(ranks, &arguments);
+    let run = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let saved =
+        || std::fs::read_dir(directory.join("checkpoint")).is_ok_and(|files| files.count() > 0);
+    wait_until("a checkpoint", saved);
+    run
+}
+
+/// The process of `rank` of the run in `directory`.
+fn process(directory: &Path, rank: usize) -> u32 {
+    let is = |id: u32| {
+        let read = |file: &str| std::fs::read(format!("/proc/{id}/{file}")).unwrap_or_default();
+        let has =
+            |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|w| w == text.as_bytes());
+        has(&read("environ"), &format!("OMPI_COMM_WORLD_RANK={rank}\0"))
+            && has(&read("cmdline"), directory.to_str().unwrap())
+    };
+    let ids = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    ids.find(|&id| is(id)).expect("the process of a rank")
+}
+
+fn signal(name: &str, process: u32) {
+    assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
+}
+
+/// How a run ended within a minute.
+fn ended(mut run: Child) -> Output {
+    wait_until("the end of the run", || run.try_wait().unwrap().is_some());
+    run.wait_with_output().unwrap()
+}
+
+/// Goes on to step 40 on some ranks and with one process: the same bytes.
+fn goes_on(directory: &Path, ranks: usize) {
+    let copy = directory.with_extension("copy");
+    done(Command::new("cp").arg("-r").arg(directory).arg(&copy));
+    let newest = |directory: &Path| {
+        let names = std::fs::read_dir(directory.join("checkpoint")).unwrap().flatten();
+        names.map(|entry| entry.file_name()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(newest(directory), newest(&copy));
+    // The settings are in run.json; a run cannot be made shorter, so its end is cut there.
+    for directory in [directory, &copy] {
+        let path = directory.join("run.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let step = last_step(directory) + 3;
+        let shorter =
+            text.replace("\"num_train_steps\": 3000", &format!("\"num_train_steps\": {step}"));
+        assert_ne!(text, shorter);
+        std::fs::write(&path, shorter).unwrap();
+    }
+    let resume = |directory: &Path| {
+        let directory = directory.to_str().unwrap();
+        ["pretrain", "--resume", "--output-dir", directory, "--threads", "1"].map(String::from)
+    };
+    done(&mut on_ranks(ranks, &resume(directory)));
+    done(Command::new(CLOZE).args(resume(&copy)));
+    assert!(model(directory) == model(&copy), "resumed on {ranks} ranks");
+    assert_eq!(metrics(directory), metrics(&copy));
+}
+
+/// The step of the newest checkpoint.
+fn last_step(directory: &Path) -> u64 {
+    let names = std::fs::read_dir(directory.join("checkpoint")).unwrap().flatten();
+    let steps = names.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.chars().filter(char::is_ascii_digit).collect::<String>().parse().ok()
+    });
+    steps.max().expect("a checkpoint")
+}
+
+#[test]
+fn a_killed_rank_ends_the_run_and_it_goes_on_with_others() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("run");
+    let run = begun(3, &directory);
+    signal("-KILL", process(&directory, 2));
+    let output = ended(run);
+    assert!(!output.status.success());
+    let text = talk(&output);
+    assert!(text.contains("signal 9"), "{text}");
+    goes_on(&directory, 2);
+}
+
+#[test]
+fn a_signal_to_any_rank_saves_and_stops() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("run");
+    let run = begun(2, &directory);
+    signal("-TERM", process(&directory, 1));
+    let output = ended(run);
+    assert_eq!(output.status.code(), Some(1));
+    let text = talk(&output);
+    assert_eq!(text.matches("stopped after step").count(), 1, "{text}");
+    goes_on(&directory, 3);
+}
+
+#[test]
+fn ranks_that_were_started_in_another_way_are_refused_once() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("run");
+    let refused = |first: &[String], second: &[String]| {
+        let mut command = mpirun();
+        command.args(["-n", "1", CLOZE]).args(first).args([":", "-n", "2", CLOZE]).args(second);
+        let output = command.output().unwrap();
+        let text = talk(&output);
+        assert_eq!(text.matches("error:").count(), 1, "{text}");
+        assert!(!directory.exists());
+        (output.status.code(), text)
+    };
+    let first = pretrain(&directory, &["--learning-rate", "1e-3"]);
+    let (status, text) = refused(&first, &pretrain(&directory, &["--learning-rate", "2e-3"]));
+    assert!(text.contains("--learning-rate is 1e-3 on rank 0 and 2e-3 on rank 1"), "{text}");
+    assert_eq!(status, Some(1));
+    let (status, text) = refused(&first, &pretrain(&directory, &["--nonsense"]));
+    assert!(text.contains("rank 1: error: unexpected argument '--nonsense'"), "{text}");
+    assert_eq!(status, Some(1));
+    let (status, text) = refused(&pretrain(&directory, &["--nonsense"]), &first);
+    assert!(text.contains("unexpected argument '--nonsense'"), "{text}");
+    assert_eq!(status, Some(2));
+    let tokenize = ["tokenize", "A fox."].map(String::from);
+    let (status, text) = refused(&tokenize, &tokenize);
+    assert!(text.contains("runs in one process"), "{text}");
+    assert_eq!(status, Some(1));
+    let missing = pretrain(&directory, &["--input", "/no/such/file"]);
+    let (status, text) = refused(&missing, &missing);
+    assert!(text.contains("/no/such/file"), "{text}");
+    assert_eq!(status, Some(1));
+}
+
+#[test]
+fn rank_0_alone_needs_the_text() {
+    let place = tempfile::tempdir().unwrap();
+    let text = "The fox ran.\nIt was quick.\n\nThe dog slept.\nIt was lazy.\n\n".repeat(40);
+    std::fs::write(place.path().join("text.txt"), text).unwrap();
+    let input = place.path().join("text.txt");
+    let input = input.to_str().unwrap();
+    let directory = place.path().join("run");
+    let mut command = mpirun();
+    command.args(["-n", "1", CLOZE]).args(pretrain(&directory, &["--input", input]));
+    command.args([":", "-n", "1", CLOZE]).args(pretrain(Path::new("/nowhere"), &[]));
+    done(&mut command);
+    let expected = alone(place.path(), &["--input", input]);
+    assert!(model(&directory) == model(&expected));
+    assert!(!Path::new("/nowhere").exists());
+}
