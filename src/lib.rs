@@ -80,7 +80,7 @@
 //! | [`tokenizer`] | text to word pieces and back; learning a vocabulary |
 //! | [`autodiff`] | the graph and its plan; [one file an operation](autodiff::ops), with its equations |
 //! | [`tensor`] | matrix products, vector kernels, math functions, random numbers |
-//! | [`system`] | the machine: files, memory, threads, locks, digests |
+//! | [`system`] | the machine: files, memory, threads, locks, digests, other processes |
 
 #![deny(missing_docs)]
 #![deny(unsafe_code)]

@@ -11,9 +11,9 @@ VOCABULARY = 30_522
 SIZES = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "medium": (8, 512), "base": (12, 768)}
 SEQ, MASKED = 128, 20
 
-# Of one machine: GFLOP/s of whole steps, and GB/s of memory. A small server of 16 cores; the ratio between them and
-# the share of the peak are those of `cloze bench`.
-GFLOPS = 500.0
+# GFLOP/s of a step on the machine of README's table of speeds (two cores, FMA peak 207): measured for tiny, mini and
+# base; between them for small and medium.
+GFLOPS = {"tiny": 0.61 * 207, "mini": 0.71 * 207, "small": 0.73 * 207, "medium": 0.75 * 207, "base": 0.77 * 207}
 # Seconds of a message.
 LATENCY = 30e-6
 # Batch of all machines together: sequences for each rank (4 micro-batches of 16).
@@ -36,10 +36,10 @@ def flop(layers, hidden):
     return encoder + 6 * MASKED * hidden * (hidden + VOCABULARY)
 
 
-def efficiency(size, ranks, gigabits):
-    """Of a step of `ranks` × SEQUENCES sequences: the share of time in which a rank computes."""
+def efficiency(size, ranks, gigabits, faster):
+    """On machines `faster` times as fast, of a step of `ranks` × SEQUENCES sequences: the share of time in which a rank computes."""
     layers, hidden = SIZES[size]
-    computing = SEQUENCES * flop(layers, hidden) / (GFLOPS * 1e9)
+    computing = SEQUENCES * flop(layers, hidden) / (faster * GFLOPS[size] * 1e9)
     sent = 2 * 4 * parameters(layers, hidden) * (ranks - 1) / ranks
     # The all-to-all and the two all-gathers take ranks − 1 messages one after another; the command and the batches
     # go from rank 0 to each.
@@ -49,11 +49,15 @@ def efficiency(size, ranks, gigabits):
 
 
 def main():
-    print("| model | parameters | 2 ranks, 10 Gbit/s | 8 | 64 | 2 ranks, 100 Gbit/s | 8 | 64 |")
-    print("|---|---|---|---|---|---|---|---|")
-    for size in SIZES:
-        cells = [f"{efficiency(size, ranks, rate):.2f}" for rate in (10, 100) for ranks in (2, 8, 64)]
-        print(f"| {size} | {parameters(*SIZES[size]) / 1e6:.1f} M | {' | '.join(cells)} |")
+    for faster, cores in [(1, 2), (16, 32)]:
+        print(f"Machines of {cores} cores:\n")
+        print("| model | parameters | 2 ranks, 10 Gbit/s | 8 | 64 | 2 ranks, 100 Gbit/s | 8 | 64 |")
+        print("|---|---|---|---|---|---|---|---|")
+        for size in SIZES:
+            cases = [(ranks, rate) for rate in (10, 100) for ranks in (2, 8, 64)]
+            cells = [f"{efficiency(size, ranks, rate, faster):.2f}" for ranks, rate in cases]
+            print(f"| {size} | {parameters(*SIZES[size]) / 1e6:.1f} M | {' | '.join(cells)} |")
+        print()
 
 
 if __name__ == "__main__":
