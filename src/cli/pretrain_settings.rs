@@ -90,8 +90,8 @@ impl Args {
 mod tests {
     use super::*;
     use clap::{Args as _, Command, FromArgMatches};
-    use cloze::run::{RunOptions, TrainTime};
     use cloze::run::pretraining::PretrainingRecipe;
+    use cloze::run::{RunOptions, TrainTime};
 
     const GOOGLE: [&str; 4] = ["--input", "text.txt", "--recipe", "google"];
 
