@@ -18,8 +18,11 @@ use crate::autodiff::Profile;
 use crate::model::Bert;
 use crate::system::ranks::{Alone, Team};
 use crate::tensor::dropout::DropoutKey;
-use std::borrow::Cow;
 use std::ops::Range;
+
+mod sharing;
+
+pub use sharing::RankError;
 
 /// A model in training: parameters, gradients, moments, and the objective that computes a micro-batch.
 pub struct Trainer<O> {
@@ -44,14 +47,6 @@ pub struct Trainer<O> {
     reduction: Reduction,
     /// Whether another rank asks to stop.
     stop_asked: bool,
-}
-
-/// A rank that cannot do its part.
-#[derive(Debug, thiserror::Error)]
-#[error("rank {rank}: {message}")]
-pub struct RankError {
-    rank: usize,
-    message: String,
 }
 
 /// The losses and other numbers of one step.
@@ -110,25 +105,6 @@ impl<O: SharedObjective> Trainer<O> {
         Self::of_rank(Alone::team(), bert, objective, recipe)
     }
 
-    /// The same on all ranks of `team`. This is rank 0; the others [`serve`](super::serving::serve).
-    ///
-    /// # Errors
-    /// [`RankError`] when a rank has not enough memory.
-    pub fn lead(team: Team, bert: Bert, objective: O, recipe: Recipe) -> Result<Self, RankError> {
-        let config = Box::new(bert.config.clone());
-        let specification = objective.specification();
-        Command::Begin { config, recipe: recipe.clone(), specification }.tell(&*team);
-        let answers = if team.size() > 1 { team.all_gather(&[]) } else { Vec::new() };
-        let mut trainer = Self::of_rank(team, bert, objective, recipe);
-        if let Some(rank) = answers.iter().position(|answer| !answer.is_empty()) {
-            let message = String::from_utf8_lossy(&answers[rank]).into_owned();
-            return Err(RankError { rank, message });
-        }
-        let average = trainer.average().map(<[f32]>::to_vec);
-        trainer.hand_out(None, average.as_deref());
-        Ok(trainer)
-    }
-
     /// The trainer of this rank of `team`.
     pub(super) fn of_rank(team: Team, bert: Bert, objective: O, recipe: Recipe) -> Self {
         let length = bert.layout.len();
@@ -169,22 +145,6 @@ impl<O: SharedObjective> Trainer<O> {
         }
     }
 
-    /// The processes of the run.
-    pub fn team(&self) -> &Team {
-        self.reduction.team()
-    }
-
-    /// Whether another rank was asked to stop, in one of the steps so far.
-    pub fn stop_asked(&self) -> bool {
-        self.stop_asked
-    }
-
-    fn tell(&self, command: &Command<O::Specification>) {
-        if self.team().rank() == 0 {
-            command.tell(&**self.team());
-        }
-    }
-
     /// The elements that this rank updates.
     fn part(&self) -> Range<usize> {
         self.reduction.shards().update(self.team().rank())
@@ -205,36 +165,6 @@ impl<O: SharedObjective> Trainer<O> {
     /// The average of the weights, `[parameters]`, if the recipe asks for it.
     pub fn average(&self) -> Option<&[f32]> {
         self.average.as_ref().map(|bert| bert.parameters.as_slice())
-    }
-
-    /// Brings the average of the weights from all ranks to rank 0.
-    pub fn gather_average(&mut self) {
-        if self.recipe.ema_decay > 0.0 && self.team().size() > 1 {
-            self.tell(&Command::Average);
-            let ranges = self.reduction.shards().updates();
-            let team = Team::clone(self.team());
-            match &mut self.average {
-                Some(average) => {
-                    let mine = average.parameters[ranges[0].clone()].to_vec();
-                    team.gather(&mine, &mut average.parameters, &ranges);
-                }
-                None => team.gather(&self.part_of_average, &mut [], &ranges),
-            }
-        }
-    }
-
-    /// The moments of all parameters, `[parameters]` each, on rank 0. On other ranks they are empty.
-    pub fn whole_moments(&self) -> Cow<'_, Moments> {
-        if self.team().size() == 1 {
-            return Cow::Borrowed(&self.moments);
-        }
-        self.tell(&Command::Moments);
-        let length = if self.team().rank() == 0 { self.bert.layout.len() } else { 0 };
-        let mut whole = Moments { steps: self.moments.steps, ..Moments::new(length) };
-        let ranges = self.reduction.shards().updates();
-        self.team().gather(&self.moments.first, &mut whole.first, &ranges);
-        self.team().gather(&self.moments.second, &mut whole.second, &ranges);
-        Cow::Owned(whole)
     }
 
     /// Replaces the schedule of the learning rate.
@@ -303,55 +233,6 @@ impl<O: SharedObjective> Trainer<O> {
         self.hand_out(None, average);
     }
 
-    /// Gives every rank the parameters of this one, and its part of the moments (zeros for `None`) and of the average.
-    fn hand_out(&mut self, moments: Option<Moments>, average: Option<&[f32]>) {
-        assert_eq!(average.is_some(), self.average.is_some(), "an average");
-        if let Some((of_trainer, average)) = self.average.as_mut().zip(average) {
-            of_trainer.parameters.copy_from_slice(average);
-        }
-        if self.team().size() == 1 {
-            match moments {
-                Some(moments) => self.moments = moments,
-                None => self.moments.clear(),
-            }
-            return;
-        }
-        let has_moments = moments.is_some();
-        let whole = moments.unwrap_or_else(|| Moments::new(0));
-        let (steps, optimizer_steps) = (self.steps, whole.steps);
-        self.tell(&Command::Restore { steps, optimizer_steps, has_moments });
-        self.exchange_state(&whole, has_moments);
-    }
-
-    /// Does what [`Trainer::hand_out`] of rank 0 tells this rank.
-    pub(super) fn take_over(&mut self, steps: u64, optimizer_steps: u64, has_moments: bool) {
-        self.steps = steps;
-        self.exchange_state(&Moments { steps: optimizer_steps, ..Moments::new(0) }, has_moments);
-    }
-
-    /// Moves parameters, moments and average from rank 0 to all ranks. `moments` are those of rank 0.
-    fn exchange_state(&mut self, moments: &Moments, has_moments: bool) {
-        let team = Team::clone(self.team());
-        let ranges = self.reduction.shards().updates();
-        team.broadcast_floats(&mut self.bert.parameters);
-        self.moments.clear();
-        self.moments.steps = moments.steps;
-        if has_moments {
-            team.scatter(&moments.first, &mut self.moments.first, &ranges);
-            team.scatter(&moments.second, &mut self.moments.second, &ranges);
-        }
-        if self.recipe.ema_decay > 0.0 {
-            match &self.average {
-                // Rank 0 has the whole average, its part included.
-                Some(average) => {
-                    let mut mine = vec![0.0; ranges[0].len()];
-                    team.scatter(&average.parameters, &mut mine, &ranges);
-                }
-                None => team.scatter(&[], &mut self.part_of_average, &ranges),
-            }
-        }
-    }
-
     /// Bytes of parameters, gradients, moments, the average and all buffers of the optimizer and the plan.
     pub fn bytes(&self) -> usize {
         let muon = self.muon.as_ref().map_or(0, Muon::bytes);
@@ -396,16 +277,6 @@ impl<O: SharedObjective> Trainer<O> {
         self.objective.profile()
     }
 
-    /// Whether every parameter and moment is a finite number. A step with a finite gradient can still
-    /// leave weights that are not.
-    pub fn is_finite(&self) -> bool {
-        self.tell(&Command::Finite);
-        let arrays = [&self.bert.parameters, &self.moments.first, &self.moments.second];
-        let here = arrays.into_iter().flatten().all(|value| value.is_finite());
-        let answers = self.team().all_gather(&[u8::from(here)]);
-        answers.iter().all(|answer| answer == &[1])
-    }
-
     /// Before the first step of a [trial](Recipe::trials): the first weights, and moments of zero.
     fn begin_trial(&mut self) {
         if !self.first_weights.is_empty() && self.recipe.trial(self.steps).1 == 0 {
@@ -445,14 +316,6 @@ impl<O: SharedObjective> Trainer<O> {
         let mut report = self.step_of_rank(mine, all, &scales, false)?;
         report.tokens = batches.iter().map(|batch| self.objective.tokens(batch)).sum();
         Ok(report)
-    }
-
-    /// This rank's part of a step that rank 0 takes. A step that diverges is left to rank 0.
-    pub(super) fn follow_step(&mut self, all: usize, scales: &[f32], asks_to_stop: bool) {
-        let team = Team::clone(self.team());
-        let mine = micro_batches_of(team.rank(), team.size(), all);
-        let batches: Vec<O::Batch> = mine.map(|_| O::from_words(&team.receive(0))).collect();
-        let _ = self.step_of_rank(&batches, all, scales, asks_to_stop);
     }
 
     /// A step of `all` micro-batches; `batches` are those of this rank. The report counts their tokens only.
