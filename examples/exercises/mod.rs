@@ -4,7 +4,8 @@
 //! checks all functions, `cargo test --release --test exercises softmax` checks one. The answers are in
 //! `tests/exercises/solutions.rs`.
 
-#![allow(unused_variables)] // of functions that are not written yet
+// Of functions that are not written yet.
+#![allow(unused_variables, clippy::ptr_arg)]
 
 mod adamw;
 mod attention;

@@ -142,11 +142,11 @@ fn attended(
 pub fn attention(attention: Attention) -> Checked {
     const TOKENS: usize = 4;
     const D: usize = 4;
-    let scaled = |seed| {
-        numbers(TOKENS, D, seed).iter().map(|row| row.iter().map(|x| 2.0 * x).collect()).collect()
+    let scaled = |seed| -> Vec<Vec<f64>> {
+        let rows = numbers(TOKENS, D, seed).into_iter();
+        rows.map(|row| row.iter().map(|x| 2.0 * x).collect()).collect()
     };
-    let (q, k, v): (Vec<Vec<f64>>, Vec<Vec<f64>>, Vec<Vec<f64>>) =
-        (scaled(1), scaled(2), scaled(3));
+    let (q, k, v) = (scaled(1), scaled(2), scaled(3));
     let all = [&q[..], &k, &v];
     let root = 1.0 / (D as f64).sqrt();
     for mask in [[1, 1, 1, 1], [1, 1, 1, 0]] {
@@ -216,8 +216,10 @@ pub fn attention(attention: Attention) -> Checked {
     Ok(())
 }
 
+type LayerNorm = fn(&[f64], &[f64], &[f64], f64) -> Vec<f64>;
+
 /// Against the operation `layer_norm`.
-pub fn layer_norm(layer_norm: fn(&[f64], &[f64], &[f64], f64) -> Vec<f64>) -> Checked {
+pub fn layer_norm(layer_norm: LayerNorm) -> Checked {
     let (one, zero) = ([1.0; 4], [0.0; 4]);
     let s = [1.0, 2.0, 3.0, 6.0]; // mean 3, variance 3.5
     let found = layer_norm(&s, &one, &zero, 1e-12);

@@ -42,7 +42,9 @@ pub type Checked = Result<(), Hint>;
 /// Returns from a check with a [`Hint`] unless `$right`.
 macro_rules! require {
     ($right:expr, $($hint:tt)*) => {
-        if !$right {
+        // A comparison with NaN is false, so NaN is never right.
+        let right: bool = $right;
+        if !right {
             return Err(Hint(format!($($hint)*)));
         }
     };

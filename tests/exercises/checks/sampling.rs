@@ -26,10 +26,10 @@ fn lengths_of_cloze(a: usize, b: usize, max: usize) -> (usize, usize) {
     ((pairs[0].a.end - pairs[0].a.start) as usize, (pairs[0].b.end - pairs[0].b.start) as usize)
 }
 
+type TruncatePair = fn(&mut Vec<u32>, &mut Vec<u32>, usize, &mut dyn FnMut() -> bool);
+
 /// The lengths against `create_pairs`; which end loses a token against the coin.
-pub fn truncate_pair(
-    truncate_pair: fn(&mut Vec<u32>, &mut Vec<u32>, usize, &mut dyn FnMut() -> bool),
-) -> Checked {
+pub fn truncate_pair(truncate_pair: TruncatePair) -> Checked {
     // A is 0, 1, 2, …; B is 100, 101, 102, …
     let truncated = |a: usize, b: usize, max: usize, coin: &mut dyn FnMut() -> bool| {
         let (mut a, mut b) = ((0..a as u32).collect::<Vec<_>>(), (100..100 + b as u32).collect());

@@ -54,8 +54,10 @@ pub fn pieces(pieces: fn(&str, &[&str]) -> Vec<String>) -> Checked {
     Ok(())
 }
 
+type BestPair = fn(&[(Vec<u32>, u64)]) -> Option<((u32, u32), u64)>;
+
 /// Against the trainer: the next entry of its vocabulary is the pair, joined.
-pub fn best_pair(best_pair: fn(&[(Vec<u32>, u64)]) -> Option<((u32, u32), u64)>) -> Checked {
+pub fn best_pair(best_pair: BestPair) -> Checked {
     let found = best_pair(&[(vec![1, 2], 4), (vec![1, 2, 3], 2)]);
     require!(
         found.is_some(),

@@ -41,8 +41,10 @@ pub fn learning_rate(learning_rate: fn(u64, f64, u64, u64) -> f64) -> Checked {
     Ok(())
 }
 
+type AdamWStep = fn(f64, f64, f64, f64, f64, f64) -> (f64, f64, f64);
+
 /// Against `AdamW`, over ten steps.
-pub fn adamw(adamw: fn(f64, f64, f64, f64, f64, f64) -> (f64, f64, f64)) -> Checked {
+pub fn adamw(adamw: AdamWStep) -> Checked {
     let (theta, m, v) = adamw(1.0, 0.2, 0.04, 0.5, 1e-3, 0.0);
     let told = "θ = 1, m = 0.2, v = 0.04, g = 0.5, lr = 0.001, no decay";
     let is = |found: f64, expected: f64| (found - expected).abs() < 1e-12;
