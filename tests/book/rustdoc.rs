@@ -33,8 +33,10 @@ fn target(page: &Page, target: &str) -> Option<String> {
             format!("crate::book::{}", file[3..].trim_end_matches(".md").replace('-', "_"))
         }
         _ => match file.strip_prefix("../examples/") {
-            Some(example) => format!("crate::book::example_{}", example.trim_end_matches(".rs")),
-            None => "crate::book#files-of-the-repository".into(),
+            Some(example) if !example.contains('/') => {
+                format!("crate::book::example_{}", example.trim_end_matches(".rs"))
+            }
+            _ => "crate::book#files-of-the-repository".into(),
         },
     })
 }
