@@ -8,7 +8,8 @@ use cloze::tasks::TaskError;
 /// How text becomes pairs and masks, apart from lengths, whose defaults differ between commands.
 #[derive(clap::Args)]
 pub(super) struct InstanceOptions {
-    /// Share of positions that are masked [default: 0.15; pretrain --recipe laptop: 0.3]
+    /// Share of positions that are masked [default: 0.15; pretrain --recipe laptop: from 0.3 at the first step to
+    /// 0.15 at the last]
     #[arg(long, default_value_t = 0.15, hide_default_value = true, value_name = "P")]
     pub(super) masked_lm_prob: f64,
     /// Share of instances with a target length drawn at random

@@ -93,14 +93,15 @@ option_table! {
     /// Tokens of a sequence [default: 128; built-in stories: 48]
     #[arg(long, help_heading = RECIPE, default_value_t = 128, hide_default_value = true, value_name = "N")]
     max_seq_length: usize => |o, length| o.recipe.training.max_seq_length = length;
-    /// Masked positions of a sequence, at most [default: google 20, or fewer in shorter sequences, laptop 5/16 of
+    /// Masked positions of a sequence, at most [default: google 20, or fewer in shorter sequences, laptop 5/32 of
     /// --max-seq-length; built-in stories: 10]
     #[arg(long, help_heading = RECIPE, hide_short_help = true, default_value_t = 20, hide_default_value = true, value_name = "N")]
     max_predictions_per_seq: usize => |o, most| o.recipe.max_predictions_per_seq = most;
     #[command(flatten, next_help_heading = READ)]
     instance_options: InstanceOptions;
     /// Share of positions that are masked in the first step; it changes linearly to --masked-lm-prob, and
-    /// --max-predictions-per-seq with it [default: --masked-lm-prob]
+    /// --max-predictions-per-seq with it [default: --masked-lm-prob; laptop and built-in stories: 0.3, unless
+    /// --masked-lm-prob is given]
     #[arg(long, help_heading = RECIPE, hide_short_help = true, value_name = "P", conflicts_with = "instances")]
     masked_lm_prob_start: Option<f64> => |o, share| o.recipe.masked_lm_prob_start = share;
     /// Tokens of a sequence in the first steps, the short phase [default: no such phase]

@@ -44,6 +44,13 @@ impl Args {
             (false, false) => RecipeName::Laptop,
         });
         recipe.apply(&mut options);
+        if self.instances.is_some() {
+            options.leave_out_text();
+        }
+        // A share that is given alone holds for every step.
+        if typed(matches, "masked_lm_prob") {
+            options.recipe.masked_lm_prob_start = None;
+        }
         // First what other settings follow from.
         if typed(matches, "num_train_steps") {
             options.set_num_train_steps(self.num_train_steps);
@@ -83,8 +90,8 @@ impl Args {
 mod tests {
     use super::*;
     use clap::{Args as _, Command, FromArgMatches};
-    use cloze::run::TrainTime;
     use cloze::run::pretraining::PretrainingRecipe;
+    use cloze::run::{RunOptions, TrainTime};
 
     const GOOGLE: [&str; 4] = ["--input", "text.txt", "--recipe", "google"];
 
@@ -143,6 +150,16 @@ mod tests {
         );
         assert_eq!(given.attention_probs_dropout_prob, Some(0.0), "the recipe's");
         assert_eq!(given.recipe.name, RecipeName::Laptop);
+        // A share of masks that is given alone holds for every step.
+        let start = |arguments: &[&str]| options(arguments).recipe.masked_lm_prob_start;
+        assert_eq!(start(&["--input=text.txt"]), Some(0.3));
+        assert_eq!(start(&["--input=text.txt", "--masked-lm-prob=0.2"]), None);
+        let both = ["--input=text.txt", "--masked-lm-prob=0.2", "--masked-lm-prob-start=0.4"];
+        assert_eq!(start(&both), Some(0.4));
+        // Instances are made already.
+        let made = options(&["--instances=i.jsonl", "--recipe=laptop", "--num-train-steps=5"]);
+        made.validate().unwrap();
+        assert_eq!(made.recipe.masked_lm_prob_start, None);
         // A budget leaves what was given beside it.
         let time = |arguments: &[&str]| options(arguments).train_time.unwrap();
         let both = time(&["--train-time=20m", "--num-warmup-steps=7", "--eval-every=3"]);

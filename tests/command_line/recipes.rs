@@ -144,7 +144,7 @@ fn own_text_has_the_recipe_for_a_laptop() {
     let laptop = train(own, "laptop");
     assert_eq!(
         settings(&laptop),
-        [json!("laptop"), json!(2e-3), json!(true), json!(0.0), json!(0.3)]
+        [json!("laptop"), json!(2e-3), json!(true), json!(0.0), json!(0.15)]
     );
     let google = train(&format!("{own} --recipe google"), "google");
     assert_eq!(
@@ -165,6 +165,20 @@ fn own_text_has_the_recipe_for_a_laptop() {
     };
     resume("google").refused(1, &["--recipe was \"laptop\", now \"google\""]);
     resume("laptop").ok();
+}
+
+#[test]
+fn the_recipe_for_a_laptop_learns_from_instances() {
+    let place = Place::with_vocab();
+    let make = "instances --input text.txt --vocab vocab.txt --max-seq-length 32 --output i.jsonl";
+    place.cloze(make).ok();
+    let run = "pretrain --recipe laptop --instances i.jsonl --vocab vocab.txt --model tiny.json \
+        --max-seq-length 32 --num-train-steps 2 --output-dir run";
+    place.cloze(run).ok();
+    let options = &place.read_json("run/run.json")["options"];
+    assert_eq!(options["recipe"]["masked_lm_prob_start"], Value::Null);
+    assert_eq!(options["model"]["New"]["word_embeddings"], "random");
+    assert_eq!(options["model"]["New"]["initialization"], "mimetic");
 }
 
 #[test]
