@@ -17,7 +17,8 @@ fn target(page: &Page, target: &str) -> Option<String> {
     }
     let (file, _) = target.split_once('#').unwrap_or((target, ""));
     if let Some(picture) = file.strip_prefix("pictures/") {
-        let svg = fs::read_to_string(repository().join("docs/pictures").join(picture)).unwrap();
+        let svg = fs::read_to_string(repository().join("docs/pictures").join(picture))
+            .unwrap_or_else(|error| panic!("docs/pictures/{picture}: {error}"));
         return Some(data_url(&svg));
     }
     // Chapters are modules of `book`, so they are one level deeper than `book` and `determinism`.

@@ -4,7 +4,7 @@
 //! and a person has to look at it: with `CLOZE_UPDATE_BOOK=1` the test writes the list and prints the new words.
 //! Code, links and words with digits do not count. Upper case does not count, and neither does a final 's.
 //!
-//! The pages are in American English, as the names in the code are (`tokenizer`, `initialization`).
+//! The pages are in British English with -ize (`colour`, `initialize`).
 
 use super::page::{Page, repository};
 use super::updates;
