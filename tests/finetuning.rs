@@ -238,7 +238,7 @@ fn options(place: &Place, run: &str) -> FinetuningOptions {
     let train = ExampleSource::Files(vec![place.path("train.tsv")]);
     let mut options = FinetuningOptions::new(FinetuningTask::Classify, model, train);
     options.eval = Some(ExampleSource::Files(vec![place.path("train.tsv")]));
-    options.num_train_epochs = 2;
+    options.num_train_epochs = Some(2);
     options.learning_rate = Some(vec![1e-3, 2e-2]);
     (options.log_every, options.save_checkpoints_steps) = (3, 3);
     options.recipe.train_batch_size = 4;
@@ -270,7 +270,7 @@ fn resumed_from_any_step_on_any_threads_the_bytes_are_the_same() {
     }
     // A setting that differs is named.
     let mut other = options(&place, "whole");
-    other.num_train_epochs = 3;
+    other.num_train_epochs = Some(3);
     let error = Finetuning::from_options(other).resume_with(&mut ()).err().unwrap().to_string();
     assert!(error.contains("'num_train_epochs' was 2, now 3"), "{error}");
 }

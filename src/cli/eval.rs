@@ -7,7 +7,7 @@ use super::predict::ColumnOptions;
 use super::window_options::WindowOptions;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use cloze::data::{Corpus, SentenceObjective};
+use cloze::data::Corpus;
 use cloze::report::{Terminal, is_past, print_line};
 use cloze::tasks::{
     EvalSettings, FinetunedTask, Model, TaskError, TextEvaluation, evaluate, sentence_encoder,
@@ -84,11 +84,7 @@ pub fn run(args: Args) -> cloze::Result<()> {
     let Some(answer) = answer else { return Ok(()) };
     print(|out| {
         if args.json {
-            return writeln!(
-                out,
-                "{}",
-                serde_json::to_string(&json(&answer, args.instance_options.objective()))?
-            );
+            return writeln!(out, "{}", serde_json::to_string(&json(&answer))?);
         }
         // The names and the order of Google's script.
         let TextEvaluation { evaluation: answer, unigram_loss, .. } = &answer;
@@ -159,9 +155,11 @@ fn measure(args: &Args, model: &Model<'_>) -> cloze::Result<TextEvaluation> {
     let positions = model.bert().config.max_position_embeddings;
     let max_seq_length = args.max_seq_length.unwrap_or(positions.min(128));
     let max_predictions_per_seq = args.max_predictions_per_seq.unwrap_or(max_seq_length.min(20));
+    let options = &args.instance_options;
+    let objective = options.objective_or(model.sentence_objective());
     let settings = EvalSettings::default()
-        .pairs(args.instance_options.pairs(max_seq_length))
-        .masks(args.instance_options.masks(max_predictions_per_seq))
+        .pairs(options.pairs(max_seq_length).with_sentence_objective(objective))
+        .masks(options.masks(max_predictions_per_seq))
         .eval_batch_size(args.eval_batch_size)
         .seed(args.seed);
     let (mut terminal, total) = (Terminal::new(), corpus.bytes());
@@ -187,12 +185,12 @@ fn counting(answer: &TextEvaluation) -> Option<String> {
 }
 
 /// Both tasks of pretraining, `null` where there is nothing to measure.
-fn json(answer: &TextEvaluation, objective: SentenceObjective) -> Map<String, Value> {
+fn json(answer: &TextEvaluation) -> Map<String, Value> {
     let TextEvaluation { evaluation: answer, unigram_loss, .. } = answer;
     let mut fields = Map::new();
-    let of_pairs = match objective {
-        SentenceObjective::SentenceOrder => SENTENCE_ORDER,
-        _ => NEXT_SENTENCE,
+    let of_pairs = match answer.term(SENTENCE_ORDER) {
+        Some(_) => SENTENCE_ORDER,
+        None => NEXT_SENTENCE,
     };
     for name in [MASKED_LM, of_pairs] {
         let term = answer.term(name);

@@ -47,9 +47,10 @@ option_table! {
     #[arg(long, help_heading = READ, hide_short_help = true, value_name = "NAME")]
     label_column: Option<String> => |o, name| o.columns.label_column = name;
 
-    /// Passes over the examples [default: 3; to embed: 1]
-    #[arg(long, help_heading = RECIPE, default_value_t = 3, hide_default_value = true, value_name = "N")]
-    num_train_epochs: u64 => |o, epochs| o.num_train_epochs = epochs;
+    /// Passes over the examples [default: 3, or with less than 2,000 steps as many as have 2,000, at most 20; to
+    /// embed: 1; built-in examples: 3]
+    #[arg(long, help_heading = RECIPE, value_name = "N")]
+    num_train_epochs: Option<u64> => |o, epochs| o.num_train_epochs = epochs;
     /// Examples of one step [default: 32; to embed: 64]
     #[arg(long, help_heading = RECIPE, default_value_t = 32, hide_default_value = true, value_name = "N")]
     train_batch_size: usize => |o, size| o.recipe.train_batch_size = size;

@@ -22,9 +22,9 @@ pub(super) struct InstanceOptions {
     #[arg(long, conflicts_with = "masking")]
     whole_word_mask: bool,
     /// What is learned about segments A and B: whether B follows or is random (BERT), whether B follows or
-    /// comes before (ALBERT), or nothing
-    #[arg(long, default_value = "next-sentence", value_name = "next-sentence|sentence-order|none", value_parser = choice::<SentenceObjective>)]
-    sentence_objective: SentenceObjective,
+    /// comes before (ALBERT), or nothing [default: next-sentence; eval: as the model was trained]
+    #[arg(long, value_name = "next-sentence|sentence-order|none", value_parser = choice::<SentenceObjective>)]
+    sentence_objective: Option<SentenceObjective>,
     /// Leave next-sentence prediction out, one segment, no pairs: --sentence-objective none
     #[arg(long, conflicts_with = "sentence_objective")]
     no_nsp: bool,
@@ -48,7 +48,15 @@ impl InstanceOptions {
 
     /// What is learned about pairs.
     pub(super) fn objective(&self) -> SentenceObjective {
-        if self.no_nsp { SentenceObjective::None } else { self.sentence_objective }
+        self.objective_or(SentenceObjective::default())
+    }
+
+    /// What is learned about pairs; `usual` where no option says it.
+    pub(super) fn objective_or(&self, usual: SentenceObjective) -> SentenceObjective {
+        match self.no_nsp {
+            true => SentenceObjective::None,
+            false => self.sentence_objective.unwrap_or(usual),
+        }
     }
 
     /// The settings of pairs of `max_seq_length` tokens.

@@ -158,6 +158,10 @@ fn tests_that_a_page_names_exist() {
                         let root = repository().join("src");
                         (tests(&sources(&root), &root), filter)
                     }
+                    // A macro makes these tests.
+                    ["--test", "exercises", ref rest @ ..] => {
+                        (super::exercises::names(), rest.first().copied().unwrap_or(""))
+                    }
                     ["--test", target, ref rest @ ..] => {
                         let root = repository().join("tests");
                         let file = root.join(format!("{target}.rs"));

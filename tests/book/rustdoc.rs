@@ -17,7 +17,8 @@ fn target(page: &Page, target: &str) -> Option<String> {
     }
     let (file, _) = target.split_once('#').unwrap_or((target, ""));
     if let Some(picture) = file.strip_prefix("pictures/") {
-        let svg = fs::read_to_string(repository().join("docs/pictures").join(picture)).unwrap();
+        let svg = fs::read_to_string(repository().join("docs/pictures").join(picture))
+            .unwrap_or_else(|error| panic!("docs/pictures/{picture}: {error}"));
         return Some(data_url(&svg));
     }
     // Chapters are modules of `book`, so they are one level deeper than `book` and `determinism`.
@@ -33,8 +34,10 @@ fn target(page: &Page, target: &str) -> Option<String> {
             format!("crate::book::{}", file[3..].trim_end_matches(".md").replace('-', "_"))
         }
         _ => match file.strip_prefix("../examples/") {
-            Some(example) => format!("crate::book::example_{}", example.trim_end_matches(".rs")),
-            None => "crate::book#files-of-the-repository".into(),
+            Some(example) if !example.contains('/') => {
+                format!("crate::book::example_{}", example.trim_end_matches(".rs"))
+            }
+            _ => "crate::book#files-of-the-repository".into(),
         },
     })
 }

@@ -111,9 +111,15 @@ fn settings_of_instances_mean_the_same_everywhere() {
     // The order of sentences is trained, evaluated and named as such.
     let order = "--sentence-objective sentence-order";
     place.pretrain(&format!("--input text.txt --vocab vocab.txt --output-dir run {order}")).ok();
-    let value = place.cloze(&format!("eval --model run --input text.txt --json {order}")).json();
+    let eval = "eval --model run --input text.txt --json";
+    let value = place.cloze(eval).json();
     assert!(value["sentence_order_loss"].as_f64().unwrap() > 0.0, "{value}");
     assert!(value.get("next_sentence_loss").is_none(), "{value}");
+    assert_eq!(place.cloze(&format!("{eval} {order}")).json(), value);
+    // An option is above what is recorded.
+    let pairs = place.cloze(&format!("{eval} --sentence-objective next-sentence")).json();
+    assert!(pairs["next_sentence_loss"].as_f64().unwrap() > 0.0, "{pairs}");
+    assert!(place.cloze(&format!("{eval} --no-nsp")).json()["next_sentence_loss"].is_null());
     place.cloze(&format!("{make} {order} --output order.jsonl")).ok();
     let from_file = "--instances order.jsonl --vocab vocab.txt --output-dir from-file";
     place.pretrain(&format!("{from_file} {order}")).ok();

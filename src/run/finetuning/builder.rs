@@ -165,9 +165,9 @@ impl Finetuning {
         self
     }
 
-    /// Passes over the examples.
+    /// Passes over the examples. Without this, [`usual_epochs`](super::usual_epochs).
     pub fn epochs(mut self, num_train_epochs: u64) -> Self {
-        self.options.num_train_epochs = num_train_epochs;
+        self.options.num_train_epochs = Some(num_train_epochs);
         self
     }
 

@@ -14,5 +14,5 @@ mod stream;
 
 pub use builder::Finetuning;
 pub use job::FinetuningJob;
-pub use options::{FinetuningOptions, FinetuningTask, check_windows};
+pub use options::{FinetuningOptions, FinetuningTask, check_windows, usual_epochs};
 pub use sources::{ExampleSource, Examples, InMemory, ModelSource};

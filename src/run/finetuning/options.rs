@@ -62,8 +62,8 @@ pub struct FinetuningOptions {
     pub eval_fraction: f64,
     /// The names of columns.
     pub columns: Columns,
-    /// Passes over the examples.
-    pub num_train_epochs: u64,
+    /// Passes over the examples; `None` for [`usual_epochs`].
+    pub num_train_epochs: Option<u64>,
     /// Tokens of a sequence; `None` for 128 (384 to answer, 64 to embed), or what the model has positions for.
     pub max_seq_length: Option<usize>,
     /// Highest learning rates, each of which is tried; `None` for a choice by the size of the model.
@@ -95,7 +95,7 @@ pub struct FinetuningOptions {
 
 impl FinetuningOptions {
     /// The settings of Google's `run_classifier.py` and `run_squad.py`, and of SimCSE for embeddings (batch 64, one
-    /// epoch).
+    /// epoch). Few examples are read more often than there: [`usual_epochs`].
     pub fn new(task: FinetuningTask, model: ModelSource, train: ExampleSource) -> Self {
         let embeds = task == FinetuningTask::Embed;
         let windows = WindowSettings::default();
@@ -115,7 +115,7 @@ impl FinetuningOptions {
             eval: None,
             eval_fraction: 0.1,
             columns: Columns::default(),
-            num_train_epochs: if embeds { 1 } else { 3 },
+            num_train_epochs: None,
             max_seq_length: None,
             learning_rate: None,
             doc_stride: windows.doc_stride,
@@ -191,13 +191,37 @@ impl FinetuningOptions {
             needed,
         )?;
         let steps_of_epoch = units.div_ceil(self.recipe.sequences_per_step().max(1)) as u64;
-        let steps_of_trial = steps_of_epoch.saturating_mul(self.num_train_epochs).max(1);
+        let usual = || match (self.task, &self.train) {
+            (FinetuningTask::Embed, _) => 1,
+            // Their labels follow from the text without exception, and are learned sooner.
+            (_, ExampleSource::BuiltIn) => EPOCHS,
+            _ => usual_epochs(steps_of_epoch),
+        };
+        let epochs = self.num_train_epochs.unwrap_or_else(usual);
+        self.num_train_epochs = Some(epochs);
+        let steps_of_trial = steps_of_epoch.saturating_mul(epochs).max(1);
         let schedule = &mut self.recipe.schedule;
         schedule.num_train_steps = steps_of_trial.saturating_mul(trials.max(1) as u64);
         schedule.num_warmup_steps = steps_of_trial / 10;
         self.eval_every = steps_of_epoch;
         Ok(())
     }
+}
+
+/// Passes over the examples in Google's recipe.
+const EPOCHS: u64 = 3;
+
+/// Steps of a fine-tuning on few examples, unless that takes more than [`MOST_EPOCHS`].
+const FEWEST_STEPS: u64 = 2000;
+
+/// Passes over few examples, at most: the number that Mosbach et al. (2021) recommend for them.
+const MOST_EPOCHS: u64 = 20;
+
+/// The passes over the examples when none are given and an epoch has `steps_of_epoch` steps: 3 as in Google's scripts,
+/// or as many as have 2,000 steps, but not more than 20. A model sees too little of few examples in 3 passes (Mosbach
+/// et al., 2021; measured in `docs/finetuning.md`). Embeddings take one pass, the built-in examples always 3.
+pub fn usual_epochs(steps_of_epoch: u64) -> u64 {
+    FEWEST_STEPS.div_ceil(steps_of_epoch.max(1)).clamp(EPOCHS, MOST_EPOCHS)
 }
 
 /// The learning rates that are tried when none is given. Turc et al. (2019) tried 3e-4, 1e-4, 5e-5 and 3e-5 for small
@@ -263,9 +287,10 @@ impl RunOptions for FinetuningOptions {
             check_number(setting, rate, fits, needed)?;
         }
         check_number("temperature", self.temperature, |t| t > 0.0, "it must be above 0")?;
-        let epochs = self.num_train_epochs;
-        let needed = "it must be from 1 to 1000000";
-        check_setting((1..=1_000_000).contains(&epochs), "num_train_epochs", epochs, needed)?;
+        if let Some(epochs) = self.num_train_epochs {
+            let needed = "it must be from 1 to 1000000";
+            check_setting((1..=1_000_000).contains(&epochs), "num_train_epochs", epochs, needed)?;
+        }
         match self.task {
             FinetuningTask::Answer => check_windows(&self.windows()),
             // Other tasks have no windows.
@@ -320,5 +345,36 @@ impl RunOptions for FinetuningOptions {
             settings.push((setting.into(), value.clone()));
         }
         settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Epochs and steps of a run on `units` examples.
+    fn fitted(task: FinetuningTask, train: ExampleSource, units: usize) -> (Option<u64>, u64) {
+        let model = ModelSource::Directory("run".into());
+        let mut options = FinetuningOptions::new(task, model, train);
+        options.learning_rate = Some(vec![1e-3]);
+        options.fit_examples(units, true).unwrap();
+        let fitted = (options.num_train_epochs, options.recipe.schedule.num_train_steps);
+        // What is recorded means the same again.
+        options.fit_examples(units, true).unwrap();
+        assert_eq!(fitted.0, options.num_train_epochs);
+        fitted
+    }
+
+    #[test]
+    fn few_examples_are_read_more_often() {
+        let files = || ExampleSource::Files(vec!["train".into()]);
+        let tag = |units| fitted(FinetuningTask::Tag, files(), units);
+        assert_eq!(tag(100_000), (Some(3), 3 * 3125));
+        assert_eq!(tag(32 * 500), (Some(4), 4 * 500));
+        assert_eq!(tag(32 * 500 - 32), (Some(5), 5 * 499));
+        assert_eq!(tag(3394), (Some(19), 19 * 107));
+        assert_eq!(tag(1), (Some(20), 20));
+        assert_eq!(fitted(FinetuningTask::Tag, ExampleSource::BuiltIn, 320), (Some(3), 30));
+        assert_eq!(fitted(FinetuningTask::Embed, files(), 640), (Some(1), 10));
     }
 }
