@@ -110,6 +110,12 @@ impl Ranks for OverMpi {
             ranges.push(all..all + length);
             all += length;
         }
+        if all == 0 {
+            return vec![Vec::new(); self.size];
+        }
+        // The pointer of an empty slice of bytes is 1, which is Open MPI's `MPI_IN_PLACE`: send from memory that is there.
+        let own = [bytes, &[0]].concat();
+        let bytes = &own[..bytes.len()];
         let mut received = vec![0u8; all];
         let (lengths, starts) = counts(&ranges);
         let mut partition = PartitionMut::new(&mut received[..], lengths, starts);
