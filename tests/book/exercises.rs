@@ -131,9 +131,8 @@ fn typical_mistakes_get_their_hint() {
     );
     hinted(
         checks::linear_backward(|x, w, dy| {
-            let (dx, dw, db) = solutions::linear_backward(x, w, dy);
+            let (dx, _, db) = solutions::linear_backward(x, w, dy);
             let last = |m: &[Vec<f64>]| m[m.len() - 1..].to_vec();
-            let _ = dw;
             (dx, solutions::linear_backward(&last(x), w, &last(dy)).1, db)
         }),
         "that of the last row alone",

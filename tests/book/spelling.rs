@@ -23,7 +23,6 @@ fn text_alone(line: &str) -> String {
     if line.starts_with('[') && line.contains("]: ") {
         return String::new();
     }
-    let mut text = String::new();
     // Code is between backticks.
     let mut rest = line.split('`').step_by(2).collect::<Vec<_>>().join(" x1 ");
     for (open, close) in [("](", ')'), ("][", ']'), ("<", '>'), ("https://", ' ')] {
@@ -36,8 +35,7 @@ fn text_alone(line: &str) -> String {
             rest = format!("{before} {after}");
         }
     }
-    text.push_str(&rest);
-    text
+    rest
 }
 
 /// The words of a line of Markdown, in lower case.

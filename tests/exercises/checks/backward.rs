@@ -2,12 +2,10 @@
 
 use super::operations::run_on;
 use super::{
-    Checked, Hint, finite_difference, near, near_rows, numbers, require, shown, shown_rows,
+    Checked, Hint, TOLERANCE, finite_difference, near, near_rows, numbers, require, shown,
+    shown_rows,
 };
 use cloze::autodiff::ops::{self, LayerNormParameters};
-
-/// `f64` against the `f32` of the operations.
-const TOLERANCE: f64 = 1e-5;
 
 /// `f64` against a finite difference with a step of 1e-5: the step squared, and rounding divided by the step.
 const DIFFERENCE: f64 = 1e-8;

@@ -1,11 +1,8 @@
 //! Chapters 6 to 8.
 
 use super::operations::{Tables, run, run_on};
-use super::{Checked, Hint, near, near_rows, numbers, require, shown, shown_rows};
+use super::{Checked, Hint, TOLERANCE, near, near_rows, numbers, require, shown, shown_rows};
 use cloze::autodiff::ops::{self, AttentionRows, LayerNormParameters};
-
-/// `f64` against the `f32` of the operations.
-const TOLERANCE: f64 = 1e-5;
 
 type EmbeddingSum = fn(&[usize], &[usize], &[Vec<f64>], &[Vec<f64>], &[Vec<f64>]) -> Vec<Vec<f64>>;
 

@@ -9,6 +9,8 @@ mod sampling;
 mod text;
 mod training;
 
+use cloze::tokenizer::{SPECIAL_TOKENS, Vocabulary};
+
 pub use backward::{cross_entropy, layer_norm_backward, linear_backward};
 pub use forward::{attention, embedding_sum, layer_norm, softmax};
 pub use sampling::{number_of_masks, replacement, truncate_pair};
@@ -50,6 +52,15 @@ macro_rules! require {
     };
 }
 use require;
+
+/// `f64` of an exercise against the `f32` of the operations.
+const TOLERANCE: f64 = 1e-5;
+
+/// The special tokens and `own`.
+fn vocabulary(own: &[&str]) -> Vocabulary {
+    let entries = SPECIAL_TOKENS.iter().chain(own).map(|entry| entry.to_string()).collect();
+    Vocabulary::from_tokens(entries).unwrap()
+}
 
 /// Whether all numbers are equal up to `tolerance`, relative to a number above 1. The lengths have to be equal, too.
 fn near(found: &[f64], expected: &[f64], tolerance: f64) -> bool {

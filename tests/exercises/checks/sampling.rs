@@ -1,16 +1,15 @@
 //! Chapters 4 and 5.
 
-use super::{Checked, Hint, require};
+use super::{Checked, Hint, require, vocabulary};
 use cloze::data::{
     Corpus, MaskSettings, Masking, PairSettings, SentenceEncoder, Storage, TokenStore, create_pairs,
 };
 use cloze::tensor::random::{Generator, Purpose};
-use cloze::tokenizer::{SPECIAL_TOKENS, Tokenizer, TokenizerOptions, Vocabulary};
+use cloze::tokenizer::{Tokenizer, TokenizerOptions};
 
 /// A tokenizer of the special tokens and the word x.
 fn tokenizer() -> Tokenizer {
-    let entries = SPECIAL_TOKENS.iter().chain(&["x"]).map(|entry| entry.to_string()).collect();
-    Tokenizer::new(Vocabulary::from_tokens(entries).unwrap(), TokenizerOptions::default())
+    Tokenizer::new(vocabulary(&["x"]), TokenizerOptions::default())
 }
 
 /// The lengths of A and B after `create_pairs`, for two documents of one sentence: then B is the other document.
@@ -141,7 +140,7 @@ pub fn number_of_masks(number_of_masks: fn(usize, f64, usize) -> usize) -> Check
     Ok(())
 }
 
-/// The shares against those of `Masking`.
+/// Counts how often each of the three results comes out, and compares the shares with what `Masking` does.
 pub fn replacement(replacement: fn(u32, u32, u32, f64) -> u32) -> Checked {
     let (id, mask, random) = (7, 4, 9);
     let kinds = |id: u32| match id {
@@ -180,9 +179,7 @@ pub fn replacement(replacement: fn(u32, u32, u32, f64) -> u32) -> Checked {
     }
 
     // `cloze`: sequences of [CLS] x x … [SEP], and 10 entries, so that a random token is x in a tenth of the draws.
-    let own = ["x", "a", "b", "c", "d"];
-    let entries = SPECIAL_TOKENS.iter().chain(&own).map(|entry| entry.to_string()).collect();
-    let vocabulary = Vocabulary::from_tokens(entries).unwrap();
+    let vocabulary = vocabulary(&["x", "a", "b", "c", "d"]);
     let masking = Masking::new(MaskSettings::default(), &vocabulary);
     let x = vocabulary.id("x").unwrap();
     let (mut of_cloze, mut chosen) = ([0usize; 2], 0);

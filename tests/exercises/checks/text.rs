@@ -1,16 +1,12 @@
 //! Chapters 2 and 3.
 
-use super::{Checked, Hint, require};
-use cloze::tokenizer::{
-    SPECIAL_TOKENS, Tokenizer, TokenizerOptions, TrainerOptions, Vocabulary, WordCounts, learn,
-};
+use super::{Checked, Hint, require, vocabulary};
+use cloze::tokenizer::{Tokenizer, TokenizerOptions, TrainerOptions, WordCounts, learn};
 
 /// Against the tokenizer.
 pub fn pieces(pieces: fn(&str, &[&str]) -> Vec<String>) -> Checked {
     let own = ["f", "fo", "fox", "##e", "##es", "##s", "##x", "es", "un", "una", "##able", "##b"];
-    let entries = SPECIAL_TOKENS.iter().chain(&own).map(|entry| entry.to_string()).collect();
-    let vocabulary = Vocabulary::from_tokens(entries).unwrap();
-    let tokenizer = Tokenizer::new(vocabulary, TokenizerOptions::default());
+    let tokenizer = Tokenizer::new(vocabulary(&own), TokenizerOptions::default());
     let reference = |word: &str| -> Vec<String> {
         let tokens = tokenizer.tokens(&tokenizer.encode(word)).into_iter();
         tokens.map(|token| token.to_string()).collect()
