@@ -14,20 +14,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Options whose values may differ between ranks: rank 0 alone reads and writes.
-const MAY_DIFFER: [&str; 11] = [
-    "input",
-    "eval_input",
-    "instances",
-    "vocab",
-    "init",
-    "output_dir",
-    "train",
-    "eval",
-    "threads",
-    "quiet",
-    "json",
-];
+/// Options whose values may differ between ranks.
+const MAY_DIFFER: [&str; 3] = ["threads", "quiet", "json"];
+
+/// Options that name files. Rank 0 alone reads and writes, so the others need none of them. A rank that names another
+/// file than rank 0 is refused: its text would not be read.
+const FILES: [&str; 9] =
+    ["input", "eval_input", "instances", "vocab", "init", "output_dir", "train", "eval", "model"];
 
 /// How a process was started, as far as all ranks have to agree.
 #[derive(Serialize, Deserialize)]
@@ -51,7 +44,12 @@ impl Started {
             settings: BTreeMap::new(),
         };
         match parsed {
-            Err(error) => started.error = Some(error.to_string()),
+            Err(error) => {
+                // The first line; usage follows.
+                let text = error.to_string();
+                let line = text.lines().next().unwrap_or_default();
+                started.error = Some(line.trim_start_matches("error: ").into());
+            }
             Ok((_, matches)) => {
                 if let Some((command, matches)) = matches.subcommand() {
                     started.command = command.into();
@@ -73,16 +71,23 @@ impl Started {
         let value = |started: &Self, name: &str| {
             started.settings.get(name).cloned().unwrap_or("not given".into())
         };
+        let left_out =
+            |name: &str| is_file(&self.command, name) && !other.settings.contains_key(name);
         differs("the version of cloze", &self.version, &other.version)
-            .or_else(|| other.error.as_ref().map(|error| format!("rank {rank}: {}", error.trim())))
+            .or_else(|| other.error.as_ref().map(|error| format!("rank {rank}: {error}")))
             .or_else(|| differs("the command", &self.command, &other.command))
             .or_else(|| {
-                names.into_iter().find_map(|name| {
+                names.filter(|name| !left_out(name)).find_map(|name| {
                     differs(&format!("'{name}'"), &value(self, name), &value(other, name))
                 })
             })
             .or_else(|| differs("fused multiply-add of the processor", fma(self), fma(other)))
     }
+}
+
+/// Whether the option `name` of `command` names a file. The `--model` of `pretrain` is a size.
+fn is_file(command: &str, name: &str) -> bool {
+    FILES.contains(&name) && (name != "model" || command == "finetune")
 }
 
 /// The options that were typed, without those that may differ.
@@ -91,9 +96,7 @@ fn settings(command: &str, matches: &ArgMatches) -> BTreeMap<String, String> {
     let known = program.find_subcommand(command).into_iter().flat_map(clap::Command::get_arguments);
     let ids = known.map(|argument| argument.get_id().as_str()).filter(|id| {
         let typed = matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine);
-        // The model to start from is a directory, which rank 0 reads.
-        let is_path = MAY_DIFFER.contains(id) || command == "finetune" && *id == "model";
-        typed && !is_path
+        typed && !MAY_DIFFER.contains(id)
     });
     let text = |id: &str| {
         let values = matches.get_raw(id).into_iter().flatten();
@@ -169,7 +172,8 @@ fn refuse(
         });
     let reason = match (differs, command) {
         (Some(differs), _) => format!(
-            "{differs}: start all ranks with the same cloze and the same settings (only paths and 'threads' may differ)"
+            "{differs}: start all ranks with the same cloze and the same options (only 'threads' may differ, and \
+             other ranks than 0 may leave out files)"
         ),
         (None, Command::Pretrain(_) | Command::Finetune(_)) => return None,
         (None, Command::Bench(args)) if args.mpi => return None,

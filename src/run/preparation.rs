@@ -92,9 +92,7 @@ pub(super) fn prepare_in<J: Job>(
         bytes = bytes.max(trainer.bytes());
     }
     let memory = Memory::check(&job, &trainer, bytes)?;
-    if let Some(note) = sharing(team.size(), trainer.recipe()) {
-        observer.observe(Event::Note(&note));
-    }
+    say_how_ranks_share(team.size(), &options, observer);
     let train_time = options.train_time();
     let effort = match train_time {
         Some(time) => {
@@ -124,24 +122,58 @@ pub(super) fn prepare_in<J: Job>(
     Ok(Prepared { options, directory, job, trainer, forecast, train_time })
 }
 
-/// How several ranks share a step of `recipe`; says so when some have nothing to do.
-fn sharing(ranks: usize, recipe: &Recipe) -> Option<String> {
+/// Says how `ranks` share the steps of a run. Where some have nothing to compute, says what gives them something.
+fn say_how_ranks_share<O: RunOptions>(ranks: usize, options: &O, observer: &mut dyn Observer) {
     if ranks == 1 {
-        return None;
+        return;
     }
-    let micro_batches = recipe.micro_batches().count();
+    let last = options.recipe().schedule.num_train_steps.saturating_sub(1);
+    let phases = [options.recipe_at(0), options.recipe_at(last)];
+    let [first, last] = phases.map(|recipe| (recipe.micro_batches().count(), recipe));
+    let (micro_batches, recipe) = if first.0 < last.0 { first } else { last };
+    let sequences = recipe.sequences_per_step();
+    let size = recipe.micro_batch_size();
+    let shared = format!("{ranks} ranks share a step of {micro_batches} micro-batches");
     let idle = idle_ranks(ranks, micro_batches);
-    let step = format!(
-        "{ranks} ranks share a step of {micro_batches} micro-batches (of at most {} sequences each)",
-        recipe.micro_batch_size()
-    );
-    Some(match idle {
-        0 => step,
-        _ => format!(
-            "{step}: {idle} of the ranks have nothing to compute; use fewer ranks, or more sequences a step with \
-             'train_batch_size' or 'gradient_accumulation_steps'"
+    if idle == 0 {
+        let note = format!("{shared} (of at most {size} sequences each)");
+        return observer.observe(Event::Note(&note));
+    }
+    let problem = match micro_batches {
+        1 => format!(
+            "a step of {sequences} sequences is one micro-batch, so {ranks} ranks have nothing to share: rank 0 \
+             computes it alone"
         ),
-    })
+        _ => format!("{shared}: {idle} of the ranks have nothing to compute"),
+    };
+    let times = times_for_all_ranks(ranks, &recipe);
+    let more = match O::ACCUMULATES {
+        true => {
+            let steps = times * options.recipe().gradient_accumulation_steps;
+            format!("'gradient_accumulation_steps' {steps}")
+        }
+        false => format!("'train_batch_size' {}", times * options.recipe().train_batch_size),
+    };
+    observer.observe(Event::Warning(&format!(
+        "{problem}; with {more} a step has {} sequences, some for every rank",
+        times * sequences
+    )));
+}
+
+/// How many times the sequences of `recipe` a step needs so that each of `ranks` has a micro-batch.
+fn times_for_all_ranks(ranks: usize, recipe: &Recipe) -> usize {
+    let sequences = recipe.sequences_per_step();
+    let is_enough = |times: &usize| {
+        let recipe = Recipe {
+            train_batch_size: sequences.saturating_mul(*times),
+            gradient_accumulation_steps: 1,
+            ..recipe.clone()
+        };
+        idle_ranks(ranks, recipe.micro_batches().count()) == 0
+    };
+    // With as many times the sequences as `ranks` full micro-batches have, every rank has the same number of them.
+    let most = ranks * recipe.micro_batch_tokens;
+    (1..most).find(is_enough).unwrap_or(most)
 }
 
 impl<J: Job> Prepared<J> {

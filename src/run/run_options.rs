@@ -13,6 +13,9 @@ pub trait RunOptions: Clone + PartialEq + Serialize + DeserializeOwned + Sync {
     /// data is the same.
     const PATHS: &'static [&'static str];
 
+    /// Whether `gradient_accumulation_steps` is one of the settings.
+    const ACCUMULATES: bool = false;
+
     /// Batches, optimizer, schedule, seed.
     fn recipe(&self) -> &Recipe;
 

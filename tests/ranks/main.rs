@@ -131,7 +131,7 @@ impl Observer for Stops {
     fn observe(&mut self, event: Event<'_>) {
         match event {
             Event::Step(_) => self.steps += 1,
-            Event::Note(text) => self.notes.push(text.into()),
+            Event::Note(text) | Event::Warning(text) => self.notes.push(text.into()),
             _ => {}
         }
     }
@@ -195,9 +195,35 @@ fn any_rank_can_ask_to_stop_and_idle_ranks_are_told() {
         |team| run(8, |_| ()).threads(1).team(team).output_dir(place.path()).run_with(&mut told),
     );
     assert!(matches!(stopped, Err(RunError::Stopped { step: 1, .. })));
-    let note =
-        told.notes.iter().find(|note| note.contains("7 ranks share a step of 5 micro-batches"));
-    assert!(note.is_some_and(|note| note.contains("2 of the ranks have nothing to compute")));
+    let expected = "7 ranks share a step of 5 micro-batches: 2 of the ranks have nothing to compute; with \
+                    'gradient_accumulation_steps' 4 a step has 80 sequences, some for every rank";
+    assert!(told.notes.iter().any(|note| note == expected), "{:?}", told.notes);
+}
+
+#[test]
+fn a_step_of_one_micro_batch_says_what_gives_all_ranks_work() {
+    let told = |ranks, accumulation_steps| {
+        let mut told = Stops::at(u64::MAX);
+        on_ranks::<Pretrained, _>(ranks, 1, never, |team| {
+            let mut options = None;
+            // As `laptop` has it: 8 sequences of 128 tokens, and 16 fit into a micro-batch.
+            let _ = run(6, |_| ()).options(|given| {
+                given.recipe.training.micro_batch_tokens = 16 * 24;
+                given.recipe.training.train_batch_size = 8;
+                given.recipe.training.gradient_accumulation_steps = accumulation_steps;
+                options = Some(given.clone());
+            });
+            let measures = Measure::ForBudget;
+            prepare_on::<PretrainingJob>(&team, &options.unwrap(), measures, &mut told).unwrap();
+        });
+        told.notes
+    };
+    let expected = "a step of 8 sequences is one micro-batch, so 3 ranks have nothing to share: rank 0 computes it \
+                    alone; with 'gradient_accumulation_steps' 5 a step has 40 sequences, some for every rank";
+    assert!(told(3, 1).iter().any(|note| note == expected), "{:?}", told(3, 1));
+    let enough = "3 ranks share a step of 3 micro-batches (of at most 14 sequences each)";
+    assert!(told(3, 5).iter().any(|note| note == enough), "{:?}", told(3, 5));
+    assert!(told(1, 1).iter().all(|note| !note.contains("rank")));
 }
 
 #[test]

@@ -264,6 +264,7 @@ impl PretrainingOptions {
 
 impl RunOptions for PretrainingOptions {
     const PATHS: &'static [&'static str] = &["input", "eval_input", "vocab", "init", "instances"];
+    const ACCUMULATES: bool = true;
 
     fn recipe(&self) -> &Recipe {
         &self.recipe.training
