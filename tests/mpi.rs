@@ -232,6 +232,10 @@ fn ranks_that_were_started_in_another_way_are_refused_once() {
     let (status, text) = refused(&tokenize, &tokenize);
     assert!(text.contains("runs in one process"), "{text}");
     assert_eq!(status, Some(1));
+    let bench = ["bench", "--mpi", "--model", "no-such-size"].map(String::from);
+    let (status, text) = refused(&bench, &bench);
+    assert!(text.contains("no-such-size"), "{text}");
+    assert_eq!(status, Some(1));
     let missing = pretrain(&directory, &["--input", "/no/such/file"]);
     let (status, text) = refused(&missing, &missing);
     assert!(text.contains("/no/such/file"), "{text}");
@@ -254,4 +258,17 @@ fn rank_0_alone_needs_the_text() {
     done(&mut command);
     let expected = alone(place.path(), &settings);
     assert!(model(&directory) == model(&expected));
+}
+
+#[test]
+fn the_speed_of_two_ranks_is_measured() {
+    let mut command = mpirun();
+    let settings = "bench --mpi --model 2/64 --vocab-size 600 --max-seq-length 32 --steps 2 --json";
+    command.args(["-n", "2", CLOZE]).args(settings.split(' '));
+    let output = done(&mut command);
+    let measured: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(measured["ranks"], 2);
+    for number in ["latency_us", "gigabytes_per_second", "sent_bytes_per_step", "waiting_share"] {
+        assert!(measured[number].as_f64().unwrap() > 0.0, "{measured}");
+    }
 }

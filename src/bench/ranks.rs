@@ -5,10 +5,10 @@ use crate::autodiff::Mode;
 use crate::data::SentenceObjective;
 use crate::model::{Bert, Config};
 use crate::run::RunError;
-use crate::system::ranks::{Counting, Team, probe};
+use crate::system::ranks::{Counting, Team};
 use crate::system::{memory, threads};
-use crate::train::Trainer;
 use crate::train::pretraining::Pretraining;
+use crate::train::{Trainer, probe_ranks};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Instant;
@@ -44,8 +44,8 @@ pub struct MeasuredOnRanks {
     pub peak_memory_bytes: u64,
 }
 
-/// Measures training on the ranks of `team`. This is rank 0. The others call [`probe`], then
-/// [`serve`](crate::train::serve) with a [`Counting`] team.
+/// Measures training on the ranks of `team`. This is rank 0. The others [`serve`](crate::train::serve) with a
+/// [`Counting`] team.
 ///
 /// # Errors
 /// [`RunError`] when the settings make no sense.
@@ -54,7 +54,7 @@ pub fn benchmark_on_ranks(settings: &Settings, team: &Team) -> Result<MeasuredOn
     config.validate("the options")?;
     let recipe = recipe(settings);
     recipe.validate(&config)?;
-    let link = probe(&**team);
+    let link = probe_ranks(team);
     let counting = Arc::new(Counting::new(Team::clone(team)));
     let batches = random_batches(settings, &recipe);
     let bert = Bert::new(config, 0);

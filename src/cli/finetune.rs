@@ -43,7 +43,7 @@ pub fn run(args: Args, matches: &ArgMatches, team: &Team) -> cloze::Result<ExitC
     if args.quiet {
         return Ok(train(&args, &options, (team, &pool), StopOnSignal::quiet(()))?.0);
     }
-    let watcher = StopOnSignal::new(Terminal::new());
+    let watcher = StopOnSignal::new(Terminal::new()).on_ranks(team.size());
     let (status, finished) = train(&args, &options, (team, &pool), watcher)?;
     if let Some(finished) = finished {
         print_line(pool.run(|| finetuning_summary(&options, &finished, &program())));

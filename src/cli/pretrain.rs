@@ -124,7 +124,7 @@ pub fn run(args: Args, matches: &ArgMatches, team: &Team) -> cloze::Result<ExitC
         let outcome = train(&args, &options, resumes, (team, &pool), watcher);
         return outcome.map(|(status, _)| status);
     }
-    let watcher = watch(StopOnSignal::new(Terminal::new()), &args, resumes);
+    let watcher = watch(StopOnSignal::new(Terminal::new()).on_ranks(team.size()), &args, resumes);
     let (status, finished) = train(&args, &options, resumes, (team, &pool), watcher)?;
     if let Some((finished, watcher)) = finished {
         // On the threads of the run: the machine may not give any more.

@@ -4,7 +4,7 @@
 use super::{Cli, Command};
 use clap::{ArgMatches, CommandFactory};
 use cloze::report::print_line;
-use cloze::system::ranks::{Alone, Counting, LaunchError, Session, Team, launched, probe};
+use cloze::system::ranks::{Alone, Counting, LaunchError, Session, Team, launched};
 use cloze::system::threads::Pool;
 use cloze::tensor::kernels::Simd;
 use cloze::train::{finetuning::Finetuning, pretraining::Pretraining, serve};
@@ -207,10 +207,7 @@ pub(super) fn follow(command: &Command, team: Team) -> ExitCode {
     let stops = move || asked.load(Ordering::Relaxed);
     let failed = pool.run(|| match command {
         Command::Finetune(_) => serve::<Finetuning>(team, stops),
-        Command::Bench(_) => {
-            probe(&*team);
-            serve::<Pretraining>(Arc::new(Counting::new(team)), stops)
-        }
+        Command::Bench(_) => serve::<Pretraining>(Arc::new(Counting::new(team)), stops),
         _ => serve::<Pretraining>(team, stops),
     });
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }

@@ -11,6 +11,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+/// What is said on standard error when a signal has come.
+#[derive(Clone, Copy)]
+enum Answer {
+    Nothing,
+    /// What the run finishes first, and how to stop it at once.
+    Waits,
+    /// The same of a run that ranks share.
+    WaitsForRanks,
+}
+
 /// What a run is doing: it decides what a signal has to wait for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
@@ -49,8 +59,7 @@ impl Shared {
 pub(super) struct StopOnSignal<O> {
     /// Who is told what happens.
     pub(super) inner: O,
-    /// Whether a signal is acknowledged on standard error.
-    acknowledges: bool,
+    answer: Answer,
     shared: Arc<Shared>,
     /// Whether training has begun.
     pub(super) started: bool,
@@ -59,20 +68,28 @@ pub(super) struct StopOnSignal<O> {
 impl<O> StopOnSignal<O> {
     /// An observer that acknowledges signals.
     pub(super) fn new(inner: O) -> Self {
-        Self { inner, acknowledges: true, shared: Arc::default(), started: false }
+        Self { inner, answer: Answer::Waits, shared: Arc::default(), started: false }
+    }
+
+    /// The same for a run of this many ranks.
+    pub(super) fn on_ranks(mut self, ranks: usize) -> Self {
+        if ranks > 1 && matches!(self.answer, Answer::Waits) {
+            self.answer = Answer::WaitsForRanks;
+        }
+        self
     }
 
     /// The same for a new run in `directory`: a signal before training removes what was created there.
     pub(super) fn of_new_run(self, directory: &Path) -> Self {
         if cfg!(unix) && self.shared.unbegun.set(Unbegun::of(directory)).is_ok() {
-            listen(&self.shared, self.acknowledges);
+            listen(&self.shared, self.answer);
         }
         self
     }
 
     /// An observer that says nothing about signals.
     pub(super) fn quiet(inner: O) -> Self {
-        Self { acknowledges: false, ..Self::new(inner) }
+        Self { answer: Answer::Nothing, ..Self::new(inner) }
     }
 
     /// What a shell reports for a process that the signal ended: 129, 130 or 143; 1 when the signal came to another
@@ -93,7 +110,7 @@ impl<O: Observer> Observer for StopOnSignal<O> {
                 self.shared.set(Moment::Training);
                 // A new run listens already.
                 if self.shared.unbegun.get().is_none() {
-                    listen(&self.shared, self.acknowledges);
+                    listen(&self.shared, self.answer);
                 }
             }
             Event::Evaluating => self.shared.set(Moment::Evaluating),
@@ -119,7 +136,7 @@ impl<O: Observer> Observer for StopOnSignal<O> {
 /// From here on, signals wait until the piece of work at hand is done. Where no thread can be started, a
 /// signal ends the process as usual, and the last checkpoint is there.
 #[cfg(unix)]
-fn listen(shared: &Arc<Shared>, acknowledges: bool) {
+fn listen(shared: &Arc<Shared>, answer: Answer) {
     use cloze::report::print_line;
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
@@ -138,7 +155,7 @@ fn listen(shared: &Arc<Shared>, acknowledges: bool) {
     }
     let shared = Arc::clone(shared);
     let (registered, wait) = mpsc::channel();
-    let answer = move || {
+    let listens = move || {
         let Ok(mut signals) = Signals::new(handled) else { return };
         let _ = registered.send(());
         let mut first: Option<Instant> = None;
@@ -156,18 +173,26 @@ fn listen(shared: &Arc<Shared>, acknowledges: bool) {
             }
             first = Some(Instant::now());
             shared.signal.store(signal as usize, Ordering::Relaxed);
-            if acknowledges {
-                let work = match () {
-                    () if shared.is(Moment::Evaluating) => "this batch of the evaluation",
-                    () if shared.is(Moment::Saving) => "this checkpoint",
-                    () => "this step",
-                };
-                let how = if signal == SIGINT { "press Ctrl-C again" } else { "signal again" };
-                print_line(format_args!("stopping after {work}; {how} to stop at once"));
+            let work = match () {
+                () if shared.is(Moment::Evaluating) => "this batch of the evaluation",
+                () if shared.is(Moment::Saving) => "this checkpoint",
+                () => "this step",
+            };
+            let how = if signal == SIGINT { "press Ctrl-C again" } else { "signal again" };
+            match answer {
+                Answer::Nothing => {}
+                Answer::Waits => {
+                    print_line(format_args!("stopping after {work}; {how} to stop at once"));
+                }
+                // `mpirun` sends SIGTERM, then SIGKILL, when a rank is lost.
+                Answer::WaitsForRanks => print_line(format_args!(
+                    "stopping after {work}; if a rank is lost, the run ends here, and `--resume` goes on from the \
+                     last checkpoint"
+                )),
             }
         }
     };
-    if thread::Builder::new().name("signals".into()).spawn(answer).is_ok() {
+    if thread::Builder::new().name("signals".into()).spawn(listens).is_ok() {
         let _ = wait.recv();
     }
 }
@@ -183,7 +208,7 @@ fn is_ignored(signal: i32) -> bool {
 
 /// As on Unix, without a line that acknowledges the signal: a second one ends the process.
 #[cfg(not(unix))]
-fn listen(shared: &Arc<Shared>, _: bool) {
+fn listen(shared: &Arc<Shared>, _: Answer) {
     use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::flag;
     use std::sync::atomic::AtomicBool;

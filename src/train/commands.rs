@@ -3,7 +3,7 @@
 use super::recipe::Recipe;
 use super::schedule::Schedule;
 use crate::model::Config;
-use crate::system::ranks::{Ranks, Team};
+use crate::system::ranks::{Link, Ranks, Team, probe};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,8 @@ pub(super) enum Command<S> {
     Average,
     /// Say whether your moments are finite.
     Finite,
+    /// Answer messages that are timed.
+    Probe,
     /// The run has ended.
     End { failed: bool },
 }
@@ -47,6 +49,13 @@ impl<S: Serialize + DeserializeOwned> Command<S> {
         team.broadcast(&mut bytes);
         serde_json::from_slice(&bytes).expect("a command of the same version")
     }
+}
+
+/// Measures the connection between ranks 0 and 1; see [`probe`]. This is rank 0; the others
+/// [`serve`](super::serving::serve).
+pub fn probe_ranks(team: &Team) -> Option<Link> {
+    Command::<()>::Probe.tell(&**team);
+    probe(&**team)
 }
 
 /// Tells all other ranks that the run has ended, and whether it failed. Rank 0 calls it when everything is written and

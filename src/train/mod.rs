@@ -29,7 +29,7 @@ mod setting;
 pub mod shards;
 pub mod trainer;
 
-pub use commands::end;
+pub use commands::{end, probe_ranks};
 pub use evaluation::{Evaluation, Evaluator};
 pub use objective::{Objective, SharedObjective};
 pub use recipe::Recipe;

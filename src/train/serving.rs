@@ -5,7 +5,7 @@ use super::objective::SharedObjective;
 use super::trainer::Trainer;
 use crate::model::Bert;
 use crate::system::memory;
-use crate::system::ranks::Team;
+use crate::system::ranks::{Team, probe};
 use std::sync::Arc;
 
 /// Computes this rank's part of a run until rank 0 ends it. Returns whether the run failed. `asks_to_stop` is asked in
@@ -20,6 +20,10 @@ pub fn serve<O: SharedObjective>(team: Team, asks_to_stop: impl Fn() -> bool) ->
         let command = Command::<O::Specification>::next(&*team);
         let trainer = match command {
             Command::End { failed } => return failed,
+            Command::Probe => {
+                probe(&*team);
+                continue;
+            }
             Command::Begin { config, recipe, specification } => {
                 let bert = Bert::of_zeros(*config);
                 let objective = O::compile(&bert, specification).expect("rank 0 has compiled it");
@@ -33,7 +37,9 @@ pub fn serve<O: SharedObjective>(team: Team, asks_to_stop: impl Fn() -> bool) ->
             _ => trainer.as_mut().expect("rank 0 begins first"),
         };
         match command {
-            Command::Begin { .. } | Command::End { .. } => unreachable!("done above"),
+            Command::Begin { .. } | Command::Probe | Command::End { .. } => {
+                unreachable!("done above")
+            }
             Command::Change { recipe, specification } => {
                 let objective = O::compile(&trainer.bert, specification);
                 trainer.change(objective.expect("rank 0 has compiled it"), recipe);

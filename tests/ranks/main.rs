@@ -3,17 +3,20 @@
 
 mod threads;
 
+use cloze::bench::ranks::benchmark_on_ranks;
+use cloze::bench::training::Settings;
 use cloze::run::metrics::{MetricsLine, TIMINGS};
 use cloze::run::{
     Event, Finetuning, Finished, Measure, Observer, Pretraining, PretrainingJob, RunError,
 };
 use cloze::run::{PretrainingOptions, prepare_on};
-use cloze::system::ranks::Team;
+use cloze::system::ranks::{Counting, Team};
 use cloze::system::threads::Pool;
 use cloze::train::optimizer::MatrixOptimizer;
 use cloze::train::{SharedObjective, end, serve};
 use serde_json::Value;
 use std::path::Path;
+use std::sync::Arc;
 use threads::teams;
 
 /// What a run leaves: the digest of the weights, and metrics without timings.
@@ -259,4 +262,33 @@ fn finetuning_with_several_rates_has_the_same_bits() {
         });
         assert!(shared == alone, "{ranks} ranks");
     }
+}
+
+#[test]
+fn the_bytes_of_a_step_are_those_of_the_page() {
+    let settings = Settings {
+        model: "2/64".into(),
+        vocab_size: 600,
+        batch_size: 16,
+        max_seq_length: 512,
+        max_predictions_per_seq: 4,
+        steps: 2,
+    };
+    let mut teams = teams(2).into_iter();
+    let first = teams.next().unwrap();
+    let measured = std::thread::scope(|scope| {
+        let team = teams.next().unwrap();
+        scope.spawn(move || serve::<Pretrained>(Arc::new(Counting::new(team)), || false));
+        let measured = benchmark_on_ranks(&settings, &first).unwrap();
+        end(&first, false);
+        measured
+    });
+    assert_eq!(measured.micro_batches, 4);
+    // Of two ranks, the first sends the other's part of the gradient, and its own part of the parameters.
+    let floats = 4 * measured.parameters;
+    // The other gets two batches of 4 sequences: three numbers a token and a masked position, two a sequence.
+    let batches = 2 * 4 * (4 + 4 * (3 * 512 + 3 * 4 + 2));
+    let others = measured.sent_bytes_per_step - (floats + batches) as f64;
+    // The command, sums of squares and losses.
+    assert!((100.0..400.0).contains(&others), "{others}");
 }

@@ -16,8 +16,8 @@ pub struct Traffic {
     pub moved: f64,
 }
 
-/// Ranks that count their traffic. All ranks of a team count, or none: before it measures, every collective method
-/// waits until all ranks are there, and that is counted as waiting.
+/// Ranks that count their traffic. All ranks of a team count, or none: every collective method except
+/// [`Ranks::broadcast`] first waits until all ranks are there, and that is counted as waiting.
 #[derive(Debug)]
 pub struct Counting {
     team: Team,
@@ -43,7 +43,9 @@ impl Counting {
     fn count<R>(&self, elements: usize, waits: bool, work: impl FnOnce() -> R) -> R {
         let start = Instant::now();
         if waits {
-            self.team.share(&mut [], &vec![0..0; self.size()]);
+            // A number of every rank is there when all ranks are there. MPI does not wait for messages of length 0.
+            let of_ranks: Vec<Range<usize>> = (0..self.size()).map(|r| r..r + 1).collect();
+            self.team.share(&mut vec![0.0; self.size()], &of_ranks);
         }
         let waited = start.elapsed();
         let start = Instant::now();
@@ -72,7 +74,8 @@ impl Ranks for Counting {
 
     fn broadcast(&self, bytes: &mut Vec<u8>) {
         let elements = if self.rank() == 0 { self.to_others(bytes.len().div_ceil(4)) } else { 0 };
-        self.count(elements, true, || self.team.broadcast(bytes));
+        // Rank 0 waits for nobody here.
+        self.count(elements, false, || self.team.broadcast(bytes));
     }
 
     fn broadcast_floats(&self, values: &mut [f32]) {
