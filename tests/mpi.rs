@@ -214,18 +214,20 @@ fn ranks_that_were_started_in_another_way_are_refused_once() {
         assert!(!directory.exists());
         (output.status.code(), text)
     };
-    let first = pretrain(&directory, &["--learning-rate", "1e-3"]);
-    let (status, text) = refused(&first, &pretrain(&directory, &["--learning-rate", "2e-3"]));
+    // Short, for the case that it is not refused.
+    let with = |more: &[&str]| pretrain(&directory, &[&SHORT[..], more].concat());
+    let first = with(&["--learning-rate", "1e-3"]);
+    let (status, text) = refused(&first, &with(&["--learning-rate", "2e-3"]));
     assert!(text.contains("--learning-rate is 1e-3 on rank 0 and 2e-3 on rank 1"), "{text}");
     assert_eq!(status, Some(1));
-    let other_text = pretrain(&directory, &["--learning-rate", "1e-3", "--input", "other.txt"]);
+    let other_text = with(&["--learning-rate", "1e-3", "--input", "other.txt"]);
     let (status, text) = refused(&first, &other_text);
     assert!(text.contains("--input is not given on rank 0 and other.txt on rank 1"), "{text}");
     assert_eq!(status, Some(1));
-    let (status, text) = refused(&first, &pretrain(&directory, &["--nonsense"]));
+    let (status, text) = refused(&first, &with(&["--nonsense"]));
     assert!(text.contains("rank 1: unexpected argument '--nonsense'"), "{text}");
     assert_eq!(status, Some(1));
-    let (status, text) = refused(&pretrain(&directory, &["--nonsense"]), &first);
+    let (status, text) = refused(&with(&["--nonsense"]), &first);
     assert!(text.contains("unexpected argument '--nonsense'"), "{text}");
     assert_eq!(status, Some(2));
     let tokenize = ["tokenize", "--model", "run", "A fox."].map(String::from);
@@ -236,7 +238,7 @@ fn ranks_that_were_started_in_another_way_are_refused_once() {
     let (status, text) = refused(&bench, &bench);
     assert!(text.contains("no-such-size"), "{text}");
     assert_eq!(status, Some(1));
-    let missing = pretrain(&directory, &["--input", "/no/such/file"]);
+    let missing = with(&["--input", "/no/such/file"]);
     let (status, text) = refused(&missing, &missing);
     assert!(text.contains("/no/such/file"), "{text}");
     assert_eq!(status, Some(1));

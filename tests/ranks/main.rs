@@ -3,17 +3,21 @@
 
 mod threads;
 
+use cloze::autodiff::Mode;
 use cloze::bench::ranks::benchmark_on_ranks;
 use cloze::bench::training::Settings;
+use cloze::data::SentenceObjective;
+use cloze::model::{Bert, Config};
 use cloze::run::metrics::{MetricsLine, TIMINGS};
+use cloze::run::pretraining::PretrainingRecipe;
 use cloze::run::{
     Event, Finetuning, Finished, Measure, Observer, Pretraining, PretrainingJob, RunError,
 };
 use cloze::run::{PretrainingOptions, prepare_on};
 use cloze::system::ranks::{Counting, Team};
 use cloze::system::threads::Pool;
-use cloze::train::optimizer::MatrixOptimizer;
-use cloze::train::{SharedObjective, end, serve};
+use cloze::train::optimizer::{MatrixOptimizer, Moments};
+use cloze::train::{SharedObjective, Trainer, end, serve};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -262,6 +266,24 @@ fn finetuning_with_several_rates_has_the_same_bits() {
         });
         assert!(shared == alone, "{ranks} ranks");
     }
+}
+
+#[test]
+fn a_moment_that_is_not_finite_is_found_on_any_rank() {
+    on_ranks::<Pretrained, _>(3, 1, never, |team| {
+        let recipe = PretrainingRecipe::default();
+        let bert = Bert::new(Config::named_or_file("1/64", 100).unwrap(), 0);
+        let shape = recipe.batch_shape();
+        let objective = SentenceObjective::NextSentence;
+        let objective = Pretrained::new(&bert, shape, Mode::Training, objective).unwrap();
+        let parameters = bert.parameters.clone();
+        let mut trainer = Trainer::lead(team, bert, objective, recipe.training).unwrap();
+        assert!(trainer.is_finite());
+        let mut moments = Moments::new(parameters.len());
+        *moments.second.last_mut().unwrap() = f32::INFINITY;
+        trainer.restore(parameters, moments, None, 0);
+        assert!(!trainer.is_finite(), "the last rank has it");
+    });
 }
 
 #[test]

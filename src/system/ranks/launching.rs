@@ -3,9 +3,12 @@
 use super::communication::Team;
 
 /// Environment variables of the number of processes and of the number of this one, as launchers set them: Open MPI;
-/// MPICH, Intel MPI and Slurm.
-const LAUNCHERS: [[&str; 2]; 2] =
-    [["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"], ["PMI_SIZE", "PMI_RANK"]];
+/// MPICH, Intel MPI, and Slurm with PMI; Slurm with PMIx.
+const LAUNCHERS: [[&str; 2]; 3] = [
+    ["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"],
+    ["PMI_SIZE", "PMI_RANK"],
+    ["SLURM_STEP_NUM_TASKS", "PMIX_RANK"],
+];
 
 /// Processes that were started together and cannot work together.
 #[derive(Debug, thiserror::Error)]

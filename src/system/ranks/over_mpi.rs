@@ -113,7 +113,8 @@ impl Ranks for OverMpi {
         if all == 0 {
             return vec![Vec::new(); self.size];
         }
-        // The pointer of an empty slice of bytes is 1, which is Open MPI's `MPI_IN_PLACE`: send from memory that is there.
+        // The pointer of an empty slice of bytes is 1, which is `MPI_IN_PLACE` in Open MPI. A slice of something that
+        // is not empty has another one.
         let own = [bytes, &[0]].concat();
         let bytes = &own[..bytes.len()];
         let mut received = vec![0u8; all];
