@@ -10,7 +10,7 @@
 //! Gradients are combined by index, in pairs; a gradient without a partner moves to the next level
 //! unchanged. Each gradient is computed from zero. The tree depends on the number of micro-batches alone,
 //! so several processes can each compute a part of it and combine the parts in the same order, to the
-//! same bits: [`GradientTree::finish_parts`] and [`additions`].
+//! same bits: `GradientTree::finish_parts` and `additions`.
 //!
 //! Gradients are computed one after the other. Two partial sums of the same height are added before the
 //! next gradient is computed. A step of n micro-batches keeps at most ⌊log₂ n⌋ + 1 gradients in memory: two
