@@ -171,7 +171,7 @@ fn times_for_all_ranks(ranks: usize, recipe: &Recipe) -> usize {
         };
         idle_ranks(ranks, recipe.micro_batches().count()) == 0
     };
-    // With as many times the sequences as `ranks` full micro-batches have, every rank has the same number of them.
+    // A micro-batch has at most as many sequences as tokens. So this is enough for the same number on each rank.
     let most = ranks * recipe.micro_batch_tokens;
     (1..most).find(is_enough).unwrap_or(most)
 }

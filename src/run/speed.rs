@@ -20,8 +20,8 @@ pub(super) struct Effort {
     steps: u64,
     /// Time for that, at most, unless a single step takes longer.
     time: Duration,
-    /// Micro-batches of a measured step for each rank, at most. A step of more takes that many times as long; the update of the
-    /// weights, which it has once, is short beside them.
+    /// Micro-batches of a measured step for each rank, at most. A step of more takes that many times as long; the
+    /// update of the weights, which it has once, is short beside them.
     micro_batches: usize,
     /// Batches of a measured evaluation, at most. The first is not timed.
     evaluation_batches: usize,

@@ -19,7 +19,7 @@ pub struct RankError {
 }
 
 impl<O: SharedObjective> Trainer<O> {
-    /// The same on all ranks of `team`. This is rank 0; the others [`serve`](crate::train::serve).
+    /// As [`Trainer::new`], with the other ranks of `team`, which [`serve`](crate::train::serve). This is rank 0.
     ///
     /// # Errors
     /// [`RankError`] when a rank has not enough memory.
