@@ -127,6 +127,25 @@ fn numbers_of_pairs() {
     assert!(!place.read_text("out/metrics.jsonl").contains("regression_accuracy"));
 }
 
+/// Adam moves a bias by the learning rate at most: numbers near 40 are out of its reach.
+#[test]
+fn a_regression_begins_at_the_mean() {
+    let place = Place::with_run();
+    let table: String = ["cat 39", "dog 40", "fox 42", "owl 43"]
+        .iter()
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(animal, number)| format!("The {animal} sat.\t{number}\n"))
+        .collect();
+    place.write("numbers.tsv", format!("text\tlabel\n{table}"));
+    let said = "finetune regress --model run --train numbers.tsv --eval-fraction 0 --output-dir out \
+                --num-train-epochs 1 --learning-rate 1e-6";
+    place.cloze(said).ok();
+    let answer = place.run(&["predict", "--model", "out", "--json", "The cat sat."]).json();
+    let value = answer["value"].as_f64().unwrap();
+    // Beside the bias there is the product of the weights, drawn with 0.02, and 32 numbers below 1: below 0.3.
+    assert!((value - 41.0).abs() < 0.5, "{value}");
+}
+
 #[test]
 fn tags_of_words() {
     let place = Place::with_run();

@@ -30,7 +30,7 @@ fn an_instruction_set_that_is_not_there_is_an_error_of_the_library() {
 #[ignore = "run by the test above, with CLOZE_SIMD set"]
 fn the_library_refuses() {
     let asked = std::env::var("CLOZE_SIMD").unwrap();
-    let words = [format!("CLOZE_SIMD is {asked:?}"), "portable, avx2 and avx512".into()];
+    let words = [format!("CLOZE_SIMD is {asked:?}"), "this CPU has portable".into()];
     let check = |error: String| {
         for words in &words {
             assert!(error.contains(words), "`{words}` is not in: {error}");

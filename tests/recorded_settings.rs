@@ -95,6 +95,35 @@ fn embeddings_are_made_as_the_directory_says() {
     assert_eq!(embed(&["--pooling", "cls"]), cls);
     assert_ne!(embed(&["--pooling", "mean"]), cls);
     assert!((length(&cls) - 1.0).abs() > 1e-3);
+    // `eval` makes them in the same way: its correlation is that of the cosines of what `embed` prints.
+    let pairs = [
+        ("The cat sat.", "Tom ran.", 1.0),
+        ("The dog ran.", "The dog sat.", 4.0),
+        (text, "It was a day.", 2.0),
+    ];
+    let table: String = pairs.iter().map(|(a, b, score)| format!("{a}\t{b}\t{score}\n")).collect();
+    place.write("pairs.tsv", format!("sentence1\tsentence2\tscore\n{table}"));
+    let pearson = |options: &[&str]| {
+        let cosines = pairs.map(|(a, b, _)| {
+            let answer = place.run(
+                &[&["embed", "--model", "out", "--json", "--similarity", a, b], options].concat(),
+            );
+            answer.json()["cosine"][0][1].as_f64().unwrap()
+        });
+        let scores = pairs.map(|(_, _, score)| score);
+        let covariance = |x: &[f64; 3], y: &[f64; 3]| {
+            let mean = |z: &[f64; 3]| z.iter().sum::<f64>() / 3.0;
+            x.iter().zip(y).map(|(a, b)| (a - mean(x)) * (b - mean(y))).sum::<f64>()
+        };
+        covariance(&cosines, &scores)
+            / (covariance(&cosines, &cosines) * covariance(&scores, &scores)).sqrt()
+    };
+    let measured = place.cloze("eval --model out --input pairs.tsv --json").json();
+    let measured = measured["pearson"].as_f64().unwrap();
+    // The cosines are single precision, and near 1: their differences have some 4 digits.
+    assert!((measured - pearson(&[])).abs() < 1e-3, "{measured}, but {}", pearson(&[]));
+    let mean = pearson(&["--pooling", "mean"]);
+    assert!((measured - mean).abs() > 1e-2, "{measured}, and {mean} for another pooling");
     // A module that normalizes, as sentence-transformers writes it.
     let mut modules = place.read_json("out/modules.json");
     let normalize = json!({"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"});

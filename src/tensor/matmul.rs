@@ -1,6 +1,6 @@
 //! Matrix products, split over threads.
 //!
-//! AVX-512 and AVX2 have their own kernels ([`kernels`](super::kernels)). On other CPUs, and for strides
+//! AVX-512, AVX2 and NEON have their own kernels ([`kernels`](super::kernels)). On other CPUs, and for strides
 //! that the kernels do not support, matrixmultiply computes the product (through ndarray). Both
 //! accumulate each output element in order of k, fused, in blocks of 256, and give the same bits.
 //! Splitting rows or columns of the output over threads changes no bit; k is never split.
@@ -36,7 +36,7 @@ impl WriteMode {
 /// # Panics
 /// When the shapes do not fit; the graph has checked them.
 pub fn matmul(a: ArrayView2<f32>, b: ArrayView2<f32>, mode: WriteMode, mut c: ArrayViewMut2<f32>) {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     if super::kernels::product(&a, &b, mode == WriteMode::Accumulate, &mut c) {
         return;
     }

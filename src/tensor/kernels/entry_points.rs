@@ -3,7 +3,6 @@
 use super::pack::{COPIED_ROW, copy_columns, copy_rows, pack_rows, transpose};
 use super::simd::Simd;
 use super::tile::{Tile, VECTORS, tile};
-use std::arch::x86_64::{__m256, __m512};
 
 /// [`tile`](super::tile::tile) for some number of rows.
 pub(super) type TileFunction = unsafe fn(&Tile);
@@ -43,10 +42,19 @@ impl Kernel {
 
     /// The kernels for this CPU, if there are any.
     pub(super) fn current() -> Option<&'static Self> {
-        match Simd::current() {
+        Self::of(Simd::current())
+    }
+
+    /// The kernels of an instruction set. None are there for plain loops.
+    pub(super) fn of(simd: Simd) -> Option<&'static Self> {
+        match simd {
+            #[cfg(target_arch = "x86_64")]
             Simd::Avx512 => Some(&AVX512),
+            #[cfg(target_arch = "x86_64")]
             Simd::Avx2 => Some(&AVX2),
-            Simd::Portable => None,
+            #[cfg(target_arch = "aarch64")]
+            Simd::Neon => Some(&NEON),
+            _ => None,
         }
     }
 }
@@ -110,8 +118,15 @@ macro_rules! kernel {
 }
 
 /// Tiles of 14 × 32: 28 of the 32 registers hold sums.
-pub(super) static AVX512: Kernel =
-    kernel!("avx512f", __m512, lanes 16, rows 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+#[cfg(target_arch = "x86_64")]
+static AVX512: Kernel = kernel!(
+    "avx512f", std::arch::x86_64::__m512, lanes 16, rows 1 2 3 4 5 6 7 8 9 10 11 12 13 14
+);
 
 /// Tiles of 6 × 16: 12 of the 16 registers hold sums.
-pub(super) static AVX2: Kernel = kernel!("avx2,fma", __m256, lanes 8, rows 1 2 3 4 5 6);
+#[cfg(target_arch = "x86_64")]
+static AVX2: Kernel = kernel!("avx2,fma", std::arch::x86_64::__m256, lanes 8, rows 1 2 3 4 5 6);
+
+/// Tiles of 6 × 16: 24 of the 32 registers hold sums.
+#[cfg(target_arch = "aarch64")]
+static NEON: Kernel = kernel!("neon", super::neon::Pair, lanes 8, rows 1 2 3 4 5 6);

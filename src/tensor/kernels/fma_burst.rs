@@ -1,9 +1,8 @@
 //! As many fused multiply-adds as one thread can do: benchmarks measure the peak with it.
 
 use super::reductions::{LANES, sum_lanes};
-#[cfg(target_arch = "x86_64")]
 use super::simd::Simd;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::vector::Vector;
 use super::vectorized::vectorized;
 
@@ -17,16 +16,16 @@ pub const FMA_BURST_FLOP: usize = 2 * BURST * LANES;
 /// Computes `rounds` times [`FMA_BURST_FLOP`] operations, all of them independent fused multiply-adds
 /// on `x`. Returns the sum of the results, so that the compiler cannot remove them.
 pub fn fma_burst(rounds: usize, x: f32) -> f32 {
-    #[cfg(target_arch = "x86_64")]
-    {
-        // SAFETY: `Simd::current` returns only an instruction set that the CPU has.
-        match Simd::current() {
-            Simd::Avx512 => return unsafe { avx512(rounds, x) },
-            Simd::Avx2 => return unsafe { avx2(rounds, x) },
-            Simd::Portable => {}
-        }
+    // SAFETY: `Simd::current` returns only an instruction set that the CPU has.
+    match Simd::current() {
+        #[cfg(target_arch = "x86_64")]
+        Simd::Avx512 => unsafe { avx512(rounds, x) },
+        #[cfg(target_arch = "x86_64")]
+        Simd::Avx2 => unsafe { avx2(rounds, x) },
+        #[cfg(target_arch = "aarch64")]
+        Simd::Neon => unsafe { burst::<super::neon::Pair>(rounds, x) },
+        _ => portable(rounds, x),
     }
-    portable(rounds, x)
 }
 
 /// # Safety
@@ -49,7 +48,7 @@ unsafe fn avx2(rounds: usize, x: f32) -> f32 {
 
 /// # Safety
 /// The CPU must have the instruction set of `V`.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline(always)]
 unsafe fn burst<V: Vector>(rounds: usize, x: f32) -> f32 {
     // SAFETY: the caller promises the instruction set; `lanes` is at least as long as a vector.

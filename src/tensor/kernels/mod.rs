@@ -13,32 +13,37 @@
 //! | `reductions.rs` | sums and maxima in a fixed order |
 //! | `softmax.rs` | softmax of a row, whole or in chunks |
 //! | `vector.rs` | a vector register with the operations that the matrix product uses |
+//! | `avx.rs`, `neon.rs` | the registers of x86-64 and of aarch64 |
 //! | `tile.rs`, `pack.rs` | the matrix product's inner loops, generic over the register |
 //! | `entry_points.rs` | those loops compiled for each instruction set |
 //! | `product.rs` | the matrix product, which calls them |
 //! | `fma_burst.rs` | measures the most multiply-adds that a thread can do |
 #![allow(unsafe_code)]
 
-mod elementwise;
 #[cfg(target_arch = "x86_64")]
+mod avx;
+mod elementwise;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod entry_points;
 mod fma_burst;
-#[cfg(target_arch = "x86_64")]
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod pack;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod product;
 mod reductions;
 mod simd;
 mod softmax;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod tile;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod vector;
 mod vectorized;
 
 pub use elementwise::{add, add_bias, multiply, scale, scale_by, store_or_add};
 pub use fma_burst::{FMA_BURST_FLOP, fma_burst};
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(super) use product::product;
 pub use reductions::{
     LANES, ROW_CHUNK, add_chunks, sum, sum_of_squares, sum_rows, sum_rows_scratch,

@@ -1,8 +1,7 @@
 //! Copies parts of a and b of a matrix product into buffers that the tiles read in order.
 
 use super::tile::{AHEAD, BLOCK, MOST_ROWS, VECTORS};
-use super::vector::Vector;
-use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+use super::vector::{Vector, prefetch, prefetch_second};
 
 /// Distance between the copied rows of a: an odd number of cache lines.
 pub(super) const COPIED_ROW: usize = BLOCK + 16;
@@ -31,12 +30,12 @@ pub(super) unsafe fn copy_rows<V: Vector>(
             for p in (0..k).step_by(V::LANES) {
                 let to = to.wrapping_add(tile * COPIED_TILE + (i - bound[0]) * COPIED_ROW + p);
                 // SAFETY: the caller promises the row and the tile; a copied row is long enough for
-                // whole vectors; a prefetch may name any address.
+                // whole vectors.
                 unsafe {
                     let from = from.add((i - bounds[0]) * stride + p);
                     V::load_first(from, V::LANES.min(k - p)).store(to);
                     let next_tile = from.wrapping_add((bound[1] - bound[0]) * stride);
-                    _mm_prefetch::<_MM_HINT_T1>(next_tile.cast());
+                    prefetch_second(next_tile);
                 }
             }
         }
@@ -60,11 +59,11 @@ pub(super) unsafe fn copy_columns<V: Vector>(
         for (tile, bound) in bounds.windows(2).enumerate() {
             let to = to.wrapping_add(tile * COPIED_TILE + p * V::LANES);
             // SAFETY: the caller promises the column and the tile; a tile has no more rows than a
-            // vector has lanes; a prefetch may name any address.
+            // vector has lanes.
             unsafe {
                 let from = from.add(p * stride + bound[0] - bounds[0]);
                 V::load_first(from, V::LANES.min(bound[1] - bound[0])).store(to);
-                _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD * stride).cast());
+                prefetch(from.wrapping_add(AHEAD * stride));
             }
         }
     }
@@ -88,11 +87,10 @@ pub(super) unsafe fn pack_rows<V: Vector>(
         for v in 0..VECTORS {
             let from = from.wrapping_add(p * stride + v * V::LANES);
             let to = to.wrapping_add((p * VECTORS + v) * V::LANES);
-            // SAFETY: the caller promises `present` elements of the row and the packed row; a prefetch
-            // may name any address.
+            // SAFETY: the caller promises `present` elements of the row and the packed row.
             unsafe {
                 V::load_first(from, V::LANES.min(present.saturating_sub(v * V::LANES))).store(to);
-                _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD * stride).cast());
+                prefetch(from.wrapping_add(AHEAD * stride));
             }
         }
     }

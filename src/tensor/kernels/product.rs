@@ -1,4 +1,4 @@
-//! The matrix product for AVX-512 and AVX2, which [`matmul`](crate::tensor::matmul) tries first.
+//! The matrix product for AVX-512, AVX2 and NEON, which [`matmul`](crate::tensor::matmul) tries first.
 //!
 //! It gives the bits of matrixmultiply: an output element is a chain of fused multiply-adds from zero in
 //! order of k, one chain for every [`BLOCK`] of k. The chain of the first block is stored (or added);

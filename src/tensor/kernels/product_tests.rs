@@ -1,4 +1,3 @@
-use super::super::entry_points::{AVX2, AVX512};
 use super::super::simd::Simd;
 use super::*;
 use crate::tensor::random::{Generator, Purpose};
@@ -7,13 +6,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 /// Every kernel that this machine can run.
 fn kernels() -> Vec<&'static Kernel> {
-    let mut kernels: Vec<&Kernel> = Vec::new();
-    for (simd, kernel) in [(Simd::Avx2, &AVX2), (Simd::Avx512, &AVX512)] {
-        if Simd::detect() >= simd {
-            kernels.push(kernel);
-        }
-    }
-    kernels
+    Simd::available().iter().filter_map(|&simd| Kernel::of(simd)).collect()
 }
 
 /// A random matrix. `transposed` stores it by columns; `wide` makes it a part of a larger matrix.

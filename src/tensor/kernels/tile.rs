@@ -1,7 +1,6 @@
 //! The innermost loops of the matrix product: one tile of c, held in registers over a block of k.
 
-use super::vector::Vector;
-use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+use super::vector::{Vector, prefetch};
 
 /// Terms of one chain of additions, as in matrixmultiply's block of k.
 pub(super) const BLOCK: usize = 256;
@@ -77,13 +76,12 @@ unsafe fn step<V: Vector, const ROWS: usize, const A_ROW: usize>(
     b: *const f32,
     sums: &mut [[V; VECTORS]; ROWS],
 ) {
-    // SAFETY: the caller promises the instruction set and the elements; a prefetch may name any
-    // address.
+    // SAFETY: the caller promises the instruction set and the elements.
     unsafe {
         let mut row = [V::splat(0.0); VECTORS];
         for (v, row) in row.iter_mut().enumerate() {
             *row = V::load(b.wrapping_add(v * V::LANES));
-            _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add((AHEAD * VECTORS + v) * V::LANES).cast());
+            prefetch(b.wrapping_add((AHEAD * VECTORS + v) * V::LANES));
         }
         for (i, sums) in sums.iter_mut().enumerate() {
             let x = V::splat(*a.add(i * A_ROW));

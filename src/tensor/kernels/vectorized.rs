@@ -19,7 +19,7 @@ macro_rules! vectorized {
                 match $crate::tensor::kernels::Simd::current() {
                     $crate::tensor::kernels::Simd::Avx512 => return unsafe { avx512($($arg),*) },
                     $crate::tensor::kernels::Simd::Avx2 => return unsafe { avx2($($arg),*) },
-                    $crate::tensor::kernels::Simd::Portable => {}
+                    _ => {}
                 }
             }
             portable($($arg),*)
