@@ -14,12 +14,13 @@ SEQ, MASKED = 128, 20
 # GFLOP/s of a step on the machine of README's table of speeds (two cores, FMA peak 207): measured for tiny, mini and
 # base; between them for small and medium.
 GFLOPS = {"tiny": 0.61 * 207, "mini": 0.71 * 207, "small": 0.73 * 207, "medium": 0.75 * 207, "base": 0.77 * 207}
-# Seconds of a message.
-LATENCY = 30e-6
+# Seconds of a message, measured by testdata/mpi/network between two network namespaces of that machine, over TCP.
+LATENCY = 7e-6
+# Bytes a second of long messages at 10 and 100 Gbit/s. Measured: 1.04 GB/s over TCP without a limit, and 0.96 of the
+# rate with a limit of 1 Gbit/s. Computed: 0.96 of 100 Gbit/s, which TCP did not reach.
+BANDWIDTH = {10: min(1.04e9, 0.96 * 10e9 / 8), 100: 0.96 * 100e9 / 8}
 # Batch of all machines together: sequences for each rank (4 micro-batches of 16).
 SEQUENCES = 64
-# The share of a link's rate that messages reach.
-REACHED = 0.8
 
 
 def parameters(layers, hidden):
@@ -43,8 +44,8 @@ def efficiency(size, ranks, gigabits, faster):
     sent = 2 * 4 * parameters(layers, hidden) * (ranks - 1) / ranks
     # The all-to-all and the two all-gathers take ranks − 1 messages one after another; the command and the batches
     # go from rank 0 to each.
-    moving = sent / (gigabits * 1e9 / 8 * REACHED) + 4 * (ranks - 1) * LATENCY
-    batches = (ranks - 1) * SEQUENCES * 12 * (SEQ + MASKED) / (gigabits * 1e9 / 8 * REACHED)
+    moving = sent / BANDWIDTH[gigabits] + 4 * (ranks - 1) * LATENCY
+    batches = (ranks - 1) * SEQUENCES * 12 * (SEQ + MASKED) / BANDWIDTH[gigabits]
     return computing / (computing + moving + batches)
 
 
