@@ -2,8 +2,8 @@
 
     python curves.py
 
-curves.csv has lines of `curve,seconds,loss`: means over at most 60 intervals. `seconds` are processor seconds / 2
-(docs/recipes.md). Not run by the tests. Written for python 3.11, standard library only.
+curves.csv has lines of `curve,seconds,loss`: means over at most 60 intervals of the run's metrics, seconds by the clock, on
+two cores that nothing else used (docs/recipes.md has the commands). Not run by the tests. Written for python 3.11, standard library only.
 """
 
 import csv
