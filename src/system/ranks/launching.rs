@@ -43,9 +43,13 @@ pub fn launched() -> Option<(usize, usize)> {
 /// The connection of this process with the others of its run; it ends when this is dropped, on the thread that began
 /// it. A process that ends before counts as lost, and the launcher ends the others.
 pub struct Session {
+    #[cfg(feature = "mpi")]
     team: Team,
     #[cfg(feature = "mpi")]
     _library: super::over_mpi::Library,
+    /// Without MPI there is no session, and the compiler leaves out what only a session leads to.
+    #[cfg(not(feature = "mpi"))]
+    never: std::convert::Infallible,
 }
 
 impl Session {
@@ -70,7 +74,11 @@ impl Session {
     }
 
     /// The processes of the run.
+    #[inline]
     pub fn team(&self) -> Team {
-        Team::clone(&self.team)
+        #[cfg(feature = "mpi")]
+        return Team::clone(&self.team);
+        #[cfg(not(feature = "mpi"))]
+        match self.never {}
     }
 }
