@@ -11,14 +11,14 @@ VOCABULARY = 30_522
 SIZES = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "medium": (8, 512), "base": (12, 768)}
 SEQ, MASKED = 128, 20
 
-# GFLOP/s of a step on the machine of README's table of speeds (two cores, FMA peak 207): measured for tiny, mini and
-# base; between them for small and medium.
-GFLOPS = {"tiny": 0.61 * 207, "mini": 0.71 * 207, "small": 0.73 * 207, "medium": 0.75 * 207, "base": 0.77 * 207}
+# GFLOP/s of a step on the machine of docs/speed.md (two cores, FMA peak 346), "before and after", this version; for mini
+# with a vocabulary of 8,192.
+GFLOPS = {"tiny": 145, "mini": 171, "small": 197, "medium": 190, "base": 200}
 # Seconds of a message, measured by testdata/mpi/network between two network namespaces of that machine, over TCP.
-LATENCY = 7e-6
-# Bytes a second of long messages at 10 and 100 Gbit/s. Measured: 1.04 GB/s over TCP without a limit, and 0.96 of the
-# rate with a limit of 1 Gbit/s. Computed: 0.96 of 100 Gbit/s, which TCP did not reach.
-BANDWIDTH = {10: min(1.04e9, 0.96 * 10e9 / 8), 100: 0.96 * 100e9 / 8}
+LATENCY = 6.3e-6
+# Bytes a second of long messages at 10 and 100 Gbit/s: 0.96 of the rate, as measured with a limit of 1 Gbit/s. Measured
+# over TCP without a limit: 1.42 GB/s, so 100 Gbit/s needs something faster than TCP.
+BANDWIDTH = {rate: 0.96 * rate * 1e9 / 8 for rate in (10, 100)}
 # Batch of all machines together: sequences for each rank (4 micro-batches of 16).
 SEQUENCES = 64
 
