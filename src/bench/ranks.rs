@@ -1,17 +1,12 @@
 //! How fast training is when several ranks share each step, and what that costs in messages.
 
-use super::training::{Settings, random_batches, recipe};
-use crate::autodiff::Mode;
-use crate::data::SentenceObjective;
-use crate::model::{Bert, Config};
+use super::training::{Settings, prepare, time_steps};
 use crate::run::RunError;
 use crate::system::ranks::{Counting, Team};
 use crate::system::{memory, threads};
-use crate::train::pretraining::Pretraining;
-use crate::train::{Trainer, probe_ranks};
+use crate::train::probe_ranks;
 use serde::Serialize;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// What was measured, as rank 0 sees it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -50,32 +45,15 @@ pub struct MeasuredOnRanks {
 /// # Errors
 /// [`RunError`] when the settings make no sense.
 pub fn benchmark_on_ranks(settings: &Settings, team: &Team) -> Result<MeasuredOnRanks, RunError> {
-    let config = Config::named_or_file(&settings.model, settings.vocab_size)?;
-    config.validate("the options")?;
-    let recipe = recipe(settings);
-    recipe.validate(&config)?;
-    let link = probe_ranks(team);
     let counting = Arc::new(Counting::new(Team::clone(team)));
-    let batches = random_batches(settings, &recipe);
-    let bert = Bert::new(config, 0);
-    let (shape, mode) = (recipe.batch_shape(), Mode::Training);
-    let objective = Pretraining::new(&bert, shape, mode, SentenceObjective::NextSentence)?;
-    let counted = Arc::clone(&counting) as Team;
-    let mut trainer = Trainer::lead(counted, bert, objective, recipe.training)?;
-    let mut times = Vec::new();
-    for step in 0..settings.steps + 3 {
-        if step == 3 {
-            counting.take();
-        }
-        let start = Instant::now();
-        trainer.step(&batches)?;
-        if step >= 3 {
-            times.push(start.elapsed().as_secs_f64());
-        }
-    }
+    let (mut trainer, batches) = prepare(settings, Arc::clone(&counting) as Team)?;
+    let link = probe_ranks(team);
+    let begin = |_: &mut _| {
+        counting.take();
+    };
+    let times = time_steps(&mut trainer, &batches, settings.steps, begin)?;
     let traffic = counting.take();
     let all: f64 = times.iter().sum();
-    times.sort_by(f64::total_cmp);
     let median = times[times.len() / 2];
     Ok(MeasuredOnRanks {
         model: settings.model.clone(),

@@ -18,6 +18,7 @@ use crate::model::{Bert, Config};
 use crate::run::RunError;
 use crate::run::pretraining::PretrainingRecipe;
 use crate::system::memory;
+use crate::system::ranks::{Alone, Team};
 use crate::system::threads::{self, Pool, SplitOutput};
 use crate::tensor::kernels::{self, Simd};
 use crate::tensor::random::{Generator, Purpose};
@@ -152,32 +153,18 @@ pub fn flop_per_step(config: &Config, batch: usize, seq: usize, masked: usize) -
 /// # Errors
 /// [`RunError`] when the settings make no sense.
 pub fn benchmark(settings: &Settings) -> Result<Measured, RunError> {
-    let config = Config::named_or_file(&settings.model, settings.vocab_size)?;
-    config.validate("the options")?;
-    let recipe = recipe(settings);
-    recipe.validate(&config)?;
-    let batches = random_batches(settings, &recipe);
-    let mut trainer = trainer(Bert::new(config.clone(), 0), recipe)?;
+    let (mut trainer, batches) = prepare(settings, Alone::team())?;
     let planned_memory_bytes = trainer.bytes() as u64;
     let mut peak_gflops = fma_peak();
-    let mut times = Vec::new();
-    for step in 0..settings.steps + 3 {
-        let start = Instant::now();
-        trainer.step(&batches)?;
-        if step >= 3 {
-            times.push(start.elapsed().as_secs_f64());
-        } else {
-            trainer.profile().reset();
-        }
-    }
+    let begin = |trainer: &mut Trainer<Pretraining>| trainer.profile().reset();
+    let times = time_steps(&mut trainer, &batches, settings.steps, begin)?;
     let parameters = trainer.bert.layout.len();
     let operations = operations(trainer.profile(), &times, parameters);
     peak_gflops = peak_gflops.max(fma_peak());
-    times.sort_by(f64::total_cmp);
     let median = times[times.len() / 2];
     let (batch_size, seq) = (settings.batch_size, settings.max_seq_length);
     let masked = batch_size * settings.max_predictions_per_seq;
-    let flop_per_step = flop_per_step(&config, batch_size, seq, masked);
+    let flop_per_step = flop_per_step(&trainer.bert.config, batch_size, seq, masked);
     let gflops = flop_per_step / median / 1e9;
     let flop_done_per_step = operations.iter().map(|row| row.flop).sum::<u64>() as f64;
     Ok(Measured {
@@ -204,22 +191,50 @@ pub fn benchmark(settings: &Settings) -> Result<Measured, RunError> {
     })
 }
 
-pub(super) fn recipe(settings: &Settings) -> PretrainingRecipe {
+/// The trainer of rank 0 of `team`, and the batches of a step.
+pub(super) fn prepare(
+    settings: &Settings,
+    team: Team,
+) -> Result<(Trainer<Pretraining>, Vec<Batch>), RunError> {
+    let config = Config::named_or_file(&settings.model, settings.vocab_size)?;
+    config.validate("the options")?;
+    let recipe = recipe(settings);
+    recipe.validate(&config)?;
+    let batches = random_batches(settings, &recipe);
+    let bert = Bert::new(config, 0);
+    let (shape, mode) = (recipe.batch_shape(), Mode::Training);
+    let objective = Pretraining::new(&bert, shape, mode, SentenceObjective::NextSentence)?;
+    Ok((Trainer::lead(team, bert, objective, recipe.training)?, batches))
+}
+
+/// Takes three steps that are not timed, calls `begin`, and takes `steps` more. Returns the seconds of each of
+/// these, the shortest first.
+pub(super) fn time_steps(
+    trainer: &mut Trainer<Pretraining>,
+    batches: &[Batch],
+    steps: usize,
+    begin: impl FnOnce(&mut Trainer<Pretraining>),
+) -> Result<Vec<f64>, RunError> {
+    for _ in 0..3 {
+        trainer.step(batches)?;
+    }
+    begin(trainer);
+    let mut times = Vec::with_capacity(steps);
+    for _ in 0..steps {
+        let start = Instant::now();
+        trainer.step(batches)?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times)
+}
+
+fn recipe(settings: &Settings) -> PretrainingRecipe {
     let mut recipe = PretrainingRecipe::default();
     recipe.training.train_batch_size = settings.batch_size;
     recipe.training.max_seq_length = settings.max_seq_length;
     recipe.max_predictions_per_seq = settings.max_predictions_per_seq;
     recipe
-}
-
-fn trainer(bert: Bert, recipe: PretrainingRecipe) -> Result<Trainer<Pretraining>, RunError> {
-    let objective = Pretraining::new(
-        &bert,
-        recipe.batch_shape(),
-        Mode::Training,
-        SentenceObjective::NextSentence,
-    )?;
-    Ok(Trainer::new(bert, objective, recipe.training))
 }
 
 /// The rows of the profile, and one for what is left of the time of a step.
@@ -252,7 +267,7 @@ fn copy_rate() -> f64 {
 }
 
 /// Full sequences of random tokens, every masked position in use.
-pub(super) fn random_batches(settings: &Settings, recipe: &PretrainingRecipe) -> Vec<Batch> {
+fn random_batches(settings: &Settings, recipe: &PretrainingRecipe) -> Vec<Batch> {
     let (seq, masks) = (settings.max_seq_length, settings.max_predictions_per_seq);
     let mut generator = Generator::new(0, Purpose::Testing, 0, 0);
     let mut instance = |index: usize| {
@@ -306,9 +321,7 @@ mod tests {
             max_predictions_per_seq: 2,
             steps: 1,
         };
-        let recipe = recipe(&settings);
-        let batches = random_batches(&settings, &recipe);
-        let mut trainer = trainer(Bert::new(config.clone(), 0), recipe).unwrap();
+        let (mut trainer, batches) = prepare(&settings, Alone::team()).unwrap();
         trainer.step(&batches).unwrap();
         let flop: u64 = trainer.profile().rows(1).iter().map(|row| row.flop).sum();
         // The formula leaves out the pooler and the two columns behind it: 6 FLOP a weight, 3 rows.

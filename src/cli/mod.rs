@@ -130,7 +130,7 @@ pub fn main() -> ExitCode {
     };
     let (cli, matches) = parsed.unwrap_or_else(|error| error.exit());
     let status = run(cli, &matches, &team);
-    ranks::end(&team, status);
+    cloze::train::end(&team);
     status
 }
 

@@ -90,7 +90,7 @@ fn is_file(command: &str, name: &str) -> bool {
     FILES.contains(&name) && (name != "model" || command == "finetune")
 }
 
-/// The options that were typed, without those that may differ.
+/// The options that the user typed, except for [`MAY_DIFFER`].
 fn settings(command: &str, matches: &ArgMatches) -> BTreeMap<String, String> {
     let program = Cli::command();
     let known = program.find_subcommand(command).into_iter().flat_map(clap::Command::get_arguments);
@@ -222,9 +222,4 @@ fn listen() -> Arc<AtomicBool> {
         let _ = signal_hook::flag::register(signal, Arc::clone(&asked));
     }
     asked
-}
-
-/// Says to the other ranks that the command has ended.
-pub(super) fn end(team: &Team, status: ExitCode) {
-    cloze::train::end(team, status != ExitCode::SUCCESS);
 }

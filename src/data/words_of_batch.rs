@@ -39,5 +39,5 @@ pub(crate) fn read_fields<const N: usize>(fields: [Field<'_>; N], words: &[u32])
             }
         }
     }
-    assert!(rest.is_empty(), "the words are those of another batch");
+    assert!(rest.is_empty(), "there are more words than the fields hold");
 }

@@ -5,7 +5,7 @@
 //! - [`Job`] and [`RunOptions`]: what a run has to know of what it trains; [`pretraining`] is one job,
 //!   [`finetuning`] another.
 //! - [`prepare`]: a run before its first step; [`TrainTime`], [`Speed`] and [`Forecast`]: how long it takes.
-//! - [`begin`] and [`resume`]: a run from its first step to its last; [`prepare_on`] and [`resume_on`]: on several
+//! - [`begin`] and [`resume`]: a run from its first step to its last; [`prepare_on`], [`begin_on`] and [`resume_on`]: on several
 //!   machines.
 //! - [`run_directory`], [`run_json`], [`metrics`], [`checkpoint`], [`checkpoint_directory`]: its files.
 //! - [`mod@verify`]: the same run again, compared bit by bit.
@@ -53,4 +53,4 @@ pub use recorded::Recorded;
 pub use resuming::{resume, resume_on};
 pub use run_options::RunOptions;
 pub use train_time::{Speed, TrainTime};
-pub use training_run::{Finished, begin};
+pub use training_run::{Finished, begin, begin_on};

@@ -10,13 +10,14 @@ use super::forecast::Forecast;
 use super::job::Job;
 use super::metrics::{EvaluationMetrics, Interval, MetricsLine, Timing};
 use super::observer::{Event, Observer};
-use super::preparation::{Measure, Prepared, prepare};
+use super::preparation::{Measure, Prepared, prepare_on};
 use super::run_directory::{MetricsFile, RunDirectory};
 use super::run_json::RunJson;
 use super::run_options::RunOptions;
 use crate::model::{Bert, weights};
 use crate::system::digest::Digest;
 use crate::system::memory;
+use crate::system::ranks::{Alone, Team};
 use crate::tokenizer::Tokenizer;
 use crate::train::trainer::{Diverged, StepReport, Trainer};
 use crate::train::{Evaluation, Objective};
@@ -41,19 +42,33 @@ pub struct Finished {
     pub model_sha256: Digest,
 }
 
-/// Trains as `options` say, on the threads of the current pool. `command` goes into `run.json`.
+/// [`begin_on`] this machine alone.
+///
+/// # Errors
+/// As [`begin_on`].
+pub fn begin<J: Job>(
+    options: &J::Options,
+    command: &str,
+    observer: &mut dyn Observer,
+) -> Result<Finished, RunError> {
+    begin_on::<J>(&Alone::team(), options, command, observer)
+}
+
+/// Trains as `options` say, on the threads of the current pool. `command` goes into `run.json`. This is rank 0 of
+/// `team`; the others [`serve`](crate::train::serve).
 ///
 /// With a run directory, nothing but the tokens of a large text is written until everything is read and
 /// checked. Without one, the run stays in memory.
 ///
 /// # Errors
 /// [`RunError`], naming what is at fault.
-pub fn begin<J: Job>(
+pub fn begin_on<J: Job>(
+    team: &Team,
     options: &J::Options,
     command: &str,
     observer: &mut dyn Observer,
 ) -> Result<Finished, RunError> {
-    prepare::<J>(options, Measure::ForBudget, observer)?.begin(command, observer)
+    prepare_on::<J>(team, options, Measure::ForBudget, observer)?.begin(command, observer)
 }
 
 impl<J: Job> Prepared<J> {

@@ -29,7 +29,7 @@ pub(super) enum Command<S> {
     /// Answer messages that are timed.
     Probe,
     /// The run has ended.
-    End { failed: bool },
+    End,
 }
 
 impl<S: Serialize + DeserializeOwned> Command<S> {
@@ -58,8 +58,7 @@ pub fn probe_ranks(team: &Team) -> Option<Link> {
     probe(&**team)
 }
 
-/// Tells all other ranks that the run has ended, and whether it failed. Rank 0 calls it when everything is written and
-/// said.
-pub fn end(team: &Team, failed: bool) {
-    Command::<()>::End { failed }.tell(&**team);
+/// Tells all other ranks that the run has ended. Rank 0 calls it when everything is written and said.
+pub fn end(team: &Team) {
+    Command::<()>::End.tell(&**team);
 }

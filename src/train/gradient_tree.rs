@@ -103,7 +103,7 @@ pub(super) fn additions(parts: &[Node]) -> Vec<[usize; 2]> {
         add_pairs(&mut nodes, &mut indices, false);
     }
     add_pairs(&mut nodes, &mut indices, true);
-    assert!(indices.len() <= 1, "the parts are not those of one tree");
+    assert!(indices.len() <= 1, "the parts do not add up to one tree");
     additions
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Each rank ends with some nodes of the [tree](super::gradient_tree) over all micro-batches. Of every node, each rank
 //! gets the [part](super::shards::Shards) that it updates, and adds these parts in the order of the tree. The norm is
-//! the sum over chunks of the same size as on one machine, in the same order. So the bits are those of one machine.
+//! a sum over chunks. They have the same size and the same order as on one machine, so the bits are the same.
 //!
 //! A step moves about twice the gradient: once to add it up, once to hand out the parameters. Each rank sends
 //! `4 · parameters · (ranks − 1) / ranks` bytes each time, if it ends with one node.
@@ -11,7 +11,7 @@ use super::gradient_tree::{
     CHUNK, GradientTree, Node, add_and_square, add_in_chunks, additions, nodes, norm,
 };
 use super::shards::{Shards, micro_batches_of};
-use crate::system::ranks::Team;
+use crate::system::ranks::{Team, ranges_of};
 use std::ops::Range;
 
 /// What ranks exchange in a step, with its buffers.
@@ -59,8 +59,8 @@ impl Reduction {
         4 * parts * self.shards.gradient(rank).len()
     }
 
-    /// Adds up the gradients of all ranks. `tree` has those of this rank's micro-batches of a step of `all`, `sums` has
-    /// `sums_each` numbers for each of them. `stop` says whether this rank asks to stop.
+    /// Adds up the gradients of all ranks. The step has `all` micro-batches. `tree` holds the gradients of this rank's
+    /// micro-batches, and `sums` holds `sums_each` numbers for each of them. `stop` says whether this rank asks to stop.
     pub(super) fn reduce(
         &mut self,
         tree: &mut GradientTree,
@@ -87,13 +87,8 @@ impl Reduction {
         // Numbers of rank r: the squares of its chunks, the losses of its micro-batches, whether to stop.
         let chunks = |rank| self.shards.chunks(rank).len();
         let counts = (0..ranks).map(|r| chunks(r) + of_ranks[r].len() * sums_each + 1);
-        let mut ranges = Vec::with_capacity(ranks);
-        let mut end = 0;
-        for count in counts {
-            ranges.push(end..end + count);
-            end += count;
-        }
-        self.numbers.resize(end, 0.0);
+        let ranges = ranges_of(counts);
+        self.numbers.resize(ranges[ranks - 1].end, 0.0);
         let mine = &mut self.numbers[ranges[rank].clone()];
         let (squares, others) = mine.split_at_mut(chunks(rank));
         // Elements before the first chunk belong to a chunk of the rank before.

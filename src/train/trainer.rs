@@ -318,7 +318,8 @@ impl<O: SharedObjective> Trainer<O> {
         Ok(report)
     }
 
-    /// A step of `all` micro-batches; `batches` are those of this rank. The report counts their tokens only.
+    /// This rank's part of a step of `all` micro-batches: it computes `batches`. The report counts the tokens of `batches`
+    /// alone.
     fn step_of_rank(
         &mut self,
         batches: &[O::Batch],

@@ -5,8 +5,8 @@
     python continue_in_pytorch.py RUN instances.jsonl OUT --steps 1000 --batch-size 32 --learning-rate 1e-4
 
 RUN is a run directory of `cloze pretrain`, or any directory of a BertForPreTraining. OUT is a directory that
-transformers and cloze read. Losses are those of cloze: cross-entropy over all masked positions of the batch, plus that
-of the next sentence over the pairs. Runs on a GPU when there is one.
+transformers and cloze read. The loss is the same as in cloze: the mean cross-entropy over
+all masked positions of the batch, plus the mean cross-entropy of the next sentence over the pairs. Runs on a GPU when there is one.
 
 Tested with Python 3.11, torch 2.15, transformers 5.24.
 """

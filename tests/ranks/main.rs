@@ -52,7 +52,7 @@ fn on_ranks<O: SharedObjective, R>(
             });
         }
         let result = lead(Team::clone(&first));
-        end(&first, false);
+        end(&first);
         result
     })
 }
@@ -302,7 +302,7 @@ fn the_bytes_of_a_step_are_those_of_the_page() {
         let team = teams.next().unwrap();
         scope.spawn(move || serve::<Pretrained>(Arc::new(Counting::new(team)), || false));
         let measured = benchmark_on_ranks(&settings, &first).unwrap();
-        end(&first, false);
+        end(&first);
         measured
     });
     assert_eq!(measured.micro_batches, 4);

@@ -10,9 +10,8 @@ use crate::model::Bert;
 use crate::run::error::RunError;
 use crate::run::observer::Observer;
 use crate::run::on_pool::on_pool;
-use crate::run::preparation::{Measure, prepare_on};
 use crate::run::resuming::resume_on;
-use crate::run::training_run::Finished;
+use crate::run::training_run::{Finished, begin_on};
 use crate::system::ranks::{Alone, Team};
 use crate::tokenizer::Tokenizer;
 use std::path::PathBuf;
@@ -241,9 +240,7 @@ impl Finetuning {
         let Self { mut options, command, threads, team } = self;
         on_pool(threads, || {
             FinetuningJob::fit(&mut options)?;
-            let measures = Measure::ForBudget;
-            let prepared = prepare_on::<FinetuningJob>(&team, &options, measures, observer)?;
-            prepared.begin(&command, observer)
+            begin_on::<FinetuningJob>(&team, &options, &command, observer)
         })
     }
 

@@ -7,10 +7,9 @@ use crate::data::SentenceObjective;
 use crate::run::error::RunError;
 use crate::run::observer::Observer;
 use crate::run::on_pool::on_pool;
-use crate::run::preparation::{Measure, prepare_on};
 use crate::run::resuming::resume_on;
 use crate::run::train_time::TrainTime;
-use crate::run::training_run::Finished;
+use crate::run::training_run::{Finished, begin_on};
 use crate::system::ranks::{Alone, Team};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -178,11 +177,7 @@ impl Pretraining {
     /// As [`Pretraining::run`].
     pub fn run_with(self, observer: &mut (dyn Observer + Send)) -> Result<Finished, RunError> {
         let Self { options, command, threads, team } = self;
-        on_pool(threads, || {
-            let measures = Measure::ForBudget;
-            let prepared = prepare_on::<PretrainingJob>(&team, &options, measures, observer)?;
-            prepared.begin(&command, observer)
-        })
+        on_pool(threads, || begin_on::<PretrainingJob>(&team, &options, &command, observer))
     }
 
     /// Resumes the run of the same settings in [`Pretraining::output_dir`].

@@ -18,10 +18,10 @@ pub trait Ranks: Debug + Send + Sync {
     /// The number of processes, at least 1.
     fn size(&self) -> usize;
 
-    /// Replaces `bytes` of every rank by those of rank 0.
+    /// Copies the `bytes` of rank 0 to every other rank.
     fn broadcast(&self, bytes: &mut Vec<u8>);
 
-    /// Replaces `values` of every rank by those of rank 0. They are equally long on all ranks.
+    /// Copies the `values` of rank 0 to every other rank, where `values` have the same length.
     fn broadcast_floats(&self, values: &mut [f32]);
 
     /// Sends `words` to the rank `to`, which receives them with [`Ranks::receive`].
@@ -43,7 +43,7 @@ pub trait Ranks: Debug + Send + Sync {
         from: &[Range<usize>],
     );
 
-    /// Replaces `values[ranges[r]]` on every rank by those of rank r. `ranges` are the same on all ranks.
+    /// Copies `values[ranges[r]]` of each rank r to every other rank. All ranks give the same `ranges`.
     fn share(&self, values: &mut [f32], ranges: &[Range<usize>]);
 
     /// Writes `mine` of every rank r into `all[ranges[r]]` of rank 0. Other ranks give an empty `all`.
@@ -61,6 +61,17 @@ pub trait Ranks: Debug + Send + Sync {
         let none = vec![0..0; self.size()];
         self.exchange(all, if self.rank() == 0 { ranges } else { &none }, mine, &from);
     }
+}
+
+/// Ranges of these lengths, one after the other from 0 on.
+pub fn ranges_of(lengths: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut end = 0;
+    let next = |length| {
+        let start = end;
+        end += length;
+        start..end
+    };
+    lengths.into_iter().map(next).collect()
 }
 
 /// A run of one process.

@@ -18,7 +18,7 @@ mod launching;
 mod over_mpi;
 mod probing;
 
-pub use communication::{Alone, Ranks, Team};
+pub use communication::{Alone, Ranks, Team, ranges_of};
 pub use counting::{Counting, Traffic};
 pub use launching::{LaunchError, Session, launched};
 pub use probing::{Link, probe};

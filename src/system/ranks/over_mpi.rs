@@ -1,6 +1,6 @@
 //! [`Ranks`] over MPI, by the crate `mpi` (rsmpi). MPI's own error handler ends the job when a message is lost.
 
-use super::communication::{Ranks, Team};
+use super::communication::{Ranks, Team, ranges_of};
 use super::launching::LaunchError;
 use mpi::datatype::{Partition, PartitionMut};
 use mpi::environment::{Universe, initialize_with_threading};
@@ -17,7 +17,7 @@ pub(super) struct Library {
 
 impl Drop for Library {
     fn drop(&mut self) {
-        // To finalize, MPI waits for all ranks, and those that wait for this one never come.
+        // MPI finalizes when all ranks do. The others wait for messages of this rank, so none would ever end.
         if std::thread::panicking() {
             world().abort(101);
         }
@@ -104,12 +104,8 @@ impl Ranks for OverMpi {
     }
 
     fn all_gather(&self, bytes: &[u8]) -> Vec<Vec<u8>> {
-        let mut ranges = Vec::with_capacity(self.size);
-        let mut all = 0;
-        for length in self.lengths(bytes.len()) {
-            ranges.push(all..all + length);
-            all += length;
-        }
+        let ranges = ranges_of(self.lengths(bytes.len()));
+        let all = ranges[self.size - 1].end;
         if all == 0 {
             return vec![Vec::new(); self.size];
         }

@@ -1,7 +1,7 @@
 //! Copies parts of a and b of a matrix product into buffers that the tiles read in order.
 
 use super::tile::{AHEAD, BLOCK, MOST_ROWS, VECTORS};
-use super::vector::{Vector, prefetch, prefetch_second};
+use super::vector::{FIRST_LEVEL, SECOND_LEVEL, Vector, prefetch};
 
 /// Distance between the copied rows of a: an odd number of cache lines.
 pub(super) const COPIED_ROW: usize = BLOCK + 16;
@@ -35,7 +35,7 @@ pub(super) unsafe fn copy_rows<V: Vector>(
                     let from = from.add((i - bounds[0]) * stride + p);
                     V::load_first(from, V::LANES.min(k - p)).store(to);
                     let next_tile = from.wrapping_add((bound[1] - bound[0]) * stride);
-                    prefetch_second(next_tile);
+                    prefetch::<SECOND_LEVEL>(next_tile);
                 }
             }
         }
@@ -63,7 +63,7 @@ pub(super) unsafe fn copy_columns<V: Vector>(
             unsafe {
                 let from = from.add(p * stride + bound[0] - bounds[0]);
                 V::load_first(from, V::LANES.min(bound[1] - bound[0])).store(to);
-                prefetch(from.wrapping_add(AHEAD * stride));
+                prefetch::<FIRST_LEVEL>(from.wrapping_add(AHEAD * stride));
             }
         }
     }
@@ -90,7 +90,7 @@ pub(super) unsafe fn pack_rows<V: Vector>(
             // SAFETY: the caller promises `present` elements of the row and the packed row.
             unsafe {
                 V::load_first(from, V::LANES.min(present.saturating_sub(v * V::LANES))).store(to);
-                prefetch(from.wrapping_add(AHEAD * stride));
+                prefetch::<FIRST_LEVEL>(from.wrapping_add(AHEAD * stride));
             }
         }
     }

@@ -92,6 +92,7 @@ impl Simd {
     /// Whether this machine has a fused multiply-add (one rounding), which the determinism contract
     /// requires.
     pub fn has_fma() -> bool {
+        // Every instruction set but the portable one has it.
         Self::available().len() > 1
     }
 

@@ -1,6 +1,6 @@
 //! The innermost loops of the matrix product: one tile of c, held in registers over a block of k.
 
-use super::vector::{Vector, prefetch};
+use super::vector::{FIRST_LEVEL, Vector, prefetch};
 
 /// Terms of one chain of additions, as in matrixmultiply's block of k.
 pub(super) const BLOCK: usize = 256;
@@ -81,7 +81,7 @@ unsafe fn step<V: Vector, const ROWS: usize, const A_ROW: usize>(
         let mut row = [V::splat(0.0); VECTORS];
         for (v, row) in row.iter_mut().enumerate() {
             *row = V::load(b.wrapping_add(v * V::LANES));
-            prefetch(b.wrapping_add((AHEAD * VECTORS + v) * V::LANES));
+            prefetch::<FIRST_LEVEL>(b.wrapping_add((AHEAD * VECTORS + v) * V::LANES));
         }
         for (i, sums) in sums.iter_mut().enumerate() {
             let x = V::splat(*a.add(i * A_ROW));

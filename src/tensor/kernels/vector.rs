@@ -35,28 +35,18 @@ pub(super) trait Vector: Copy {
     unsafe fn interleave(self, other: Self) -> [Self; 2];
 }
 
-/// Asks for the cache line at `address` in the first-level cache. It may be any address. On aarch64 stable Rust has no
-/// such function, and nothing happens.
+/// The caches that [`prefetch`] can fill, as x86-64 numbers them.
+pub(super) const FIRST_LEVEL: i32 = 3;
+pub(super) const SECOND_LEVEL: i32 = 2;
+
+/// Asks for the cache line at `address` in a cache. It may be any address. On aarch64 stable Rust has no such function,
+/// and nothing happens.
 #[inline(always)]
-pub(super) fn prefetch(address: *const f32) {
+pub(super) fn prefetch<const LEVEL: i32>(address: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: every x86-64 CPU has this instruction, and it may name any address.
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(address.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
-}
-
-/// [`prefetch`] into the second-level cache.
-#[inline(always)]
-pub(super) fn prefetch_second(address: *const f32) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: as above.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(address.cast());
+        std::arch::x86_64::_mm_prefetch::<LEVEL>(address.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = address;

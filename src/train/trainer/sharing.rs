@@ -27,7 +27,7 @@ impl<O: SharedObjective> Trainer<O> {
         let config = Box::new(bert.config.clone());
         let specification = objective.specification();
         Command::Begin { config, recipe: recipe.clone(), specification }.tell(&*team);
-        let answers = if team.size() > 1 { team.all_gather(&[]) } else { Vec::new() };
+        let answers = team.all_gather(&[]);
         let mut trainer = Self::of_rank(team, bert, objective, recipe);
         if let Some(rank) = answers.iter().position(|answer| !answer.is_empty()) {
             let message = String::from_utf8_lossy(&answers[rank]).into_owned();
@@ -115,7 +115,8 @@ impl<O: SharedObjective> Trainer<O> {
         self.exchange_state(&Moments { steps: optimizer_steps, ..Moments::new(0) }, has_moments);
     }
 
-    /// Moves parameters, moments and average from rank 0 to all ranks. `moments` are those of rank 0.
+    /// Sends parameters, moments and average from rank 0 to all ranks. Of `moments`, rank 0 gives all; another rank gives
+    /// the number of steps.
     fn exchange_state(&mut self, moments: &Moments, has_moments: bool) {
         let team = Team::clone(self.team());
         let ranges = self.reduction.shards().updates();
