@@ -68,18 +68,18 @@ fn damages(bytes: &[u8]) -> Vec<(String, Option<Vec<u8>>)> {
     damages
 }
 
-/// The bytes of a file; of JSON Lines without the fields that every run has anew.
-fn without_timings(bytes: &[u8]) -> Vec<u8> {
-    let Ok(text) = std::str::from_utf8(bytes) else { return bytes.to_vec() };
-    let lines = text.lines().map(|line| {
-        let mut fields: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(line).ok()?;
-        fields.retain(|name, _| !name.contains("seconds") && !name.contains("per_second"));
-        serde_json::to_vec(&fields).ok()
+/// The bytes of a file; of one JSON object or JSON Lines without what is measured anew: time and memory.
+fn without_measurements(bytes: &[u8]) -> Vec<u8> {
+    let objects = serde_json::Deserializer::from_slice(bytes).into_iter();
+    let lines = objects.map(|object| {
+        let mut fields: serde_json::Map<String, serde_json::Value> = object?;
+        let measured = ["seconds", "per_second", "peak_memory"];
+        fields.retain(|name, _| !measured.iter().any(|word| name.contains(word)));
+        serde_json::to_vec(&fields)
     });
-    match lines.collect::<Option<Vec<_>>>() {
-        Some(lines) => lines.join(&b'\n'),
-        None => bytes.to_vec(),
+    match lines.collect::<Result<Vec<_>, _>>() {
+        Ok(lines) => lines.join(&b'\n'),
+        Err(_) => bytes.to_vec(),
     }
 }
 
@@ -104,7 +104,7 @@ fn violation(
         files.iter().find(|(path, _)| path == name).map(|(_, bytes)| bytes.clone())
     };
     let model = Path::new("model.safetensors");
-    let metrics = |files| get(files, Path::new("metrics.jsonl")).map(|b| without_timings(&b));
+    let metrics = |files| get(files, Path::new("metrics.jsonl")).map(|b| without_measurements(&b));
     let damaged_timing =
         name == "metrics.jsonl" && get(after, Path::new(name)) != get(undamaged, Path::new(name));
     let same = match command {
@@ -124,9 +124,11 @@ fn violation(
     // Nothing is lost: every file is there as it was before the command, or as it was before the damage, or
     // under another name. The lock file names the last process, and the page is made of the other files.
     let lost = before.iter().find(|(path, bytes)| {
-        let whole = get(undamaged, path).map(|bytes| without_timings(&bytes));
-        let is_whole = whole.is_some() && get(after, path).map(|b| without_timings(&b)) == whole;
-        let kept = after.iter().any(|(_, b)| without_timings(b) == without_timings(bytes));
+        let whole = get(undamaged, path).map(|bytes| without_measurements(&bytes));
+        let is_whole =
+            whole.is_some() && get(after, path).map(|b| without_measurements(&b)) == whole;
+        let kept =
+            after.iter().any(|(_, b)| without_measurements(b) == without_measurements(bytes));
         let is_made_anew = [".lock", "report.html"].iter().any(|name| path == Path::new(name));
         !is_made_anew && !is_whole && !kept
     });
@@ -146,6 +148,13 @@ fn no_damage_of_a_file_is_silent_or_costs_the_run() {
              --log-every 1 --output-dir run",
         )
         .ok();
+    // A resumed run records its memory peak when it is higher; every peak is higher than 1 byte.
+    let json = place.read_text("run/run.json");
+    let (before, rest) = json.split_once("\"peak_memory\": ").unwrap();
+    let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    place.write("run/run.json", format!("{before}\"peak_memory\": 1{after}"));
+    // The page shows the peak too.
+    place.cloze("report run --output run/report.html").ok();
     let undamaged = files_of(&place);
     let names: Vec<&str> = undamaged.iter().map(|(name, _)| name.to_str().unwrap()).collect();
     assert_eq!(names.len(), 13, "every file of a run directory: {names:?}");
