@@ -238,11 +238,13 @@ impl Plan {
 
     /// Computes every operation in order. `parameters` are flat, in the layout of the graph.
     pub fn forward(&mut self, parameters: &[f32], dropout_key: DropoutKey) {
-        for node in 0..self.nodes.len() {
-            let start = Instant::now();
-            self.forward_one(node, parameters, dropout_key);
-            self.profile.forward(node, start.elapsed());
-        }
+        threads::awake(|| {
+            for node in 0..self.nodes.len() {
+                let start = Instant::now();
+                self.forward_one(node, parameters, dropout_key);
+                self.profile.forward(node, start.elapsed());
+            }
+        });
     }
 
     /// The time that each operation has taken since the plan was made or [`Profile::reset`].

@@ -110,6 +110,7 @@ pub fn run(args: Args, team: &Team) -> cloze::Result<()> {
             m.flop_per_step / 1e9
         )?;
         writeln!(out, "  FMA peak        {:>10.1} GFLOP/s", m.peak_gflops)?;
+        writeln!(out, "  product in cache{:>10.1} GFLOP/s", m.product_gflops)?;
         writeln!(
             out,
             "  of the peak     {:>10.2} (of the {:.2} GFLOP that are done: {:.2})",

@@ -6,6 +6,9 @@
 use super::memory;
 use std::error::Error;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
 /// Bytes of the stack of a thread.
 const STACK: usize = 2 << 20;
@@ -53,12 +56,92 @@ pub fn count() -> usize {
     rayon::current_num_threads()
 }
 
+/// How long a thread waits for its next task before it sleeps. A thread that sleeps takes up to 100 µs to wake,
+/// which is longer than many operations.
+const LONGEST_WAIT: Duration = Duration::from_micros(300);
+
+/// A loop that waits without sleeping.
+struct Waiting {
+    rounds: u32,
+    end: Option<Instant>,
+}
+
+impl Waiting {
+    fn new() -> Self {
+        Self { rounds: 0, end: None }
+    }
+
+    /// Waits for some nanoseconds. Returns false after [`LONGEST_WAIT`].
+    fn goes_on(&mut self) -> bool {
+        // To read the clock takes longer than a round.
+        const ROUNDS_PER_READING: u32 = 64;
+        std::hint::spin_loop();
+        self.rounds += 1;
+        if !self.rounds.is_multiple_of(ROUNDS_PER_READING) {
+            return true;
+        }
+        // Where there are more threads than cores, another one may have the work that this one waits for.
+        std::thread::yield_now();
+        let now = Instant::now();
+        now < *self.end.get_or_insert(now + LONGEST_WAIT)
+    }
+}
+
+/// Runs `work`, which hands many short tasks to the current pool, and keeps the pool's other threads awake until
+/// it ends. A thread that has no task for [`LONGEST_WAIT`] sleeps even so.
+pub fn awake<R>(work: impl FnOnce() -> R) -> R {
+    /// Says that the work has ended, also when it panics.
+    struct Ended(Arc<AtomicBool>);
+
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
+    let Some(worker) = rayon::current_thread_index().filter(|_| count() > 1) else {
+        return work();
+    };
+    let ended = Arc::new(AtomicBool::new(false));
+    let _end = Ended(ended.clone());
+    rayon::spawn_broadcast(move |thread| {
+        let mut waiting = Waiting::new();
+        while thread.index() != worker && !ended.load(Ordering::Acquire) {
+            // Takes a task from another thread, if there is one.
+            if rayon::yield_now() == Some(rayon::Yield::Executed) {
+                waiting = Waiting::new();
+            } else if !waiting.goes_on() {
+                break;
+            }
+        }
+    });
+    work()
+}
+
 /// Runs two closures, in parallel when a thread is free.
 pub fn join<A: Send, B: Send>(
     a: impl FnOnce() -> A + Send,
     b: impl FnOnce() -> B + Send,
 ) -> (A, B) {
-    rayon::join(a, b)
+    // What another thread has done of `b`.
+    const STARTED: u8 = 1;
+    const FINISHED: u8 = 2;
+    let state = AtomicU8::new(0);
+    rayon::join(
+        || {
+            let a = a();
+            // Without this loop rayon would let the thread sleep too early.
+            let mut waiting = Waiting::new();
+            while state.load(Ordering::Acquire) == STARTED && waiting.goes_on() {}
+            a
+        },
+        || {
+            state.store(STARTED, Ordering::Release);
+            let b = b();
+            state.store(FINISHED, Ordering::Release);
+            b
+        },
+    )
 }
 
 /// `items.iter().map(map)`, in parallel, results in order.
@@ -165,6 +248,43 @@ fn split<const N: usize, F>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_with_threads_awake_ends_also_when_it_is_nested_or_panics() {
+        let sum = |items: usize| {
+            let mut sums = vec![0.0; items];
+            for_each_range(
+                items,
+                [SplitOutput::new(&mut sums, 1)],
+                &mut [],
+                0,
+                |range, [sums], _| {
+                    range.zip(sums).for_each(|(i, sum)| *sum = i as f32);
+                },
+            );
+            sums.iter().sum::<f32>()
+        };
+        assert_eq!(awake(|| sum(64)), 2016.0, "outside of a pool");
+        for threads in [1, 2, 3, 5] {
+            let pool = Pool::new(threads).unwrap();
+            for _ in 0..50 {
+                let sums = pool.run(|| {
+                    let nested = awake(|| join(|| awake(|| sum(64)), || awake(|| sum(64))));
+                    // The threads have gone to sleep when they are needed again.
+                    let later = awake(|| {
+                        std::thread::sleep(2 * LONGEST_WAIT);
+                        sum(64)
+                    });
+                    (nested, later)
+                });
+                assert_eq!(sums, ((2016.0, 2016.0), 2016.0));
+            }
+            let panicking = || pool.run(|| awake(|| join(|| sum(64), || panic!("on purpose"))));
+            let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(panicking));
+            assert!(panicked.is_err());
+            assert_eq!(pool.run(|| awake(|| sum(64))), 2016.0, "after a panic");
+        }
+    }
 
     #[test]
     fn every_item_is_visited_once_with_its_own_output() {

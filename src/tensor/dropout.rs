@@ -106,10 +106,16 @@ fn fill_group(
 vectorized! {
     /// Fills `factors` group by group. The last group may be cut short.
     fn fill(key: [u32; 2], counter: [u32; 3], kept: (u32, f32), factors: &mut [f32]) {
-        let mut group = [0.0; GROUP];
-        for (index, factors) in factors.chunks_mut(GROUP).enumerate() {
-            fill_group(key, (index * LANES) as u64, counter, kept, &mut group);
-            factors.copy_from_slice(&group[..factors.len()]);
+        let (groups, rest) = factors.as_chunks_mut::<GROUP>();
+        let mut first = 0;
+        for group in groups {
+            fill_group(key, first, counter, kept, group);
+            first += LANES as u64;
+        }
+        if !rest.is_empty() {
+            let mut group = [0.0; GROUP];
+            fill_group(key, first, counter, kept, &mut group);
+            rest.copy_from_slice(&group[..rest.len()]);
         }
     }
 }

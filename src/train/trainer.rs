@@ -17,6 +17,7 @@ use super::shards::{Shards, micro_batches_of};
 use crate::autodiff::Profile;
 use crate::model::Bert;
 use crate::system::ranks::{Alone, Team};
+use crate::system::threads;
 use crate::tensor::dropout::DropoutKey;
 use std::ops::Range;
 
@@ -313,7 +314,7 @@ impl<O: SharedObjective> Trainer<O> {
             }
         }
         let mine = &batches[micro_batches_of(0, ranks, all)];
-        let mut report = self.step_of_rank(mine, all, &scales, false)?;
+        let mut report = threads::awake(|| self.step_of_rank(mine, all, &scales, false))?;
         report.tokens = batches.iter().map(|batch| self.objective.tokens(batch)).sum();
         Ok(report)
     }

@@ -1,7 +1,10 @@
 //! Copies parts of a and b of a matrix product into buffers that the tiles read in order.
 
-use super::tile::{AHEAD, BLOCK, MOST_ROWS, VECTORS};
+use super::tile::{BLOCK, MOST_ROWS, VECTORS};
 use super::vector::{FIRST_LEVEL, SECOND_LEVEL, Vector, prefetch};
+
+/// Rows of b, or columns of a, that are fetched ahead.
+const AHEAD: usize = 6;
 
 /// Distance between the copied rows of a: an odd number of cache lines.
 pub(super) const COPIED_ROW: usize = BLOCK + 16;

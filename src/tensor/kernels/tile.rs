@@ -1,6 +1,6 @@
 //! The innermost loops of the matrix product: one tile of c, held in registers over a block of k.
 
-use super::vector::{FIRST_LEVEL, Vector, prefetch};
+use super::vector::Vector;
 
 /// Terms of one chain of additions, as in matrixmultiply's block of k.
 pub(super) const BLOCK: usize = 256;
@@ -11,9 +11,6 @@ pub(super) const MOST_WIDTH: usize = 32;
 
 /// Vectors in a row of a tile.
 pub(super) const VECTORS: usize = 2;
-
-/// Rows of b that are fetched ahead.
-pub(super) const AHEAD: usize = 6;
 
 /// Steps in one iteration of the loop over k. With one step per iteration, the CPU would mispredict the
 /// end of the loop for every tile.
@@ -81,7 +78,6 @@ unsafe fn step<V: Vector, const ROWS: usize, const A_ROW: usize>(
         let mut row = [V::splat(0.0); VECTORS];
         for (v, row) in row.iter_mut().enumerate() {
             *row = V::load(b.wrapping_add(v * V::LANES));
-            prefetch::<FIRST_LEVEL>(b.wrapping_add((AHEAD * VECTORS + v) * V::LANES));
         }
         for (i, sums) in sums.iter_mut().enumerate() {
             let x = V::splat(*a.add(i * A_ROW));

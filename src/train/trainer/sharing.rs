@@ -3,6 +3,7 @@
 use super::Trainer;
 use crate::model::Bert;
 use crate::system::ranks::Team;
+use crate::system::threads;
 use crate::train::commands::Command;
 use crate::train::objective::SharedObjective;
 use crate::train::optimizer::Moments;
@@ -154,6 +155,6 @@ impl<O: SharedObjective> Trainer<O> {
         let team = Team::clone(self.team());
         let mine = micro_batches_of(team.rank(), team.size(), all);
         let batches: Vec<O::Batch> = mine.map(|_| O::from_words(&team.receive(0))).collect();
-        let _ = self.step_of_rank(&batches, all, scales, asks_to_stop);
+        let _ = threads::awake(|| self.step_of_rank(&batches, all, scales, asks_to_stop));
     }
 }
