@@ -1,6 +1,6 @@
 //! The innermost loops of the matrix product: one tile of c, held in registers over a block of k.
 
-use super::vector::Vector;
+use super::vector::{FIRST_LEVEL, Vector, prefetch};
 
 /// Terms of one chain of additions, as in matrixmultiply's block of k.
 pub(super) const BLOCK: usize = 256;
@@ -40,6 +40,12 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const A_ROW: usize>(tile
     // SAFETY: the caller promises the instruction set and the elements; a and b end one step after the last
     // one and are not read there.
     unsafe {
+        // c is fetched while the sums are computed.
+        for i in 0..ROWS {
+            for v in 0..VECTORS {
+                prefetch::<FIRST_LEVEL>(tile.c.wrapping_add(i * tile.c_row + v * V::LANES));
+            }
+        }
         let mut sums = [[V::splat(0.0); VECTORS]; ROWS];
         for _ in 0..tile.k / UNROLLED {
             for _ in 0..UNROLLED {
