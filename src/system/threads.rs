@@ -88,7 +88,7 @@ impl Waiting {
 }
 
 /// Runs `work`, which hands many short tasks to the current pool, and keeps the pool's other threads awake until
-/// it ends. A thread that has no task for [`LONGEST_WAIT`] sleeps even so.
+/// it ends. A thread that has no task for 0.3 ms sleeps even so.
 pub fn awake<R>(work: impl FnOnce() -> R) -> R {
     /// Says that the work has ended, also when it panics.
     struct Ended(Arc<AtomicBool>);
