@@ -68,18 +68,24 @@ fn damages(bytes: &[u8]) -> Vec<(String, Option<Vec<u8>>)> {
     damages
 }
 
-/// The bytes of a file; of one JSON object or JSON Lines without what is measured anew: time and memory.
+/// The bytes of a file without what every run measures anew: the times of JSON Lines, the memory peak of `run.json`.
 fn without_measurements(bytes: &[u8]) -> Vec<u8> {
-    let objects = serde_json::Deserializer::from_slice(bytes).into_iter();
-    let lines = objects.map(|object| {
-        let mut fields: serde_json::Map<String, serde_json::Value> = object?;
-        let measured = ["seconds", "per_second", "peak_memory"];
-        fields.retain(|name, _| !measured.iter().any(|word| name.contains(word)));
-        serde_json::to_vec(&fields)
+    let Ok(text) = std::str::from_utf8(bytes) else { return bytes.to_vec() };
+    let lines = text.lines().map(|line| {
+        let mut fields: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(line).ok()?;
+        fields.retain(|name, _| !name.contains("seconds") && !name.contains("per_second"));
+        serde_json::to_vec(&fields).ok()
     });
-    match lines.collect::<Result<Vec<_>, _>>() {
-        Ok(lines) => lines.join(&b'\n'),
-        Err(_) => bytes.to_vec(),
+    match lines.collect::<Option<Vec<_>>>() {
+        Some(lines) => lines.join(&b'\n'),
+        None => {
+            let is_peak = |line: &&str| line.starts_with("  \"peak_memory\": ");
+            text.split_inclusive('\n')
+                .filter(|line| !is_peak(line))
+                .collect::<String>()
+                .into_bytes()
+        }
     }
 }
 

@@ -56,8 +56,8 @@ pub fn count() -> usize {
     rayon::current_num_threads()
 }
 
-/// How long a thread waits for its next task before it sleeps. A thread that sleeps takes up to 100 µs to wake,
-/// which is longer than many operations.
+/// How long a thread waits for its next task before it sleeps. On a virtual machine, to wake takes longer than many
+/// operations.
 const LONGEST_WAIT: Duration = Duration::from_micros(300);
 
 /// A loop that waits without sleeping.
@@ -88,7 +88,7 @@ impl Waiting {
 }
 
 /// Runs `work`, which hands many short tasks to the current pool, and keeps the pool's other threads awake until
-/// it ends. A thread that has no task for 0.3 ms sleeps even so.
+/// it ends. A thread that has no task for 0.3 ms sleeps even so. Calls may be nested: each wakes the threads that sleep.
 pub fn awake<R>(work: impl FnOnce() -> R) -> R {
     /// Says that the work has ended, also when it panics.
     struct Ended(Arc<AtomicBool>);
